@@ -1,0 +1,58 @@
+/**
+ * The budgets of one route, all times in milliseconds. Every timer is named, and `deadlineMs` wins over their sum.
+ * Config gives any of them; `defaultPolicy` and `localPolicy` give the rest.
+ */
+export interface Policy {
+  /** From creation to a terminal status. */
+  readonly deadlineMs: number
+  /** From acceptance to the first sign of a worker. */
+  readonly queueMs: number
+  /** From the first sign of a worker to the first sign of work. */
+  readonly bootMs: number
+  /** How long a start whose answer was lost is looked for. */
+  readonly unknownMs: number
+  /** No visible change (status, progress, log length, outputs) for this long is a stall. */
+  readonly stallMs: number
+  /** The same while progress stands at `lastStageFrom` or above: "stuck at 90 %". */
+  readonly lastStageMs: number
+  /** Fraction from which on `lastStageMs` applies instead of `stallMs`. */
+  readonly lastStageFrom: number
+  /** From the first sign of work to the provider's end. */
+  readonly runMs: number
+  /** From the provider's success to the verified output in our store. */
+  readonly collectMs: number
+  /** At most this many attempts, hedges included. */
+  readonly attempts: number
+  /** At most this many attempts at the same time beyond the first. */
+  readonly hedges: number
+  /** What to do when `unknownMs` has passed: start again, or end the prediction as `start_unknown`. */
+  readonly onUnknown: 'resubmit' | 'fail'
+  /** Money of all attempts together, in USD; reserved at worst case before each start. Null: no limit. */
+  readonly budget: number | null
+  /** First wait before the same deployment is tried again; doubles each time, with full jitter. */
+  readonly backoffMs: number
+  /** How long cancels are repeated and polls continued for an abandoned attempt before it is recorded as given up. */
+  readonly releaseMs: number
+}
+
+/** For remote providers. */
+export const defaultPolicy: Policy = {
+  deadlineMs: 30 * 60_000,
+  queueMs: 5 * 60_000,
+  bootMs: 10 * 60_000,
+  unknownMs: 90_000,
+  stallMs: 120_000,
+  lastStageMs: 60_000,
+  lastStageFrom: 0.9,
+  runMs: 10 * 60_000,
+  collectMs: 5 * 60_000,
+  attempts: 3,
+  hedges: 0,
+  onUnknown: 'resubmit',
+  budget: null,
+  backoffMs: 1_000,
+  releaseMs: 10 * 60_000,
+}
+
+/** For routes that never leave this machine. */
+export const localPolicy: Policy = { ...defaultPolicy, deadlineMs: 2 * 60_000, stallMs: 10_000, lastStageMs: 10_000 }

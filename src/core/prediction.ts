@@ -1,0 +1,194 @@
+import type { Failure } from './failure.ts'
+import type { Json, JsonObject } from './json.ts'
+
+/** Replicate's words; what the outside sees. The set of terminal ones is defined here and nowhere else. */
+export type PredictionStatus = 'starting' | 'processing' | 'succeeded' | 'failed' | 'canceled' | 'aborted'
+export const terminalStatuses = ['succeeded', 'failed', 'canceled', 'aborted'] as const
+
+export type LiveAttemptState = 'planned' | 'submitting' | 'unknown' | 'queued' | 'booting' | 'running' | 'collecting'
+export type EndedAttemptState = 'won' | 'failed' | 'canceled' | 'lost' | 'superseded'
+export type AttemptState = LiveAttemptState | EndedAttemptState
+export const endedAttemptStates = ['won', 'failed', 'canceled', 'lost', 'superseded'] as const
+
+/** Where work is. `fraction` is 0 to 1, or null where the provider does not tell. */
+export interface Progress {
+  readonly stage: string | null
+  readonly fraction: number | null
+}
+
+/** Money of one attempt or prediction. */
+export interface Cost {
+  /** In units of `currency`, not cents. */
+  readonly amount: number
+  readonly currency: 'USD'
+  /** True where the amount comes from a price table and our own clock instead of the vendor's metrics. */
+  readonly estimated: boolean
+}
+
+/** A verified file in our own store. */
+export interface StoredOutput {
+  /** Key in the file store. */
+  readonly key: string
+  /** File name that users see, e.g. `scene.ply`. */
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: number
+  /** Lower-case hex. */
+  readonly sha256: string
+  /** What verification found, e.g. `{ count, bounds }` for splats. */
+  readonly facts: JsonObject
+}
+
+/** A file that came with the input, kept in our own store. */
+export interface StoredInput {
+  readonly key: string
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly facts: JsonObject
+}
+
+/** Something that the engine was asked to do and that has not answered yet. */
+export interface PendingEffect {
+  readonly id: string
+  readonly kind: EffectKind
+  readonly at: number
+  /** The engine process that began it. */
+  readonly engine: string
+}
+export type EffectKind = 'start' | 'find' | 'poll' | 'cancel' | 'collect' | 'notify'
+
+/** One try of a prediction on one deployment. */
+export interface Attempt {
+  /** Public, unguessable; the marker by which we recognise our own run at a provider. */
+  readonly id: string
+  /** 1, 2, 3, ... within the prediction. */
+  readonly number: number
+  readonly deployment: string
+  readonly state: AttemptState
+  readonly plannedAt: number
+  /** When the start was sent. */
+  readonly submittedAt: number | null
+  /** When each later stage was first seen; the timers count from here. */
+  readonly queuedAt: number | null
+  readonly bootingAt: number | null
+  readonly runningAt: number | null
+  readonly collectingAt: number | null
+  readonly endedAt: number | null
+  /** What the provider gave back; opaque here, read through a schema by its adapter. */
+  readonly handle: Json
+  readonly progress: Progress | null
+  /** The provider's own last status word. */
+  readonly word: string | null
+  /** When anything visible last changed (status, progress, log length, outputs); the stall watch counts from here. */
+  readonly changedAt: number
+  readonly logLength: number
+  /** How often progress fell back to its beginning: a preempted worker that began again. */
+  readonly restarts: number
+  readonly pending: readonly PendingEffect[]
+  readonly nextPollAt: number | null
+  readonly pollFailures: number
+  /** Set when we want the attempt to end; its state still follows what the provider confirms. */
+  readonly abandoned: Abandoned | null
+  readonly cancelTries: number
+  readonly nextCancelAt: number | null
+  /** Looking for a start whose answer was lost. */
+  readonly unknownSince: number | null
+  readonly nextFindAt: number | null
+  /** Output references that the provider named, waiting to be collected. */
+  readonly outputs: readonly OutputReference[] | null
+  readonly collectFailures: number
+  readonly nextCollectAt: number | null
+  readonly output: StoredOutput | null
+  readonly failure: Failure | null
+  readonly cost: Cost | null
+  /** Worst-case cost taken from the budget when the start was intended. */
+  readonly reserved: number
+  /** `none`: never started. `open`: may still run there. `confirmed`: the provider said that it ended. `given_up`: recorded as unconfirmed. */
+  readonly release: 'none' | 'open' | 'confirmed' | 'given_up'
+}
+
+export interface Abandoned {
+  readonly at: number
+  readonly as: 'failed' | 'canceled' | 'superseded'
+  readonly failure: Failure | null
+}
+
+/** Where a provider's output can be had. The engine collects it; adapters only name it. */
+export type OutputReference =
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'data'; readonly uri: string }
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'stored'; readonly key: string }
+
+/** One line of a prediction's account of itself. */
+export interface Decision {
+  readonly at: number
+  readonly attempt: number | null
+  readonly what: string
+  /** One sentence with the numbers that decided. */
+  readonly why: string
+}
+
+/** What the user asked for, with everything that happened to it. Plain JSON, stored whole. */
+export interface PredictionRecord {
+  readonly id: string
+  /** `owner/name`. */
+  readonly model: string
+  /** 64 hex. */
+  readonly modelVersion: string
+  /** Token id that created it, or `local` without tokens. */
+  readonly owner: string
+  /** As the caller gave it; files appear as URLs of ours or as given, never as data URIs. */
+  readonly input: JsonObject
+  /** Input field -> file in our store. */
+  readonly files: { readonly [field: string]: StoredInput }
+  readonly source: 'api' | 'web'
+  readonly createdAt: number
+  readonly deadlineAt: number
+  /** `client`: the deadline came from `Cancel-After` and ends as `aborted` or `canceled`; `policy`: it ends as `failed`. */
+  readonly deadlineBy: 'client' | 'policy'
+  /** First time that an attempt was seen running. */
+  readonly startedAt: number | null
+  readonly completedAt: number | null
+  readonly status: PredictionStatus
+  readonly cancelRequestedAt: number | null
+  readonly attempts: readonly Attempt[]
+  readonly output: StoredOutput | null
+  readonly failure: Failure | null
+  readonly progress: Progress | null
+  /** Not before this moment may the next attempt start (backoff or Retry-After). */
+  readonly retryAt: number | null
+  readonly decisions: readonly Decision[]
+  readonly webhook: Webhook | null
+  /** When every attempt was released and every notification delivered or dead; null while anything is open. */
+  readonly settledAt: number | null
+}
+
+/** Where the user wants to hear of it (Replicate's `webhook`), and what is still to be delivered. */
+export interface Webhook {
+  readonly url: string
+  readonly events: readonly WebhookEvent[]
+  readonly queue: readonly Notification[]
+}
+export type WebhookEvent = 'start' | 'output' | 'logs' | 'completed'
+
+export interface Notification {
+  /** `webhook-id`: the same on every try. */
+  readonly id: string
+  readonly event: WebhookEvent
+  readonly at: number
+  readonly tries: number
+  readonly nextAt: number
+  readonly pending: PendingEffect | null
+  readonly state: 'waiting' | 'delivered' | 'dead'
+}
+
+export function isTerminal(status: PredictionStatus): boolean {
+  return (terminalStatuses as readonly string[]).includes(status)
+}
+
+export function isEnded(state: AttemptState): boolean {
+  return (endedAttemptStates as readonly string[]).includes(state)
+}

@@ -1,0 +1,70 @@
+import type { JsonObject } from '../core/json.ts'
+import type { Policy } from '../core/policy.ts'
+import type { WebhookEvent } from '../core/prediction.ts'
+import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
+import type { Model } from '../models/contract.ts'
+import type { Provider } from '../providers/contract.ts'
+
+/** A model on a provider. */
+export interface Deployment {
+  /** `model@provider`. */
+  readonly name: string
+  readonly providerName: string
+  readonly provider: Provider
+  /** As the provider's `parseTarget` returned it. */
+  readonly target: JsonObject
+  /** Most attempts at the same time. */
+  readonly concurrency: number
+}
+
+/** A model with the deployments it may run on, in order of preference. */
+export interface Route {
+  readonly model: Model
+  readonly deployments: readonly Deployment[]
+  readonly policy: Policy
+}
+
+/** What the front (HTTP, command line, Next.js) may ask of the engine. */
+export interface Engine {
+  /**
+   * Stores a prediction and begins it. Answers once it is durable. Throws `SurefootError`: `input_invalid`,
+   * `input_too_large`, `storage_full`, `no_route_for_bytes`; nothing has been spent then.
+   */
+  create(request: CreateRequest): Promise<StoredPrediction>
+  get(id: string): Promise<StoredPrediction | null>
+  list(query: ListQuery): Promise<readonly StoredPrediction[]>
+  /** Asks for the end; a finished prediction stays what it was. Null when there is none. */
+  cancel(id: string): Promise<StoredPrediction | null>
+  /** The record now and after each change, until it is terminal (inclusive) or the signal ends. */
+  watch(id: string, options: { signal: AbortSignal; afterVersion?: number }): AsyncIterable<StoredPrediction>
+  /** A provider's webhook: verifies, stores, answers after the commit. */
+  hear(providerName: string, attemptId: string, secret: string, request: { headers: Headers; body: Uint8Array }): Promise<void>
+  /** Stores a file for later use as an input. */
+  addFile(request: AddFileRequest): Promise<FileRow>
+  readonly routes: ReadonlyMap<string, Route>
+  start(): Promise<void>
+  /** Ends loops and calls; leases are given back, running work stays where it is and is picked up on the next start. */
+  stop(): Promise<void>
+}
+
+export interface CreateRequest {
+  readonly model: string
+  readonly owner: string
+  readonly source: 'api' | 'web'
+  /** File fields hold `{ file: id }` strings resolved by the caller: see `files`. */
+  readonly input: JsonObject
+  /** Input field -> id of a stored file, for every file field that was given. */
+  readonly files: { readonly [field: string]: FileRow }
+  /** From `Cancel-After`; null uses the policy's deadline. */
+  readonly cancelAfterMs: number | null
+  readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null
+}
+
+export interface AddFileRequest {
+  readonly owner: string
+  readonly name: string
+  readonly metadata: JsonObject
+  readonly body: AsyncIterable<Uint8Array>
+  readonly maxBytes: number
+  readonly signal?: AbortSignal
+}

@@ -1,0 +1,61 @@
+/**
+ * Bytes by key: streams in and out, never whole files in memory. Keys are `[A-Za-z0-9._-]` segments joined by `/`.
+ * A key holds either a whole file or nothing: no half file is ever visible under it.
+ */
+export interface FileStore {
+  /**
+   * Writes a file. The first complete write of a key wins: a later one answers `exists` and changes nothing.
+   * Fails with `SurefootError`: `input_too_large` over `maxBytes`, `output_invalid` when `bytes` or `sha256` were promised
+   * and differ, `storage_full` when the disk is full. After a failure nothing stays behind.
+   */
+  put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<PutResult>
+  /** Takes over a file of this machine by renaming it (copying across disks); same rules as `put`. */
+  adopt(key: string, path: string, options: PutOptions): Promise<PutResult>
+  /** The file, or a part of it; null when there is none. `range.end` is inclusive and may lie beyond the end. */
+  open(key: string, range?: { start: number; end?: number }): Promise<OpenedFile | null>
+  stat(key: string): Promise<{ readonly bytes: number } | null>
+  /** No error when there is none. */
+  remove(key: string): Promise<void>
+  /** Path on this machine's disk, for engines that run here; null on remote storage. */
+  path(key: string): string | null
+}
+
+export interface PutOptions {
+  readonly maxBytes: number
+  /** Promised length, where the sender stated one. */
+  readonly bytes?: number
+  /** Promised lower-case hex digest, where the sender stated one. */
+  readonly sha256?: string
+  readonly signal?: AbortSignal
+}
+
+export type PutResult =
+  | { readonly kind: 'stored'; readonly bytes: number; readonly sha256: string }
+  | { readonly kind: 'exists' }
+
+export interface OpenedFile {
+  readonly body: ReadableStream<Uint8Array>
+  /** Bytes in `body`. */
+  readonly bytes: number
+  /** Bytes of the whole file. */
+  readonly total: number
+}
+
+/** Fetches a URL from outside as a stream, safely: see `download.ts`. */
+export type Download = (url: string, options: DownloadOptions) => Promise<Downloaded>
+
+export interface DownloadOptions {
+  readonly maxBytes: number
+  /** Origins that may be private or loopback addresses; everything else must be public. */
+  readonly trustedOrigins: readonly string[]
+  readonly signal: AbortSignal
+}
+
+export interface Downloaded {
+  readonly body: AsyncIterable<Uint8Array>
+  readonly mediaType: string | null
+  /** Content-Length, where stated. */
+  readonly bytes: number | null
+  /** File name from the URL's last path segment, decoded and cleaned. */
+  readonly name: string
+}

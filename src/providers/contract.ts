@@ -1,0 +1,151 @@
+import type { Failure } from '../core/failure.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Cost, OutputReference, Progress } from '../core/prediction.ts'
+
+/**
+ * A configured place that can run predictions. A plain object from `replicate(options)` and so on: no loops, sleeps,
+ * retries, env or clock inside; polling, waiting and retrying belong to the engine. Expected answers are values;
+ * a throw from `start` means "maybe started", a throw from any other verb means "could not be asked just now".
+ *
+ * @example
+ * const answer = await provider.start(job, { fetch, signal })
+ * if (answer.kind === 'accepted') await provider.poll?.(answer.handle, { fetch, signal })
+ */
+export interface Provider {
+  /** `replicate`, `local`, ...: for display only; shared code never branches on it. */
+  readonly kind: string
+  readonly limits: ProviderLimits
+  /** Origins (`https://host:port`) whose URLs may be downloaded although they are private or loopback addresses. */
+  readonly trustedOrigins: readonly string[]
+  /**
+   * Checks a deployment's `target` when config is read; throws a `SurefootError` that names the wrong field.
+   * What it returns is what `start` gets as `job.target`.
+   */
+  parseTarget(target: unknown): JsonObject
+  start(job: Job, io: Io): Promise<StartAnswer>
+  /** Absent where the provider cannot be asked. Throws `SurefootError` when the answer cannot be had or read; that never ends a job. */
+  poll?(handle: Json, io: Io): Promise<Observation>
+  /** Runs of ours that the provider knows, started at or after `since` (ms). Absent where it cannot be searched. */
+  find?(marker: Marker, since: number, io: Io): Promise<readonly FoundRun[]>
+  cancel?(handle: Json, io: Io): Promise<CancelAnswer>
+  /** Verifies and parses a webhook. `secret` is the marker's secret from the URL; refuses by throwing `SurefootError`. */
+  hear?(request: HeardRequest, io: Io, now: number): Promise<Heard>
+  /** Money of one attempt from the vendor's metrics and the price table, or null when neither is known. */
+  cost(observation: Observation, target: JsonObject): Cost | null
+  /** Price of one second of work at this target in USD, or null when unknown. For worst-case reservations. */
+  pricePerSecond(target: JsonObject): number | null
+}
+
+export interface ProviderLimits {
+  /** How inputs can travel, in order of preference. */
+  readonly inputForms: readonly ('url' | 'upload' | 'data' | 'path')[]
+  readonly outputForms: readonly ('url' | 'data' | 'path' | 'stored')[]
+  /** Largest output that fits the provider's own answer; null when outputs go by reference. */
+  readonly inlineOutputBytes: number | null
+  /** How long the provider keeps a result after its end. */
+  readonly resultKeptMs: number
+  /** True where the connection is the job: a cut means unknown. */
+  readonly heldStart: boolean
+  /** How long a `start` call may take before its answer counts as lost. */
+  readonly startTimeoutMs: number
+  /** How long any other call may take. */
+  readonly callTimeoutMs: number
+  /** How often to poll while something runs. */
+  readonly pollMs: number
+  /** True where runs live on this host only: other hosts must not poll them. */
+  readonly thisHostOnly: boolean
+}
+
+/** What calls may use; the engine's signal ends every one of them. */
+export interface Io {
+  readonly fetch: typeof globalThis.fetch
+  readonly signal: AbortSignal
+}
+
+/** How we recognise our own run: the attempt's id, and a secret that appears in the callback URL only. */
+export interface Marker {
+  readonly attemptId: string
+  readonly secret: string
+}
+
+/** One start. */
+export interface Job {
+  readonly marker: Marker
+  /** The model's public name, for kits and for the local engines. */
+  readonly model: string
+  /** The deployment's target as `parseTarget` returned it. */
+  readonly target: JsonObject
+  /** The caller's input without its files. */
+  readonly input: JsonObject
+  /** Input files by field. */
+  readonly files: { readonly [field: string]: JobFile }
+  /** Where the provider may call us back; null without a public base URL. */
+  readonly webhookUrl: string | null
+  /** Where a kit may PUT a named output; null without a public base URL. */
+  uploadUrl(name: string): string | null
+  /** The attempt must be over after this long; adapters hand it to the provider where it takes one. */
+  readonly runLimitMs: number
+  /** Milliseconds until the prediction's deadline. */
+  readonly deadlineInMs: number
+}
+
+export interface JobFile {
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: number
+  /** Lower-case hex. */
+  readonly sha256: string
+  /** A signed GET URL that the provider can reach; null without a public base URL. */
+  readonly url: string | null
+  /** The file's path where the store is this machine's disk; null elsewhere. */
+  readonly path: string | null
+  open(): Promise<ReadableStream<Uint8Array>>
+}
+
+export type StartAnswer =
+  /** It runs or will run; `seen` when the answer already tells more. */
+  | { readonly kind: 'accepted'; readonly handle: Json; readonly seen?: Observation }
+  /** Surely nothing was started. */
+  | { readonly kind: 'rejected'; readonly failure: Failure }
+  /** Maybe something was started: it is looked for before money is spent again. */
+  | { readonly kind: 'unknown'; readonly failure: Failure }
+
+export type ObservedStatus = 'queued' | 'booting' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'gone' | 'unclear'
+
+/** What a provider said about an attempt at one moment. */
+export interface Observation {
+  /** `gone`: the provider no longer knows it. `unclear`: a word we do not know; only policy ends such an attempt. */
+  readonly status: ObservedStatus
+  /** The vendor's own word. */
+  readonly word: string
+  readonly progress?: Progress | null
+  /** Characters of log so far; growth counts as a visible change. */
+  readonly logLength?: number
+  /** Last lines of the log, at most 4,000 characters. */
+  readonly logTail?: string
+  /** With `succeeded`: where the outputs are, in the order in which the model names them. Empty: the result is lost. */
+  readonly outputs?: readonly OutputReference[]
+  readonly failure?: Failure
+  readonly metrics?: { readonly runMs?: number; readonly totalMs?: number }
+}
+
+export interface FoundRun {
+  readonly handle: Json
+  readonly seen?: Observation
+}
+
+/** `requested`: confirm by polling. `ended`: it is over there. `impossible`: it cannot be stopped. */
+export type CancelAnswer = 'requested' | 'ended' | 'impossible'
+
+export interface HeardRequest {
+  readonly headers: Headers
+  /** Raw bytes: signatures are made over these. */
+  readonly body: Uint8Array
+}
+
+export interface Heard {
+  /** The vendor's id of this delivery, for the replay cache; null where it sends none. */
+  readonly deliveryId: string | null
+  readonly handle: Json
+  readonly observation: Observation
+}

@@ -1,0 +1,101 @@
+import type { PredictionRecord } from '../core/prediction.ts'
+
+/**
+ * Durable state. Verbs are async, coarse and non-interactive: one transaction each. Two fences: the lease says who may
+ * begin effects, the version (compare and set) protects every write. Times and leases use the store's own clock.
+ */
+export interface Store {
+  /**
+   * Applies changes in one transaction, each on its own merits: `conflict` when the stored version is not `version`
+   * (or an insert's id exists), `refused` when a reservation no longer fits. The others still apply.
+   */
+  commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
+  /** Takes the lease of up to `limit` records that are due and not leased by somebody else, oldest due first. */
+  lease(request: LeaseRequest): Promise<readonly StoredPrediction[]>
+  /** Takes the lease of one record, due or not; null when somebody else holds it or there is no such record. */
+  leaseOne(id: string, request: Omit<LeaseRequest, 'limit'>): Promise<StoredPrediction | null>
+  /** Renews every lease of this engine in one statement; answers which records it still holds, with their stored version. */
+  renew(engine: string, leaseMs: number): Promise<ReadonlyMap<string, number>>
+  /** Gives leases back, so that the records can be taken at once when they are due. */
+  release(engine: string, ids: readonly string[]): Promise<void>
+  get(id: string): Promise<StoredPrediction | null>
+  /** Newest first. */
+  list(query: ListQuery): Promise<readonly StoredPrediction[]>
+  /** Milliseconds since 1970 by the store's clock of the next record that becomes due and is not leased; null when none waits. */
+  nextDue(): Promise<number | null>
+  /** Live attempts and their reserved money per deployment. */
+  inFlight(): Promise<ReadonlyMap<string, { readonly attempts: number; readonly reserved: number }>>
+  /** Finds the prediction of an attempt, for webhooks and uploads; null when unknown. */
+  predictionOf(attemptId: string): Promise<string | null>
+  /** Remembers a delivery id for the replay cache; false when it was seen before. */
+  rememberDelivery(key: string): Promise<boolean>
+  /** Reads or creates a named secret (random bytes, base64url). */
+  secret(name: string): Promise<string>
+
+  putFile(file: FileRow): Promise<void>
+  getFile(id: string): Promise<FileRow | null>
+  /** Newest first. */
+  listFiles(query: { owner: string; limit: number; after?: string }): Promise<readonly FileRow[]>
+  deleteFile(id: string): Promise<void>
+
+  /** Calls back after each commit of this process (other processes: as soon as the store can tell). A hint, never truth. */
+  watch(listener: (change: { id: string; version: number; dueNow: boolean }) => void): () => void
+  now(): Promise<number>
+  close(): Promise<void>
+}
+
+export interface StoredPrediction {
+  readonly record: PredictionRecord
+  /** Starts at 1 and grows by one with each write. */
+  readonly version: number
+  readonly nextAt: number | null
+}
+
+export interface Change {
+  readonly record: PredictionRecord
+  /** The version that this change was made from; 0 inserts. */
+  readonly version: number
+  /** When the record wants to be stepped next; null only when it is settled. */
+  readonly nextAt: number | null
+  /** Places and money that this change takes; checked in the same transaction. */
+  readonly reservations: readonly Reservation[]
+  /** Keep or take the lease for this engine with the write, or leave the record free. */
+  readonly lease: { readonly engine: string; readonly leaseMs: number } | null
+}
+
+export interface Reservation {
+  readonly deployment: string
+  /** Live attempts allowed on the deployment, this one included. */
+  readonly concurrency: number
+}
+
+export type CommitOutcome = 'committed' | 'conflict' | 'refused'
+
+export interface LeaseRequest {
+  readonly engine: string
+  readonly leaseMs: number
+  readonly limit: number
+}
+
+export interface ListQuery {
+  readonly owner: string | null
+  readonly limit: number
+  /** Cursor: only records older than this one (created time, then id). */
+  readonly before?: { readonly createdAt: number; readonly id: string }
+  readonly createdAfter?: number
+  readonly createdBefore?: number
+}
+
+/** A file that the API knows by id (Replicate's Files API). */
+export interface FileRow {
+  readonly id: string
+  readonly owner: string
+  readonly key: string
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly metadata: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+}
