@@ -21,7 +21,8 @@ const commands = {
   },
   check() {
     node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
-    if (existsSync(join(root, 'studio/tsconfig.json'))) node(['node_modules/typescript/bin/tsc', '-p', 'studio/tsconfig.json'])
+    if (existsSync(join(root, 'studio/tsconfig.json')))
+      node(['node_modules/typescript/bin/tsc', '-p', 'studio/tsconfig.json'])
     node(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
   },
   fix() {
@@ -54,7 +55,9 @@ commands[command]()
 
 /** Runs `npm ci` unless node_modules was made from this very lock file. */
 function install() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   const stamp = join(root, 'node_modules/.surefoot-lock')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   console.error('Installing packages (first run, or the lock file changed) ...')
@@ -72,7 +75,9 @@ function findNode() {
     const manifest = createRequire(join(root, 'scripts/runtime/package.json')).resolve(`${name}/package.json`)
     return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   } catch {
-    return fail(`This needs Node 24 or newer; yours is ${process.version}, and npm offers no Node 24 package for ${process.platform}-${process.arch}. Install Node 24 and run the command again.`)
+    return fail(
+      `This needs Node 24 or newer; yours is ${process.version}, and npm offers no Node 24 package for ${process.platform}-${process.arch}. Install Node 24 and run the command again.`,
+    )
   }
 }
 

@@ -70,7 +70,11 @@ export class SurefootError extends Error {
 }
 
 /** Throws a `SurefootError`; for one-line refusals. */
-export function refuse(code: FailureCode, message: string, more: { advice?: string; status?: number; cause?: unknown } = {}): never {
+export function refuse(
+  code: FailureCode,
+  message: string,
+  more: { advice?: string; status?: number; cause?: unknown } = {},
+): never {
   throw new SurefootError(createFailure(code, message, more), more)
 }
 

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Policy } from '../core/policy.ts'
 import type { WebhookEvent } from '../core/prediction.ts'
-import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
 import type { Model } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
+import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
 
 /** A model on a provider. */
 export interface Deployment {
@@ -38,7 +38,12 @@ export interface Engine {
   /** The record now and after each change, until it is terminal (inclusive) or the signal ends. */
   watch(id: string, options: { signal: AbortSignal; afterVersion?: number }): AsyncIterable<StoredPrediction>
   /** A provider's webhook: verifies, stores, answers after the commit. */
-  hear(providerName: string, attemptId: string, secret: string, request: { headers: Headers; body: Uint8Array }): Promise<void>
+  hear(
+    providerName: string,
+    attemptId: string,
+    secret: string,
+    request: { headers: Headers; body: Uint8Array },
+  ): Promise<void>
   /** Stores a file for later use as an input. */
   addFile(request: AddFileRequest): Promise<FileRow>
   readonly routes: ReadonlyMap<string, Route>
