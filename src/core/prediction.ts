@@ -54,6 +54,8 @@ export interface PendingEffect {
   readonly id: string
   readonly kind: EffectKind
   readonly at: number
+  /** When it has surely ended, whatever became of the process that began it. */
+  readonly until: number
   /** The engine process that began it. */
   readonly engine: string
 }
@@ -84,6 +86,8 @@ export interface Attempt {
   /** When anything visible last changed (status, progress, log length, outputs); the stall watch counts from here. */
   readonly changedAt: number
   readonly logLength: number
+  /** When a second attempt was started beside this one because it stalled. */
+  readonly hedgedAt: number | null
   /** How often progress fell back to its beginning: a preempted worker that began again. */
   readonly restarts: number
   readonly pending: readonly PendingEffect[]

@@ -11,6 +11,9 @@ export interface DeploymentWorld {
   readonly canCancel: boolean
   /** How often to ask while something runs there. */
   readonly pollMs: number
+  /** How long a start, and any other call, may take before its answer counts as lost. */
+  readonly startTimeoutMs: number
+  readonly callTimeoutMs: number
   /** Price of one second of work there, in USD; null when unknown. */
   readonly pricePerSecond: number | null
 }
@@ -24,7 +27,13 @@ export interface World {
   readonly mayBegin: boolean
   /** The process that would begin them. */
   readonly engine: string
-  /** Fresh unguessable ids and jitter for this step, so that `step` itself needs no dice. */
-  readonly ids: readonly string[]
-  readonly jitter: number
+  /**
+   * True where this process is known to be the only living one (an owned data folder): effects that other engines began
+   * are then orphans at once instead of after their time limit.
+   */
+  readonly alone: boolean
+  /** A fresh unguessable id, and dice for jitter; passed in so that a seed replays a run. */
+  newId(): string
+  /** In [0, 1). */
+  jitter(): number
 }

@@ -1,6 +1,9 @@
 import type { Failure } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import type { Cost, OutputReference, Progress } from '../core/prediction.ts'
+import type { CancelAnswer, FoundRun, Observation } from '../core/observation.ts'
+import type { Cost } from '../core/prediction.ts'
+
+export type { CancelAnswer, FoundRun, Observation, ObservedStatus } from '../core/observation.ts'
 
 /**
  * A configured place that can run predictions. A plain object from `replicate(options)` and so on: no loops, sleeps,
@@ -109,33 +112,6 @@ export type StartAnswer =
   | { readonly kind: 'rejected'; readonly failure: Failure }
   /** Maybe something was started: it is looked for before money is spent again. */
   | { readonly kind: 'unknown'; readonly failure: Failure }
-
-export type ObservedStatus = 'queued' | 'booting' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'gone' | 'unclear'
-
-/** What a provider said about an attempt at one moment. */
-export interface Observation {
-  /** `gone`: the provider no longer knows it. `unclear`: a word we do not know; only policy ends such an attempt. */
-  readonly status: ObservedStatus
-  /** The vendor's own word. */
-  readonly word: string
-  readonly progress?: Progress | null
-  /** Characters of log so far; growth counts as a visible change. */
-  readonly logLength?: number
-  /** Last lines of the log, at most 4,000 characters. */
-  readonly logTail?: string
-  /** With `succeeded`: where the outputs are, in the order in which the model names them. Empty: the result is lost. */
-  readonly outputs?: readonly OutputReference[]
-  readonly failure?: Failure
-  readonly metrics?: { readonly runMs?: number; readonly totalMs?: number }
-}
-
-export interface FoundRun {
-  readonly handle: Json
-  readonly seen?: Observation
-}
-
-/** `requested`: confirm by polling. `ended`: it is over there. `impossible`: it cannot be stopped. */
-export type CancelAnswer = 'requested' | 'ended' | 'impossible'
 
 export interface HeardRequest {
   readonly headers: Headers

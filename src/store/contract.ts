@@ -59,8 +59,12 @@ export interface Change {
   readonly nextAt: number | null
   /** Places and money that this change takes; checked in the same transaction. */
   readonly reservations: readonly Reservation[]
-  /** Keep or take the lease for this engine with the write, or leave the record free. */
-  readonly lease: { readonly engine: string; readonly leaseMs: number } | null
+  /**
+   * What happens to the record's lease with this write. `{ engine, leaseMs }` takes or renews it (`conflict` while another
+   * engine holds an unexpired one), `release` frees it, `unchanged` leaves whoever holds it alone: an answer that
+   * arrives at a process without the lease is still written, under the protection of `version`.
+   */
+  readonly lease: { readonly engine: string; readonly leaseMs: number } | 'release' | 'unchanged'
 }
 
 export interface Reservation {
