@@ -1,0 +1,288 @@
+import { type AttemptDraft, type Draft, decide } from './draft.ts'
+import type { Seen } from './events.ts'
+import { createFailure, type Failure } from './failure.ts'
+import type { Json } from './json.ts'
+import type { ObservedStatus } from './observation.ts'
+import { type Abandoned, type EffectKind, type EndedAttemptState, isEnded } from './prediction.ts'
+
+/**
+ * How one attempt moves.
+ *
+ *   planned ── start intended ──> submitting ── accepted ──> queued ──> booting ──> running ──> collecting ──> won
+ *                                     └── answer lost ──> unknown ── found or heard ──┘
+ *
+ * Ranked by state, not by arrival: an observation that lies behind the attempt's state changes nothing but the stall
+ * watch. From every live state an attempt can end as failed, lost, canceled or superseded; an ended one never lives
+ * again, but a handle that shows up later is kept so that the run behind it is cancelled and its cost counted.
+ * An *abandoned* attempt keeps its state until the provider confirms its end, and may still win until then.
+ */
+const rank: { readonly [status in ObservedStatus]?: number } = { queued: 1, booting: 2, running: 3 }
+const rankOfState: { readonly [state: string]: number } = {
+  planned: 0,
+  submitting: 0,
+  unknown: 0,
+  queued: 1,
+  booting: 2,
+  running: 3,
+  collecting: 4,
+}
+
+/** A provider may answer 404 for a run that it accepted a moment ago (replication lag); this long that means nothing. */
+export const goneGraceMs = 15_000
+
+/** A fall of progress to this fraction or less counts as beginning again. */
+const restartFraction = 0.1
+
+export function createAttempt(id: string, number: number, deployment: string, now: number): AttemptDraft {
+  return {
+    id,
+    number,
+    deployment,
+    state: 'planned',
+    plannedAt: now,
+    submittedAt: null,
+    queuedAt: null,
+    bootingAt: null,
+    runningAt: null,
+    collectingAt: null,
+    endedAt: null,
+    handle: null,
+    progress: null,
+    word: null,
+    changedAt: now,
+    logLength: 0,
+    hedgedAt: null,
+    restarts: 0,
+    pending: [],
+    nextPollAt: null,
+    pollFailures: 0,
+    abandoned: null,
+    cancelTries: 0,
+    nextCancelAt: null,
+    unknownSince: null,
+    nextFindAt: null,
+    outputs: null,
+    collectFailures: 0,
+    nextCollectAt: null,
+    output: null,
+    failure: null,
+    cost: null,
+    reserved: 0,
+    release: 'none',
+  }
+}
+
+/** Takes the pending effect with this id off the attempt; false when nobody waits for it any more. */
+export function takePending(attempt: AttemptDraft, effect: string): boolean {
+  const rest = attempt.pending.filter(entry => entry.id !== effect)
+  if (rest.length === attempt.pending.length) return false
+  attempt.pending = rest
+  return true
+}
+
+export function isPending(attempt: AttemptDraft, kind: EffectKind): boolean {
+  return attempt.pending.some(entry => entry.kind === kind)
+}
+
+/** The one place where an attempt ends. */
+export function endAttempt(
+  attempt: AttemptDraft,
+  now: number,
+  state: EndedAttemptState,
+  failure: Failure | null,
+): void {
+  attempt.state = state
+  attempt.endedAt = now
+  attempt.failure = failure
+  attempt.pending = attempt.pending.filter(entry => entry.kind === 'cancel' || entry.kind === 'poll')
+  attempt.nextCollectAt = null
+  attempt.nextFindAt = null
+}
+
+/** We want it to end: for an attempt that never reached the provider that is its end, otherwise the provider must confirm. */
+export function abandon(attempt: AttemptDraft, now: number, as: Abandoned['as'], failure: Failure | null): void {
+  if (isEnded(attempt.state) || attempt.abandoned !== null) return
+  if (attempt.state === 'planned') return endAttempt(attempt, now, as, failure)
+  attempt.abandoned = { at: now, as, failure }
+  attempt.nextCancelAt = now
+  if (attempt.state === 'collecting') confirmEnd(attempt, now, 'failed', failure)
+}
+
+/** The provider confirmed that nothing runs any more. An abandoned attempt ends as what it was abandoned for. */
+export function confirmEnd(
+  attempt: AttemptDraft,
+  now: number,
+  state: EndedAttemptState,
+  failure: Failure | null,
+): void {
+  if (attempt.release === 'open') attempt.release = 'confirmed'
+  attempt.nextPollAt = null
+  attempt.nextCancelAt = null
+  attempt.pending = []
+  if (isEnded(attempt.state)) return
+  const abandoned = attempt.abandoned
+  if (abandoned === null || state === 'won') endAttempt(attempt, now, state, failure)
+  else endAttempt(attempt, now, abandoned.as, abandoned.failure)
+}
+
+/** The provider knows the run: from now on it is followed until its end is confirmed. */
+export function adopt(draft: Draft, attempt: AttemptDraft, now: number, handle: Json): void {
+  if (attempt.handle !== null) return
+  attempt.handle = handle
+  attempt.release = 'open'
+  attempt.nextPollAt = now
+  attempt.pollFailures = 0
+  attempt.pending = attempt.pending.filter(entry => entry.kind !== 'start' && entry.kind !== 'find')
+  if (isEnded(attempt.state)) {
+    attempt.nextCancelAt = now
+    draft.settledAt = null
+    decide(
+      draft,
+      now,
+      attempt,
+      'late run found',
+      'A run that was given up turned out to exist; it is cancelled and its cost counted.',
+    )
+    return
+  }
+  if (attempt.unknownSince !== null)
+    decide(
+      draft,
+      now,
+      attempt,
+      'unknown start found',
+      `The run was found ${now - attempt.unknownSince} ms after its answer was lost; it is adopted, nothing is started twice.`,
+    )
+  attempt.unknownSince = null
+  attempt.nextFindAt = null
+  enter(attempt, now, 'queued')
+}
+
+/** Moves forward to a stage, never back, and stamps when it was first reached. */
+function enter(attempt: AttemptDraft, now: number, state: 'queued' | 'booting' | 'running'): void {
+  if ((rankOfState[state] ?? 0) <= (rankOfState[attempt.state] ?? 9)) return
+  attempt.state = state
+  attempt.changedAt = now
+  if (state === 'queued') attempt.queuedAt = now
+  if (state === 'booting') attempt.bootingAt = now
+  if (state === 'running') attempt.runningAt = now
+}
+
+/** Takes in what the provider said. */
+export function observe(draft: Draft, attempt: AttemptDraft, now: number, seen: Seen): void {
+  const { observation } = seen
+  if (seen.cost !== null) attempt.cost = seen.cost
+  if (attempt.release === 'confirmed') return
+  watchForChange(draft, attempt, now, seen)
+  switch (observation.status) {
+    case 'queued':
+    case 'booting':
+    case 'running':
+      if (!isEnded(attempt.state)) enter(attempt, now, observation.status)
+      return
+    case 'unclear':
+      return
+    case 'succeeded':
+      return observeSuccess(draft, attempt, now, seen)
+    case 'failed':
+      return confirmEnd(
+        attempt,
+        now,
+        'failed',
+        observation.failure ??
+          createFailure('model_error', `The provider reports "${observation.word}" without saying why.`),
+      )
+    case 'canceled':
+      return confirmEnd(
+        attempt,
+        now,
+        'failed',
+        observation.failure ??
+          createFailure(
+            'provider_error',
+            `The run was cancelled at the provider ("${observation.word}"), not by Surefoot.`,
+          ),
+      )
+    case 'gone':
+      return observeGone(draft, attempt, now)
+  }
+}
+
+function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { observation }: Seen): void {
+  if (isEnded(attempt.state)) return confirmEnd(attempt, now, 'failed', null)
+  if (attempt.state === 'collecting') return
+  const outputs = observation.outputs ?? []
+  if (outputs.length === 0) {
+    confirmEnd(
+      attempt,
+      now,
+      'failed',
+      createFailure('output_lost', `The provider reports "${observation.word}" but has no output.`),
+    )
+    return
+  }
+  if (attempt.runningAt === null) attempt.runningAt = now
+  attempt.state = 'collecting'
+  attempt.collectingAt = now
+  attempt.changedAt = now
+  attempt.outputs = outputs
+  attempt.nextCollectAt = now
+  attempt.nextPollAt = null
+  attempt.nextCancelAt = null
+  attempt.release = 'confirmed'
+  if (attempt.abandoned !== null) {
+    decide(
+      draft,
+      now,
+      attempt,
+      'late success',
+      'The provider finished before the cancel took effect; its output is collected, first verified output wins.',
+    )
+  }
+}
+
+function observeGone(draft: Draft, attempt: AttemptDraft, now: number): void {
+  if (attempt.state === 'collecting') return
+  if (attempt.submittedAt !== null && now - attempt.submittedAt < goneGraceMs && !isEnded(attempt.state)) return
+  decide(
+    draft,
+    now,
+    attempt,
+    'run lost',
+    'The provider no longer knows the run, and the grace time after its start is over.',
+  )
+  confirmEnd(attempt, now, 'lost', createFailure('worker_lost', 'The provider no longer knows the run.'))
+}
+
+/** The stall watch sees any visible change; progress that falls back to its beginning is a restart. */
+function watchForChange(draft: Draft, attempt: AttemptDraft, now: number, { observation }: Seen): void {
+  const before = attempt.progress?.fraction ?? null
+  const after = observation.progress?.fraction ?? null
+  const behind = (rank[observation.status] ?? 9) < (rankOfState[attempt.state] ?? 0)
+  const changed =
+    observation.word !== attempt.word ||
+    (observation.logLength ?? attempt.logLength) !== attempt.logLength ||
+    (observation.progress != null &&
+      (after !== before || observation.progress.stage !== (attempt.progress?.stage ?? null)))
+  if (!changed) return
+  if (
+    observation.progress?.stage === attempt.progress?.stage &&
+    before !== null &&
+    after !== null &&
+    after <= restartFraction &&
+    before > 2 * restartFraction
+  ) {
+    attempt.restarts += 1
+    decide(
+      draft,
+      now,
+      attempt,
+      'restarted',
+      `Progress fell from ${Math.round(before * 100)} % to ${Math.round(after * 100)} %: the worker was preempted and began again.`,
+    )
+  }
+  attempt.changedAt = now
+  attempt.word = observation.word
+  if (observation.logLength !== undefined) attempt.logLength = observation.logLength
+  if (observation.progress != null && !behind) attempt.progress = observation.progress
+}

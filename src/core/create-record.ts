@@ -1,0 +1,38 @@
+import type { JsonObject } from './json.ts'
+import type { PredictionRecord, StoredInput, WebhookEvent } from './prediction.ts'
+
+/** What a prediction is made of when it begins. */
+export interface NewPrediction {
+  readonly id: string
+  readonly model: string
+  readonly modelVersion: string
+  readonly owner: string
+  readonly source: 'api' | 'web'
+  readonly input: JsonObject
+  readonly files: { readonly [field: string]: StoredInput }
+  readonly deadlineMs: number
+  readonly deadlineBy: 'client' | 'policy'
+  readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null
+}
+
+/** A fresh record: nothing planned, due at once. */
+export function createRecord(prediction: NewPrediction, now: number): PredictionRecord {
+  const { deadlineMs, webhook, ...given } = prediction
+  return {
+    ...given,
+    createdAt: now,
+    deadlineAt: now + deadlineMs,
+    startedAt: null,
+    completedAt: null,
+    status: 'starting',
+    cancelRequestedAt: null,
+    attempts: [],
+    output: null,
+    failure: null,
+    progress: null,
+    retryAt: null,
+    decisions: [],
+    webhook: webhook && { ...webhook, queue: [] },
+    settledAt: null,
+  }
+}

@@ -1,0 +1,207 @@
+import { confirmEnd, endAttempt, isPending } from './attempt.ts'
+import { type AttemptDraft, type Draft, decide, seconds } from './draft.ts'
+import type { Effect } from './events.ts'
+import { createFailure } from './failure.ts'
+import type { Policy } from './policy.ts'
+import { type EffectKind, isEnded, isTerminal } from './prediction.ts'
+import type { DeploymentWorld, World } from './world.ts'
+
+/** Longest wait between polls that fail, and between cancels that are not confirmed. */
+const maxRetryMs = 30_000
+const firstCancelRetryMs = 2_000
+const firstCollectRetryMs = 500
+/** How often an unknown start is looked for. */
+const findEveryMs = 5_000
+
+/**
+ * Begins what an attempt needs now: sending the planned start, finding a lost one, polling, cancelling, collecting.
+ * Only called while the lease is held. Every started attempt is followed until the provider confirms its end, or until
+ * `releaseMs` after it was given notice, when giving up is recorded as such.
+ */
+export function follow(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): Effect[] {
+  const deployment = world.deployments[attempt.deployment]
+  if (deployment === undefined) return followUnconfigured(draft, attempt, now)
+  const effects: Effect[] = []
+  if (attempt.state === 'planned') effects.push(...sendStart(attempt, now, deployment, world))
+  if (attempt.state === 'unknown') effects.push(...look(attempt, now, deployment, world))
+  if (attempt.state === 'collecting') effects.push(...collect(attempt, now, policy, world))
+  if (attempt.handle !== null && attempt.release === 'open') {
+    effects.push(...stop(draft, attempt, now, policy, deployment, world))
+    if (attempt.release === 'open') effects.push(...poll(attempt, now, deployment, world))
+  }
+  if (
+    attempt.abandoned !== null &&
+    attempt.handle === null &&
+    !isEnded(attempt.state) &&
+    attempt.state !== 'submitting'
+  ) {
+    giveUpUnknown(draft, attempt, now, policy)
+  }
+  return effects
+}
+
+/** When `follow` has something to do again; Infinity when only an answer can change anything. */
+export function followAt(attempt: AttemptDraft, policy: Policy, world: World): number {
+  const deployment = world.deployments[attempt.deployment]
+  if (deployment === undefined) return isEnded(attempt.state) ? Infinity : 0
+  let at = Infinity
+  if (attempt.state === 'planned' && deployment.free > 0) at = Math.min(at, deployment.closedUntil)
+  if (attempt.state === 'unknown' && deployment.canFind && !isPending(attempt, 'find'))
+    at = Math.min(at, attempt.nextFindAt ?? 0)
+  if (attempt.state === 'collecting' && !isPending(attempt, 'collect')) at = Math.min(at, attempt.nextCollectAt ?? 0)
+  if (attempt.release === 'open' && attempt.handle !== null) {
+    if (deployment.canPoll && !isPending(attempt, 'poll')) at = Math.min(at, attempt.nextPollAt ?? 0)
+    if (wantsStop(attempt) && deployment.canCancel && !isPending(attempt, 'cancel'))
+      at = Math.min(at, attempt.nextCancelAt ?? Infinity)
+    if (wantsStop(attempt)) at = Math.min(at, givenUpAt(attempt, policy))
+  }
+  if (attempt.abandoned !== null && attempt.handle === null && attempt.state === 'unknown')
+    at = Math.min(at, givenUpAt(attempt, policy))
+  for (const pending of attempt.pending) at = Math.min(at, orphanedAt(pending, world))
+  return at
+}
+
+/** From when on nobody will answer a pending effect any more. */
+export function orphanedAt(
+  pending: { readonly kind: EffectKind; readonly engine: string; readonly until: number },
+  world: World,
+): number {
+  if (pending.engine === world.engine || !world.mayBegin) return pending.until
+  return pending.kind === 'start' && !world.alone ? pending.until : 0
+}
+
+function sendStart(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, world: World): Effect[] {
+  if (deployment.free <= 0 || deployment.closedUntil > now) return []
+  attempt.state = 'submitting'
+  attempt.submittedAt = now
+  attempt.changedAt = now
+  return [
+    { type: 'start', ...begin(attempt, 'start', now, 2 * deployment.startTimeoutMs + deployment.callTimeoutMs, world) },
+  ]
+}
+
+function look(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, world: World): Effect[] {
+  if (!deployment.canFind || isPending(attempt, 'find') || (attempt.nextFindAt ?? 0) > now) return []
+  attempt.nextFindAt = now + findEveryMs
+  return [
+    {
+      type: 'find',
+      ...begin(attempt, 'find', now, 2 * deployment.callTimeoutMs, world),
+      since: attempt.submittedAt ?? attempt.plannedAt,
+    },
+  ]
+}
+
+function poll(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, world: World): Effect[] {
+  if (!deployment.canPoll || isPending(attempt, 'poll') || (attempt.nextPollAt ?? 0) > now) return []
+  attempt.nextPollAt = now + deployment.pollMs
+  return [{ type: 'poll', ...begin(attempt, 'poll', now, 2 * deployment.callTimeoutMs, world), handle: attempt.handle }]
+}
+
+function collect(attempt: AttemptDraft, now: number, policy: Policy, world: World): Effect[] {
+  if (attempt.outputs === null || isPending(attempt, 'collect') || (attempt.nextCollectAt ?? 0) > now) return []
+  return [{ type: 'collect', ...begin(attempt, 'collect', now, 2 * policy.collectMs, world), outputs: attempt.outputs }]
+}
+
+/** An attempt that should not run any more: given notice, or ended on our side while it may still run there. */
+function wantsStop(attempt: AttemptDraft): boolean {
+  return attempt.abandoned !== null || isEnded(attempt.state)
+}
+
+function stop(
+  draft: Draft,
+  attempt: AttemptDraft,
+  now: number,
+  policy: Policy,
+  deployment: DeploymentWorld,
+  world: World,
+): Effect[] {
+  if (!wantsStop(attempt)) return []
+  if (now >= givenUpAt(attempt, policy)) {
+    decide(
+      draft,
+      now,
+      attempt,
+      'given up',
+      `The provider did not confirm the end within ${seconds(policy.releaseMs)}; the run may still cost money there.`,
+    )
+    confirmEnd(attempt, now, 'failed', attempt.failure)
+    attempt.release = 'given_up'
+    return []
+  }
+  if (!deployment.canCancel || isPending(attempt, 'cancel') || (attempt.nextCancelAt ?? Infinity) > now) return []
+  attempt.cancelTries += 1
+  attempt.nextCancelAt = now + Math.min(maxRetryMs, firstCancelRetryMs * 2 ** (attempt.cancelTries - 1))
+  return [
+    { type: 'cancel', ...begin(attempt, 'cancel', now, 2 * deployment.callTimeoutMs, world), handle: attempt.handle },
+  ]
+}
+
+/** Counted from the notice, or from the end where a run showed up after it. */
+function givenUpAt(attempt: AttemptDraft, policy: Policy): number {
+  return (attempt.abandoned?.at ?? attempt.endedAt ?? attempt.plannedAt) + policy.releaseMs
+}
+
+/** A start whose answer was lost and that nobody found: recorded as given up, still adopted should it ever show up. */
+function giveUpUnknown(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy): void {
+  if (attempt.abandoned === null || now < givenUpAt(attempt, policy)) return
+  decide(draft, now, attempt, 'given up', `The run never showed up within ${seconds(policy.releaseMs)}.`)
+  endAttempt(attempt, now, attempt.abandoned.as, attempt.abandoned.failure)
+  attempt.release = 'given_up'
+}
+
+/** The deployment left the configuration: nobody can be asked any more. */
+function followUnconfigured(draft: Draft, attempt: AttemptDraft, now: number): Effect[] {
+  if (attempt.release !== 'open' && isEnded(attempt.state)) return []
+  decide(
+    draft,
+    now,
+    attempt,
+    'given up',
+    `${attempt.deployment} is not configured any more, so the run cannot be followed.`,
+  )
+  const started = attempt.release === 'open' || attempt.state === 'submitting' || attempt.state === 'unknown'
+  confirmEnd(
+    attempt,
+    now,
+    'failed',
+    createFailure('deployment_missing', `${attempt.deployment} is not configured any more.`),
+  )
+  attempt.release = started ? 'given_up' : 'none'
+  return []
+}
+
+function begin(
+  attempt: AttemptDraft,
+  kind: EffectKind,
+  now: number,
+  limitMs: number,
+  world: World,
+): { effect: string; attempt: string; deployment: string } {
+  const id = world.newId()
+  attempt.pending = [...attempt.pending, { id, kind, at: now, until: now + limitMs, engine: world.engine }]
+  return { effect: id, attempt: attempt.id, deployment: attempt.deployment }
+}
+
+/** A poll that could not be asked says nothing about the job: it is asked again, slower each time. */
+export function pollAgain(attempt: AttemptDraft, now: number, pollMs: number, askedMs: number | undefined): void {
+  attempt.pollFailures += 1
+  const backoff = Math.min(maxRetryMs, pollMs * 2 ** Math.min(10, attempt.pollFailures))
+  attempt.nextPollAt = now + Math.max(backoff, askedMs ?? 0)
+}
+
+/** A collect that was cut off is tried again until its time is over. */
+export function collectAgain(attempt: AttemptDraft, now: number): void {
+  attempt.collectFailures += 1
+  attempt.nextCollectAt =
+    now + Math.min(maxRetryMs, firstCollectRetryMs * 2 ** Math.min(10, attempt.collectFailures - 1))
+}
+
+/** Terminal and nothing left to do: every attempt released, every notification delivered or dead. */
+export function isSettled(draft: Draft): boolean {
+  return (
+    isTerminal(draft.status) &&
+    draft.attempts.every(attempt => isEnded(attempt.state) && attempt.release !== 'open') &&
+    (draft.webhook?.queue ?? []).every(entry => entry.state !== 'waiting')
+  )
+}

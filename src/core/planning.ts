@@ -1,0 +1,186 @@
+import { createAttempt } from './attempt.ts'
+import { type AttemptDraft, activeAttempts, type Draft, decide, seconds } from './draft.ts'
+import { createFailure, type Failure, retryAdvice } from './failure.ts'
+import type { Policy } from './policy.ts'
+import { isEnded } from './prediction.ts'
+import type { DeploymentWorld, World } from './world.ts'
+
+/** A start that a rate limit refused spent nothing; so many may pile up before the prediction fails. */
+const maxRateLimited = 20
+/** Longest wait between two tries. */
+const maxBackoffMs = 30_000
+
+/** How long waiting for the same deployment is better than moving on, after a failure that may pass. */
+const patienceMs = 15_000
+
+/** What comes next for a prediction that nothing works on. */
+export type Plan =
+  | { readonly kind: 'attempt'; readonly deployment: DeploymentWorld; readonly why: string }
+  | { readonly kind: 'wait'; readonly until: number; readonly why: string }
+  | { readonly kind: 'fail'; readonly failure: Failure }
+
+/**
+ * Chooses the next deployment, or says that waiting or failing is what remains. Order: the route's own; deployments
+ * with fewer failed tries first, except that a failure which may pass (`retry: same`) gives the same deployment one
+ * more try. Deployments whose credentials, target or memory already failed are out.
+ */
+export function planNext(draft: Draft, now: number, policy: Policy, world: World): Plan {
+  const last = lastFailure(draft)
+  if (last !== null && retryAdvice(last.failure.code) === 'never') return { kind: 'fail', failure: last.failure }
+  if (last !== null && last.failure.code === 'start_unknown' && policy.onUnknown === 'fail')
+    return { kind: 'fail', failure: last.failure }
+
+  const counted = draft.attempts.filter(attempt => !wasRateLimited(attempt))
+  if (counted.length >= policy.attempts || draft.attempts.length - counted.length >= maxRateLimited) {
+    const why = `${counted.length} of ${policy.attempts} attempts are used up`
+    return {
+      kind: 'fail',
+      failure:
+        last === null
+          ? createFailure('budget_exceeded', `${why}.`)
+          : { ...last.failure, message: `${last.failure.message} No attempt is left: ${why}.` },
+    }
+  }
+
+  const usable = world.route.filter(deployment => !isSpent(draft, deployment.name))
+  if (usable.length === 0)
+    return {
+      kind: 'fail',
+      failure: last?.failure ?? createFailure('deployment_missing', 'The route has no deployment.'),
+    }
+  const affordable = usable.filter(deployment => fitsBudget(draft, policy, deployment))
+  if (affordable.length === 0) {
+    return {
+      kind: 'fail',
+      failure: createFailure(
+        'budget_exceeded',
+        `The budget of ${policy.budget} USD does not cover the worst case of another attempt (${usable.map(deployment => deployment.name).join(', ')}).`,
+      ),
+    }
+  }
+
+  const ordered = order(draft, affordable, last)
+  const first = ordered[0]
+  if (first !== undefined && first.name === againOn(draft, last)) {
+    const until = opensAt(draft, first, last)
+    if (until > now && until - now <= patienceMs)
+      return { kind: 'wait', until, why: `${first.name} is tried again in ${seconds(until - now)}.` }
+  }
+  const open = ordered.find(deployment => opensAt(draft, deployment, last) <= now)
+  if (open !== undefined) {
+    const why =
+      last === null
+        ? 'First choice of the route.'
+        : `After "${last.failure.code}" on ${last.attempt.deployment}${open.name === last.attempt.deployment ? ', which may pass.' : '.'}`
+    return { kind: 'attempt', deployment: open, why }
+  }
+  const until = Math.min(...ordered.map(deployment => opensAt(draft, deployment, last)))
+  return { kind: 'wait', until, why: `Next try in ${seconds(until - now)}.` }
+}
+
+/** Plans the attempt; it starts at once, or as soon as its deployment has a free place. */
+export function addAttempt(
+  draft: Draft,
+  now: number,
+  policy: Policy,
+  world: World,
+  plan: Plan & { kind: 'attempt' },
+): AttemptDraft {
+  const attempt = createAttempt(world.newId(), draft.attempts.length + 1, plan.deployment.name, now)
+  attempt.reserved = reservationFor(plan.deployment, policy)
+  draft.attempts.push(attempt)
+  draft.retryAt = null
+  decide(draft, now, attempt, `attempt ${attempt.number} on ${attempt.deployment}`, plan.why)
+  return attempt
+}
+
+/**
+ * Sets when the next try may start: full-jitter exponential backoff, and never before the provider's own Retry-After.
+ * Failover to another deployment does not wait.
+ */
+export function setBackoff(draft: Draft, now: number, failure: Failure, policy: Policy, world: World): void {
+  const tries = draft.attempts.length
+  const backoff = world.jitter() * Math.min(maxBackoffMs, policy.backoffMs * 2 ** (tries - 1))
+  const asked =
+    failure.retryAfterMs === undefined ? 0 : failure.retryAfterMs + world.jitter() * 0.1 * failure.retryAfterMs
+  draft.retryAt = now + Math.round(Math.max(backoff, asked))
+}
+
+/** Worst case: the price of the whole run limit. Zero where no price is known. */
+function reservationFor(deployment: DeploymentWorld, policy: Policy): number {
+  return ((deployment.pricePerSecond ?? 0) * policy.runMs) / 1000
+}
+
+function fitsBudget(draft: Draft, policy: Policy, deployment: DeploymentWorld): boolean {
+  if (policy.budget === null) return true
+  if (deployment.pricePerSecond === null) return false
+  const spent = draft.attempts.reduce((sum, attempt) => sum + spentOn(attempt), 0)
+  return spent + reservationFor(deployment, policy) <= policy.budget
+}
+
+/** Known cost, else what was reserved; nothing for an attempt that never started. */
+export function spentOn(attempt: AttemptDraft): number {
+  if (attempt.cost !== null) return attempt.cost.amount
+  return attempt.state !== 'planned' && (attempt.release !== 'none' || !isEnded(attempt.state)) ? attempt.reserved : 0
+}
+
+function lastFailure(draft: Draft): { attempt: AttemptDraft; failure: Failure } | null {
+  for (let index = draft.attempts.length - 1; index >= 0; index--) {
+    const attempt = draft.attempts[index]
+    const failure = attempt?.failure ?? attempt?.abandoned?.failure
+    if (attempt !== undefined && failure != null) return { attempt, failure }
+  }
+  return null
+}
+
+function failuresOn(draft: Draft, deployment: string): Failure[] {
+  return draft.attempts.flatMap(attempt => {
+    const failure = attempt.failure ?? attempt.abandoned?.failure
+    return attempt.deployment === deployment && failure != null ? [failure] : []
+  })
+}
+
+function wasRateLimited(attempt: AttemptDraft): boolean {
+  return attempt.release === 'none' && attempt.failure?.code === 'rate_limited'
+}
+
+/** Nothing that this prediction does can make the deployment work. */
+function isSpent(draft: Draft, deployment: string): boolean {
+  const failures = failuresOn(draft, deployment)
+  return (
+    failures.some(failure => failure.fault === 'config') ||
+    failures.some(failure => failure.code === 'out_of_memory' || failure.code === 'no_gpu')
+  )
+}
+
+function order(
+  draft: Draft,
+  deployments: readonly DeploymentWorld[],
+  last: { attempt: AttemptDraft; failure: Failure } | null,
+): DeploymentWorld[] {
+  const tries = new Map(deployments.map(deployment => [deployment.name, failuresOn(draft, deployment.name).length]))
+  const again = againOn(draft, last)
+  const weight = (deployment: DeploymentWorld) => (deployment.name === again ? -1 : (tries.get(deployment.name) ?? 0))
+  return deployments.toSorted((a, b) => weight(a) - weight(b))
+}
+
+/** The deployment that gets one more try, because its last failure may pass. */
+function againOn(draft: Draft, last: { attempt: AttemptDraft; failure: Failure } | null): string | null {
+  if (last === null || retryAdvice(last.failure.code) !== 'same') return null
+  const failures = failuresOn(draft, last.attempt.deployment).filter(failure => failure.code !== 'rate_limited')
+  return failures.length < 2 ? last.attempt.deployment : null
+}
+
+/** The same deployment waits for its backoff; another one may start at once; a closed one waits for its provider. */
+function opensAt(draft: Draft, deployment: DeploymentWorld, last: { attempt: AttemptDraft } | null): number {
+  const backoff = last !== null && last.attempt.deployment === deployment.name ? (draft.retryAt ?? 0) : 0
+  return Math.max(deployment.closedUntil, backoff)
+}
+
+/** Whether a second attempt may run beside a stalled one. */
+export function mayHedge(draft: Draft, policy: Policy): boolean {
+  return (
+    activeAttempts(draft).length <= policy.hedges &&
+    draft.attempts.filter(attempt => !wasRateLimited(attempt)).length < policy.attempts
+  )
+}

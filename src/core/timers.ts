@@ -1,0 +1,71 @@
+import { type AttemptDraft, seconds } from './draft.ts'
+import { createFailure, type Failure } from './failure.ts'
+import type { Policy } from './policy.ts'
+
+/** A moment at which policy ends an attempt, with the failure that says which number it used. */
+export interface Timer {
+  readonly name: 'unknown' | 'queue' | 'boot' | 'stall' | 'lastStage' | 'run' | 'collect'
+  readonly at: number
+  readonly failure: Failure
+}
+
+/** The timers that run for an attempt in its present state. Ended, planned and submitting attempts have none. */
+export function timersOf(attempt: AttemptDraft, policy: Policy): Timer[] {
+  switch (attempt.state) {
+    case 'unknown':
+      return [
+        timer('unknown', attempt.unknownSince, policy.unknownMs, ms =>
+          createFailure(
+            'start_unknown',
+            `The answer to the start was lost, and the run was not found within ${seconds(ms)}.`,
+          ),
+        ),
+      ]
+    case 'queued':
+      return [
+        timer('queue', attempt.queuedAt, policy.queueMs, ms =>
+          createFailure('queue_timeout', `No worker took the run within ${seconds(ms)}.`),
+        ),
+      ]
+    case 'booting':
+      return [
+        timer('boot', attempt.bootingAt, policy.bootMs, ms =>
+          createFailure('boot_timeout', `The worker was not ready within ${seconds(ms)}.`),
+        ),
+      ]
+    case 'running':
+      return [
+        timer('run', attempt.runningAt, policy.runMs, ms =>
+          createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`),
+        ),
+        stallTimer(attempt, policy),
+      ]
+    case 'collecting':
+      return [
+        timer('collect', attempt.collectingAt, policy.collectMs, ms =>
+          createFailure('output_lost', `The output could not be collected within ${seconds(ms)}.`),
+        ),
+      ]
+    default:
+      return []
+  }
+}
+
+/** "Stuck at 90 %" has its own limit: from `lastStageFrom` on, the rest should take the shorter time. */
+function stallTimer(attempt: AttemptDraft, policy: Policy): Timer {
+  const fraction = attempt.progress?.fraction ?? null
+  const where = fraction === null ? 'the run' : `progress at ${Math.round(fraction * 100)} %`
+  const since = Math.max(attempt.changedAt, attempt.hedgedAt ?? 0)
+  if (fraction !== null && fraction >= policy.lastStageFrom && policy.lastStageMs < policy.stallMs) {
+    return timer('lastStage', since, policy.lastStageMs, ms =>
+      createFailure('stalled', `No visible change for ${seconds(ms)} with ${where} (limit of the last stage).`),
+    )
+  }
+  return timer('stall', since, policy.stallMs, ms =>
+    createFailure('stalled', `No visible change for ${seconds(ms)} with ${where}.`),
+  )
+}
+
+function timer(name: Timer['name'], since: number | null, limitMs: number, failure: (ms: number) => Failure): Timer {
+  return { name, at: (since ?? 0) + limitMs, failure: failure(limitMs) }
+}
