@@ -1,0 +1,15 @@
+import type { ByteReader } from './byte-reader.ts'
+
+/** What a format's inspector works with: the file's bytes in order, and where to report what it finds. */
+export interface Inspection {
+  readonly reader: ByteReader
+  /** Length of the whole file. */
+  readonly bytes: number
+  /** Reports a size that the headers state, at once: a file that claims too much is refused before more of it is read. */
+  size(width: number, height: number): void
+  /** Refuses the file as `input_invalid`; `problem` continues the sentence "image ...". */
+  invalid(problem: string): never
+}
+
+/** Walks a file's structure from its first byte to its last without decoding a pixel. */
+export type Inspect = (inspection: Inspection) => Promise<void>

@@ -1,0 +1,12 @@
+import type { Model } from './contract.ts'
+import { defineModel } from './define-model.ts'
+import { photoToSplat } from './photo-to-splat.ts'
+
+/** The preview that needs no network, no GPU and no weights: depth from classical cues, with an invented scale. */
+export const relief: Model = defineModel({
+  ...photoToSplat,
+  name: 'surefoot/relief',
+  description:
+    'A 3D Gaussian splat from one photo within seconds on any machine: a relief from classical depth cues, without a network.',
+  notice: 'This is a preview made without a neural network. It is not SHARP, and its depth and scale are guesses.',
+})

@@ -1,0 +1,12 @@
+import type { Model } from './contract.ts'
+import { defineModel } from './define-model.ts'
+import { photoToSplat } from './photo-to-splat.ts'
+
+/** Apple's SHARP (apple/ml-sharp). Surefoot brings no weights: whoever runs it fetches them under Apple's terms. */
+export const sharp: Model = defineModel({
+  ...photoToSplat,
+  name: 'surefoot/sharp',
+  description: "A metric 3D Gaussian splat from one photo by Apple's SHARP: 1,179,648 splats in two layers.",
+  notice:
+    "SHARP's weights are licensed under the Apple Machine Learning Research Model License Agreement: for research purposes only, no commercial use. Whoever runs this model must have accepted it.",
+})
