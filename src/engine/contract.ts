@@ -31,6 +31,7 @@ export interface Engine {
    * `input_too_large`, `storage_full`, `no_route_for_bytes`; nothing has been spent then.
    */
   create(request: CreateRequest): Promise<StoredPrediction>
+  /** The newest record; a prediction whose deadline has passed is ended before it is shown. */
   get(id: string): Promise<StoredPrediction | null>
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
   /** Asks for the end; a finished prediction stays what it was. Null when there is none. */
@@ -52,11 +53,23 @@ export interface Engine {
   stop(): Promise<void>
 }
 
+/** URLs by which providers reach us; each null without a public base URL. */
+export interface Links {
+  /** Signed GET of a stored file. */
+  input(key: string, name: string, expiresAt: number): string | null
+  /** Signed PUT for one output of an attempt. */
+  upload(attemptId: string, name: string, expiresAt: number): string | null
+  webhook(providerName: string, attemptId: string, secret: string): string | null
+}
+
+/** One line for whoever operates the gateway; never holds secrets, signed URLs or bodies. */
+export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: JsonObject) => void
+
 export interface CreateRequest {
   readonly model: string
   readonly owner: string
   readonly source: 'api' | 'web'
-  /** File fields hold `{ file: id }` strings resolved by the caller: see `files`. */
+  /** File fields may hold http(s) URLs (fetched safely) or data URIs; files that we already have come in `files`. */
   readonly input: JsonObject
   /** Input field -> id of a stored file, for every file field that was given. */
   readonly files: { readonly [field: string]: FileRow }
@@ -68,6 +81,8 @@ export interface CreateRequest {
 export interface AddFileRequest {
   readonly owner: string
   readonly name: string
+  /** As the sender stated it; what the bytes are is checked when the file is used. */
+  readonly mediaType: string
   readonly metadata: JsonObject
   readonly body: AsyncIterable<Uint8Array>
   readonly maxBytes: number

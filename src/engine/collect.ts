@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import { createFailure, refuse, SurefootError } from '../core/failure.ts'
+import type { OutputReference, StoredOutput } from '../core/prediction.ts'
+import type { Download, FileStore, PutResult } from '../files/contract.ts'
+import type { Model, ReadableFile } from '../models/contract.ts'
+import { dataUriBytes } from './data-uri.ts'
+
+/** What collecting needs to know. */
+export interface CollectRequest {
+  readonly predictionId: string
+  readonly attemptId: string
+  readonly model: Model
+  readonly outputs: readonly OutputReference[]
+  readonly trustedOrigins: readonly string[]
+  readonly signal: AbortSignal
+}
+
+/**
+ * Brings a provider's output into our store and verifies it there. One key per attempt: a second collect after a crash
+ * finds the file and only verifies it. Throws `SurefootError`: `output_invalid`, `output_too_large`, `output_lost`,
+ * `storage_full`, or `provider_unreachable` when trying again may help.
+ */
+export async function collectOutput(
+  files: FileStore,
+  download: Download,
+  request: CollectRequest,
+): Promise<StoredOutput> {
+  const { model, predictionId, attemptId, outputs, signal } = request
+  const [reference] = outputs
+  if (reference === undefined) return refuse('output_lost', 'The provider named no output.')
+  const key = reference.kind === 'stored' ? reference.key : `outputs/${predictionId}/${attemptId}/${model.output.name}`
+  await bring(files, download, key, reference, request)
+  signal.throwIfAborted()
+  const stat = await files.stat(key)
+  if (stat === null) return refuse('output_lost', 'The output vanished from the file store.')
+  const hash = createHash('sha256')
+  const file: ReadableFile = { bytes: stat.bytes, open: range => openOrLost(files, key, range) }
+  const verdict = await model.verify(file)
+  if (!verdict.valid) {
+    await files.remove(key)
+    throw new SurefootError(verdict.failure)
+  }
+  for await (const chunk of (await openOrLost(files, key)).body) {
+    signal.throwIfAborted()
+    hash.update(chunk)
+  }
+  return {
+    key,
+    name: model.output.name,
+    mediaType: model.output.mediaType,
+    bytes: stat.bytes,
+    sha256: hash.digest('hex'),
+    facts: verdict.facts,
+  }
+}
+
+async function openOrLost(files: FileStore, key: string, range?: { start: number; end?: number }) {
+  return (await files.open(key, range)) ?? refuse('output_lost', 'The output vanished from the file store.')
+}
+
+async function bring(
+  files: FileStore,
+  download: Download,
+  key: string,
+  reference: OutputReference,
+  request: CollectRequest,
+): Promise<void> {
+  const { maxBytes } = request.model.output
+  const options = { maxBytes, signal: request.signal }
+  try {
+    switch (reference.kind) {
+      case 'stored':
+        return
+      case 'path':
+        return await took(files.adopt(key, reference.path, options))
+      case 'data':
+        return await took(files.put(key, dataUriBytes(reference.uri), options))
+      case 'url': {
+        const { body, bytes } = await download(reference.url, { ...options, trustedOrigins: request.trustedOrigins })
+        return await took(files.put(key, body, bytes === null ? options : { ...options, bytes }))
+      }
+    }
+  } catch (error) {
+    throw asOutputFailure(error)
+  }
+}
+
+/** `exists`: an earlier collect of this attempt got as far as the file; it is verified like any other. */
+async function took(put: Promise<PutResult>): Promise<void> {
+  await put
+}
+
+/** Downloading speaks of inputs and providers; here the same faults concern an output. */
+function asOutputFailure(error: unknown): unknown {
+  if (!SurefootError.is(error)) return error
+  const { code, message } = error.failure
+  if (code === 'input_too_large') return new SurefootError(createFailure('output_too_large', message), { cause: error })
+  if (code === 'input_invalid') return new SurefootError(createFailure('output_lost', message), { cause: error })
+  return error
+}

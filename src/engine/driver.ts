@@ -1,0 +1,408 @@
+import type { Clock, Random } from '../core/clock.ts'
+import type { Effect, PredictionEvent } from '../core/events.ts'
+import { invariant } from '../core/failure.ts'
+import { defaultPolicy, type Policy } from '../core/policy.ts'
+import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import { type Step, step } from '../core/step.ts'
+import type { DeploymentWorld, World } from '../core/world.ts'
+import { progressEveryMs, worthWriting } from '../core/writing.ts'
+import type { Store, StoredPrediction } from '../store/contract.ts'
+import { createCommitter } from './committer.ts'
+import type { Log, Route } from './contract.ts'
+import { createPlaces } from './places.ts'
+
+/**
+ * Drives predictions: holds their leases, steps them when they are due, stores what changed, begins what must begin.
+ *
+ * A record is *held* from pick-up until it is settled, its lease is lost, or the driver stops. Held records live in
+ * memory and are stepped one event at a time; the store sees a write only when something changed that matters. Two
+ * fences: effects begin only while the lease is held; every write is a compare-and-set on the version, so that an
+ * answer which arrives after the lease is gone is still taken in, by stepping whatever record is newest then.
+ */
+export interface Driver {
+  /** Inserts a fresh record together with its first step; false when the id exists. */
+  insert(record: PredictionRecord): Promise<StoredPrediction>
+  /** Takes in an event, whoever holds the record; null when there is none. */
+  apply(id: string, event: PredictionEvent): Promise<StoredPrediction | null>
+  /** What is held in memory, fresher than the store. */
+  held(id: string): StoredPrediction | null
+  /** Milliseconds since 1970 by the store's clock. */
+  now(): number
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface DriverDependencies {
+  /** Unique for each process start: the name on leases and pending effects. */
+  readonly name: string
+  /** True where no other process can be alive (an owned data folder). */
+  readonly alone: boolean
+  readonly store: Store
+  readonly routes: ReadonlyMap<string, Route>
+  readonly clock: Clock
+  readonly random: Random
+  readonly newId: () => string
+  readonly log: Log
+  /** Begins an effect and answers with the event that it leads to; never rejects. */
+  perform(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent>
+  /** Ends the calls of effects that nobody waits for any more. */
+  abort(effects: readonly string[], reason: string): void
+  /** Called after every change of a held record, written or not. */
+  changed(id: string): void
+}
+
+const leaseMs = 15_000
+const renewEveryMs = leaseMs / 3
+const pickUpEveryMs = 1_000
+const pickUpBatch = 64
+/** How long a store that fails is left alone before the event is tried again. */
+const storeRetryMs = 500
+
+interface Held {
+  readonly id: string
+  stored: PredictionRecord
+  current: PredictionRecord
+  version: number
+  writtenAt: number
+  /** Events are taken in one at a time, in order of arrival. */
+  queue: Promise<unknown>
+  cancelWake: () => void
+}
+
+export function createDriver(dependencies: DriverDependencies): Driver {
+  const { name, alone, store, routes, clock, random, newId, log, perform, abort, changed } = dependencies
+  const committer = createCommitter(store)
+  const places = createPlaces(routes)
+  const records = new Map<string, Held>()
+  const performing = new Set<Promise<unknown>>()
+  let clockOffset = 0
+  let leaseUntil = 0
+  let running = false
+  let cancelLoops: (() => void)[] = []
+
+  const now = () => clock.now() + clockOffset
+
+  function worldFor(record: PredictionRecord, mayBegin: boolean): { world: World; policy: Policy } {
+    // A model that left the configuration has no deployments: its predictions end, clearly, as `deployment_missing`.
+    const route = routes.get(record.model) ?? { deployments: [], policy: defaultPolicy }
+    const at = now()
+    const world = route.deployments.map(deployment => places.world(deployment, at))
+    const deployments: { [name: string]: DeploymentWorld } = {}
+    for (const other of routes.values())
+      for (const deployment of other.deployments) deployments[deployment.name] ??= places.world(deployment, at)
+    return {
+      policy: route.policy,
+      world: { route: world, deployments, mayBegin, alone, engine: name, newId, jitter: random },
+    }
+  }
+
+  function hold(stored: StoredPrediction): Held {
+    const known = records.get(stored.record.id)
+    if (known !== undefined) return known
+    const held: Held = {
+      id: stored.record.id,
+      stored: stored.record,
+      current: stored.record,
+      version: stored.version,
+      writtenAt: 0,
+      queue: Promise.resolve(),
+      cancelWake: () => {},
+    }
+    records.set(held.id, held)
+    return held
+  }
+
+  /** The record is settled, or somebody else's now. */
+  function letGo(held: Held): void {
+    held.cancelWake()
+    records.delete(held.id)
+    wakeAll(places.forget(held.id))
+  }
+
+  function wakeAll(ids: readonly string[]): void {
+    for (const id of ids) {
+      const held = records.get(id)
+      if (held !== undefined) wakeAt(held, now())
+    }
+  }
+
+  function wakeAt(held: Held, at: number): void {
+    held.cancelWake()
+    held.cancelWake = clock.after(at - now(), () => void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault))
+  }
+
+  function reportStoreFault(error: unknown): void {
+    log('error', 'The store failed; the prediction is stepped again.', { error: String(error) })
+  }
+
+  /** Takes in an event after those before it. When the store fails the record stays as it was and is stepped again soon. */
+  function enqueue(held: Held, event: PredictionEvent): Promise<StoredPrediction> {
+    const turn = held.queue.then(() => process(held, event))
+    held.queue = turn.catch(() => {
+      if (records.get(held.id) === held) wakeAt(held, now() + storeRetryMs)
+    })
+    return turn
+  }
+
+  async function process(held: Held, event: PredictionEvent): Promise<StoredPrediction> {
+    for (;;) {
+      if (records.get(held.id) !== held)
+        return (await applyElsewhere(held.id, event)) ?? { record: held.current, version: held.version, nextAt: null }
+      const at = now()
+      const mayBegin = running && at < leaseUntil
+      const { world, policy } = worldFor(held.current, mayBegin)
+      const next = step(held.current, event, at, policy, world)
+      const write = held.version === 0 ? 'now' : worthWriting(held.stored, next.record)
+      if (write === 'now' || (write === 'later' && at - held.writtenAt >= progressEveryMs)) {
+        const outcome = await committer.commit({
+          record: next.record,
+          version: held.version,
+          // Our lease keeps others away; without it the record is theirs at once, whatever we were waiting for.
+          nextAt: next.nextAt === null ? null : Math.min(next.nextAt, at + leaseMs),
+          reservations: next.reservations.map(deployment => ({
+            deployment,
+            concurrency: concurrencyOf(deployment),
+          })),
+          lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
+        })
+        if (outcome === 'refused') {
+          for (const deployment of next.reservations) places.full(deployment, now() + pickUpEveryMs)
+          continue
+        }
+        if (outcome === 'conflict') {
+          invariant(held.version > 0, `prediction ${held.id} exists already`)
+          await reload(held)
+          continue
+        }
+        held.stored = next.record
+        held.version += 1
+        held.writtenAt = at
+      }
+      settle(held, event, next, mayBegin)
+      return { record: held.current, version: held.version, nextAt: next.nextAt }
+    }
+  }
+
+  function concurrencyOf(name: string): number {
+    for (const route of routes.values())
+      for (const deployment of route.deployments) if (deployment.name === name) return deployment.concurrency
+    return 0
+  }
+
+  /** After the write: memory follows, calls that nobody waits for end, new ones begin, and the next wake-up is set. */
+  function settle(held: Held, event: PredictionEvent, next: Step, mayBegin: boolean): void {
+    const before = held.current
+    held.current = next.record
+    noteRetryAfter(event, before)
+    wakeAll(places.update(next.record))
+    abort(
+      vanished(before, next.record),
+      isTerminal(next.record.status) ? `the prediction ended as ${next.record.status}` : 'the attempt ended',
+    )
+    for (const effect of next.effects) begin(held, effect)
+    if (before !== next.record) changed(held.id)
+    if (next.nextAt === null) letGo(held)
+    else if (mayBegin) wakeAt(held, next.nextAt)
+    // The lease could not be renewed in time: nothing may begin before it is.
+    else if (running) wakeAt(held, now() + storeRetryMs)
+  }
+
+  function noteRetryAfter(event: PredictionEvent, record: PredictionRecord): void {
+    if (event.type !== 'startRejected' || event.failure.retryAfterMs === undefined) return
+    const attempt = record.attempts.find(candidate => candidate.id === event.attempt)
+    if (attempt !== undefined) places.close(attempt.deployment, now() + event.failure.retryAfterMs)
+  }
+
+  function begin(held: Held, effect: Effect): void {
+    const task = perform(effect, held.current, leaseUntil).then(answer => deliver(held.id, answer))
+    performing.add(task)
+    void task.finally(() => performing.delete(task))
+  }
+
+  /** What an effect brought back is worth more than one try: a handle that is not stored is a run that nobody follows. */
+  async function deliver(id: string, answer: PredictionEvent): Promise<void> {
+    for (;;) {
+      try {
+        await apply(id, answer)
+        return
+      } catch (error) {
+        reportStoreFault(error)
+        if (!running) return
+        await new Promise<void>(resolve => void clock.after(storeRetryMs, resolve))
+      }
+    }
+  }
+
+  /** Somebody else wrote the record: take the newest, keep it if the lease is still ours. */
+  async function reload(held: Held): Promise<void> {
+    const fresh = await store.leaseOne(held.id, { engine: name, leaseMs })
+    if (fresh === null) return letGo(held)
+    held.stored = fresh.record
+    held.current = fresh.record
+    held.version = fresh.version
+  }
+
+  /** Another process wrote a record that we hold (a cancel, a webhook): step its newest state, after what is under way. */
+  function refresh(held: Held, version: number): void {
+    held.queue = held.queue
+      .then(async () => {
+        if (records.get(held.id) === held && held.version < version) await reload(held)
+      })
+      .catch(reportStoreFault)
+    void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault)
+  }
+
+  async function apply(id: string, event: PredictionEvent): Promise<StoredPrediction | null> {
+    const held = records.get(id)
+    if (held !== undefined) return enqueue(held, event)
+    if (running) {
+      const leased = await store.leaseOne(id, { engine: name, leaseMs })
+      if (leased !== null) return enqueue(hold(leased), event)
+    }
+    return applyElsewhere(id, event)
+  }
+
+  /** Without the lease: facts are written, nothing begins, and the record is due at once for its holder. */
+  async function applyElsewhere(id: string, event: PredictionEvent): Promise<StoredPrediction | null> {
+    for (;;) {
+      const stored = await store.get(id)
+      if (stored === null) return null
+      const { world, policy } = worldFor(stored.record, false)
+      const next = step(stored.record, event, now(), policy, world)
+      if (worthWriting(stored.record, next.record) === 'never') return stored
+      const outcome = await committer.commit({
+        record: next.record,
+        version: stored.version,
+        nextAt: next.nextAt,
+        reservations: [],
+        lease: 'unchanged',
+      })
+      if (outcome === 'committed') {
+        changed(id)
+        return { record: next.record, version: stored.version + 1, nextAt: next.nextAt }
+      }
+    }
+  }
+
+  async function pickUp(): Promise<void> {
+    if (!running) return
+    let leased: readonly StoredPrediction[]
+    do {
+      leased = await store.lease({ engine: name, leaseMs, limit: pickUpBatch })
+      for (const stored of leased) {
+        if (!routes.has(stored.record.model))
+          log(
+            'warn',
+            `Prediction ${stored.record.id} asks for ${stored.record.model}, which is not configured any more.`,
+          )
+        void enqueue(hold(stored), { type: 'timePassed' }).catch(reportStoreFault)
+      }
+    } while (running && leased.length === pickUpBatch)
+  }
+
+  async function renew(): Promise<void> {
+    const asked = clock.now()
+    const before = [...records.values()].filter(held => held.version > 0)
+    const [mine, storeNow] = await Promise.all([store.renew(name, leaseMs), store.now()])
+    clockOffset = storeNow - clock.now()
+    // Counted from before the question: the lease may end earlier than we think, never later.
+    leaseUntil = asked + clockOffset + leaseMs
+    for (const held of before) {
+      const version = mine.get(held.id)
+      if (records.get(held.id) !== held) continue
+      if (version === undefined) letGo(held)
+      else if (version > held.version) refresh(held, version)
+    }
+  }
+
+  /** Runs `work` now and again `everyMs` after its end, until stopped. */
+  function loop(everyMs: number, work: () => Promise<void>): () => void {
+    let cancel = () => {}
+    let ended = false
+    const turn = async () => {
+      try {
+        await work()
+      } catch (error) {
+        reportStoreFault(error)
+      }
+      if (!ended) cancel = clock.after(everyMs, () => void turn())
+    }
+    cancel = clock.after(everyMs, () => void turn())
+    return () => {
+      ended = true
+      cancel()
+    }
+  }
+
+  return {
+    now,
+    apply,
+    async insert(record) {
+      const held = hold({ record, version: 0, nextAt: now() })
+      try {
+        return await enqueue(held, { type: 'timePassed' })
+      } catch (error) {
+        letGo(held)
+        throw error
+      }
+    },
+    held(id) {
+      const held = records.get(id)
+      return held === undefined || held.version === 0
+        ? null
+        : { record: held.current, version: held.version, nextAt: null }
+    },
+    async start() {
+      running = true
+      await renew()
+      await pickUp()
+      cancelLoops = [
+        loop(renewEveryMs, renew),
+        loop(pickUpEveryMs, pickUp),
+        store.watch(change => {
+          const held = records.get(change.id)
+          if (held !== undefined && change.version > held.version)
+            void held.queue.then(() => refresh(held, change.version)).catch(reportStoreFault)
+        }),
+      ]
+    },
+    async stop() {
+      running = false
+      for (const cancel of cancelLoops) cancel()
+      cancelLoops = []
+      for (const held of records.values()) held.cancelWake()
+      abort(interruptible(records.values()), 'the engine stops')
+      await Promise.all(performing)
+      await Promise.all([...records.values()].map(held => held.queue))
+      for (const held of records.values()) held.cancelWake()
+      await committer.drained()
+      await store.release(name, [...records.keys()])
+      records.clear()
+    },
+  }
+}
+
+function pendingIds(record: PredictionRecord): Set<string> {
+  const ids = new Set<string>()
+  for (const attempt of record.attempts) for (const pending of attempt.pending) ids.add(pending.id)
+  for (const entry of record.webhook?.queue ?? []) if (entry.pending !== null) ids.add(entry.pending.id)
+  return ids
+}
+
+/** Effects that were waited for before and are not any more. */
+function vanished(before: PredictionRecord, after: PredictionRecord): string[] {
+  const still = pendingIds(after)
+  return [...pendingIds(before)].filter(id => !still.has(id))
+}
+
+/** Calls that can be cut off and simply made again; a start, a cancel or a delivery is left to finish. */
+function interruptible(records: Iterable<Held>): string[] {
+  const ids: string[] = []
+  for (const { current } of records) {
+    for (const attempt of current.attempts) {
+      for (const pending of attempt.pending)
+        if (pending.kind === 'poll' || pending.kind === 'find' || pending.kind === 'collect') ids.push(pending.id)
+    }
+  }
+  return ids
+}

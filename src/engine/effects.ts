@@ -1,0 +1,266 @@
+import type { Clock } from '../core/clock.ts'
+import type { Effect, PredictionEvent, Seen } from '../core/events.ts'
+import { createFailure, type Failure, type FailureCode, invariant, SurefootError } from '../core/failure.ts'
+import { notifyTimeoutMs } from '../core/notify.ts'
+import type { Observation } from '../core/observation.ts'
+import type { PredictionRecord } from '../core/prediction.ts'
+import type { Download, FileStore } from '../files/contract.ts'
+import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
+import { collectOutput } from './collect.ts'
+import type { Deployment, Links, Log, Route } from './contract.ts'
+import { createLimit, type Limit } from './timeout.ts'
+
+/** Performs effects: one call each, with a time limit, answered by one event. Decides nothing and never rejects. */
+export interface Performer {
+  perform(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent>
+  abort(effects: readonly string[], reason: string): void
+}
+
+export interface PerformerDependencies {
+  readonly routes: ReadonlyMap<string, Route>
+  readonly files: FileStore
+  readonly download: Download
+  readonly fetch: typeof globalThis.fetch
+  readonly links: Links
+  readonly clock: Clock
+  readonly log: Log
+  /** The secret that belongs to an attempt id. */
+  readonly markerSecret: (attemptId: string) => string
+  /** Delivers one webhook to the user; true when the receiver took it. */
+  readonly notify: (record: PredictionRecord, notification: string, signal: AbortSignal) => Promise<boolean>
+  /** By the store's clock. */
+  readonly now: () => number
+  /** How long signed links outlive the deadline, so that a late worker can still deliver. */
+  readonly linkGraceMs?: number
+}
+
+const defaultLinkGraceMs = 10 * 60_000
+
+export function createPerformer(dependencies: PerformerDependencies): Performer {
+  const { routes, files, download, fetch, links, clock, log, markerSecret, notify, now } = dependencies
+  const linkGraceMs = dependencies.linkGraceMs ?? defaultLinkGraceMs
+  const limits = new Map<string, Limit>()
+
+  function deploymentOf(record: PredictionRecord, name: string): Deployment {
+    for (const route of routes.values())
+      for (const deployment of route.deployments) if (deployment.name === name) return deployment
+    throw new SurefootError(
+      createFailure('deployment_missing', `${name} is not configured any more; prediction ${record.id} needs it.`),
+    )
+  }
+
+  async function withLimit<T>(effect: Effect, limitMs: number, work: (io: Io) => Promise<T>): Promise<T> {
+    const limit = createLimit(clock, limitMs, `The ${effect.type} call`)
+    limits.set(effect.effect, limit)
+    try {
+      return await Promise.race([work({ fetch, signal: limit.signal }), ended(limit.signal)])
+    } finally {
+      limit.done()
+      limits.delete(effect.effect)
+    }
+  }
+
+  function seen(deployment: Deployment, observation: Observation): Seen {
+    return { observation, cost: deployment.provider.cost(observation, deployment.target) }
+  }
+
+  async function start(
+    effect: Effect & { type: 'start' },
+    record: PredictionRecord,
+    leaseUntil: number,
+  ): Promise<PredictionEvent> {
+    const answer = { attempt: effect.attempt, effect: effect.effect }
+    const deployment = deploymentOf(record, effect.deployment)
+    const { startTimeoutMs } = deployment.provider.limits
+    if (leaseUntil - now() <= startTimeoutMs) {
+      return {
+        type: 'startRejected',
+        ...answer,
+        failure: createFailure('internal', 'The lease was too short to send the start; nothing was started.', {
+          fault: 'surefoot',
+        }),
+      }
+    }
+    const job = jobFor(record, effect.attempt, deployment)
+    try {
+      const result = await withLimit(effect, startTimeoutMs, io => deployment.provider.start(job, io))
+      switch (result.kind) {
+        case 'accepted':
+          return {
+            type: 'started',
+            ...answer,
+            handle: result.handle,
+            seen: result.seen === undefined ? null : seen(deployment, result.seen),
+          }
+        case 'rejected':
+          return { type: 'startRejected', ...answer, failure: result.failure }
+        case 'unknown':
+          return { type: 'startUnknown', ...answer, failure: result.failure }
+      }
+    } catch (error) {
+      return { type: 'startUnknown', ...answer, failure: failureFrom(error, 'start_unknown') }
+    }
+  }
+
+  function jobFor(record: PredictionRecord, attemptId: string, deployment: Deployment): Job {
+    const route = routes.get(record.model)
+    invariant(route !== undefined, `model ${record.model} is not configured`)
+    const marker: Marker = { attemptId, secret: markerSecret(attemptId) }
+    const until = record.deadlineAt + linkGraceMs
+    const jobFiles: { [field: string]: JobFile } = {}
+    for (const [field, file] of Object.entries(record.files)) {
+      jobFiles[field] = {
+        name: file.name,
+        mediaType: file.mediaType,
+        bytes: file.bytes,
+        sha256: file.sha256,
+        url: links.input(file.key, file.name, until),
+        path: files.path(file.key),
+        async open() {
+          const opened = await files.open(file.key)
+          invariant(opened !== null, `input file ${file.key} is missing`)
+          return opened.body
+        },
+      }
+    }
+    const input = Object.fromEntries(Object.entries(record.input).filter(([field]) => !(field in record.files)))
+    return {
+      marker,
+      model: record.model,
+      target: deployment.target,
+      input,
+      files: jobFiles,
+      webhookUrl: links.webhook(deployment.providerName, attemptId, marker.secret),
+      uploadUrl: name => links.upload(attemptId, name, until),
+      runLimitMs: route.policy.runMs,
+      deadlineInMs: Math.max(0, record.deadlineAt - now()),
+    }
+  }
+
+  async function run(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent> {
+    if (effect.type === 'notify') {
+      const delivered = await withLimit(effect, notifyTimeoutMs, io =>
+        notify(record, effect.notification, io.signal),
+      ).catch(() => false)
+      return { type: 'notified', notification: effect.notification, effect: effect.effect, delivered }
+    }
+    if (effect.type === 'start') return start(effect, record, leaseUntil)
+    const answer = { attempt: effect.attempt, effect: effect.effect }
+    const deployment = deploymentOf(record, effect.deployment)
+    const { provider } = deployment
+    const callMs = provider.limits.callTimeoutMs
+    switch (effect.type) {
+      case 'poll': {
+        const { poll } = provider
+        invariant(poll !== undefined, `${effect.deployment} cannot be polled`)
+        const observation = await withLimit(effect, callMs, io => poll.call(provider, effect.handle, io))
+        return { type: 'observed', ...answer, seen: seen(deployment, observation) }
+      }
+      case 'find': {
+        const { find } = provider
+        invariant(find !== undefined, `${effect.deployment} cannot be searched`)
+        const marker = { attemptId: effect.attempt, secret: markerSecret(effect.attempt) }
+        return {
+          type: 'found',
+          ...answer,
+          runs: await withLimit(effect, callMs, io => find.call(provider, marker, effect.since, io)),
+        }
+      }
+      case 'cancel': {
+        const { cancel } = provider
+        invariant(cancel !== undefined, `${effect.deployment} cannot be cancelled`)
+        return {
+          type: 'cancelAnswered',
+          ...answer,
+          answer: await withLimit(effect, callMs, io => cancel.call(provider, effect.handle, io)),
+        }
+      }
+      case 'collect': {
+        const route = routes.get(record.model)
+        invariant(route !== undefined, `model ${record.model} is not configured`)
+        const output = await withLimit(effect, route.policy.collectMs, io =>
+          collectOutput(files, download, {
+            predictionId: record.id,
+            attemptId: effect.attempt,
+            model: route.model,
+            outputs: effect.outputs,
+            trustedOrigins: provider.trustedOrigins,
+            signal: io.signal,
+          }),
+        )
+        return { type: 'collected', ...answer, output }
+      }
+    }
+  }
+
+  return {
+    async perform(effect, record, leaseUntil) {
+      try {
+        return await run(effect, record, leaseUntil)
+      } catch (error) {
+        return failedEffect(effect, error, log)
+      }
+    },
+    abort(effects, reason) {
+      for (const id of effects) limits.get(id)?.abort(reason)
+    },
+  }
+}
+
+/** What an effect that threw leads to. A poll or cancel that could not be asked says nothing about the job. */
+function failedEffect(effect: Effect, error: unknown, log: Log): PredictionEvent {
+  if (!SurefootError.is(error) && !isAbort(error))
+    log('warn', `The ${effect.type} call failed.`, { error: String(error) })
+  switch (effect.type) {
+    case 'notify':
+      return { type: 'notified', notification: effect.notification, effect: effect.effect, delivered: false }
+    case 'start':
+      return {
+        type: 'startUnknown',
+        attempt: effect.attempt,
+        effect: effect.effect,
+        failure: failureFrom(error, 'start_unknown'),
+      }
+    case 'find':
+      return {
+        type: 'findFailed',
+        attempt: effect.attempt,
+        effect: effect.effect,
+        failure: failureFrom(error, 'provider_unreachable'),
+      }
+    case 'poll':
+      return {
+        type: 'pollFailed',
+        attempt: effect.attempt,
+        effect: effect.effect,
+        failure: failureFrom(error, 'provider_unreachable'),
+      }
+    case 'cancel':
+      return { type: 'cancelAnswered', attempt: effect.attempt, effect: effect.effect, answer: 'requested' }
+    case 'collect':
+      return {
+        type: 'collectFailed',
+        attempt: effect.attempt,
+        effect: effect.effect,
+        failure: failureFrom(error, 'provider_unreachable'),
+      }
+  }
+}
+
+/** A thrown failure as it is, anything else under the given code. */
+export function failureFrom(error: unknown, code: FailureCode): Failure {
+  if (SurefootError.is(error)) return error.failure
+  return createFailure(code, error instanceof Error ? error.message : String(error))
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}
+
+/** Rejects when the signal ends: also a call that ignores its signal ends in time. */
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}

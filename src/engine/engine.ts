@@ -1,0 +1,190 @@
+import type { Clock, Random } from '../core/clock.ts'
+import { createRecord } from '../core/create-record.ts'
+import { refuse } from '../core/failure.ts'
+import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import type { Download, FileStore } from '../files/contract.ts'
+import type { Provider } from '../providers/contract.ts'
+import type { Store, StoredPrediction } from '../store/contract.ts'
+import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './contract.ts'
+import { createDriver } from './driver.ts'
+import { createPerformer, type Performer } from './effects.ts'
+import { addFile, checkInput } from './inputs.ts'
+import { isMarkerSecret, markerSecret } from './marker.ts'
+import { createLimit } from './timeout.ts'
+import { createWatchers } from './watchers.ts'
+
+export interface EngineDependencies {
+  /** Unique for each process start. */
+  readonly name: string
+  /** True where no other process can be alive: an owned data folder. */
+  readonly alone: boolean
+  readonly store: Store
+  readonly files: FileStore
+  readonly download: Download
+  readonly routes: ReadonlyMap<string, Route>
+  readonly links: Links
+  /** Key of all marker secrets; the same for every process on one store. */
+  readonly serverKey: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Fresh, unguessable, 26 lower-case characters or so. */
+  readonly newId: () => string
+  readonly fetch: typeof globalThis.fetch
+  /** Delivers one webhook to the user; true when the receiver took it. */
+  readonly notify: (record: PredictionRecord, notification: string, signal: AbortSignal) => Promise<boolean>
+  readonly log: Log
+}
+
+/** How long fetching an input from a URL may take; creating waits for it. */
+const inputTimeoutMs = 30_000
+
+/** Puts the parts together: the front's verbs over the driver, the performer and the stores. Starts nothing by itself. */
+export function createEngine(dependencies: EngineDependencies): Engine {
+  const { store, files, download, routes, links, serverKey, clock, newId } = dependencies
+  const watchers = createWatchers()
+  let performer: Performer | null = null
+  const driver = createDriver({
+    ...dependencies,
+    perform: (effect, record, leaseUntil) => performerOf().perform(effect, record, leaseUntil),
+    abort: (effects, reason) => performerOf().abort(effects, reason),
+    changed: watchers.changed,
+  })
+
+  function performerOf(): Performer {
+    performer ??= createPerformer({ ...dependencies, markerSecret: id => markerSecret(serverKey, id), now: driver.now })
+    return performer
+  }
+
+  const inputs = { store, files, download, newId, now: driver.now }
+  let started: Promise<void> | null = null
+  let stopped: Promise<void> | null = null
+  let unwatch = () => {}
+
+  async function create(request: CreateRequest): Promise<StoredPrediction> {
+    const route =
+      routes.get(request.model) ??
+      refuse(
+        'deployment_missing',
+        `There is no model "${request.model}". There are: ${[...routes.keys()].join(', ')}.`,
+        { status: 404 },
+      )
+    if (!route.deployments.some(deployment => canCarry(deployment, links))) {
+      refuse(
+        'no_route_for_bytes',
+        `None of ${route.deployments.map(deployment => deployment.name).join(', ')} can be reached with this file without a public base URL.`,
+        { status: 422 },
+      )
+    }
+    const limit = createLimit(clock, inputTimeoutMs, 'Fetching the input')
+    const checked = await checkInput(inputs, route.model, request, limit.signal).finally(limit.done)
+    const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= route.policy.deadlineMs
+    const record = createRecord(
+      {
+        id: newId(),
+        model: request.model,
+        modelVersion: route.model.version,
+        owner: request.owner,
+        source: request.source,
+        input: checked.input,
+        files: checked.files,
+        deadlineMs: byClient && request.cancelAfterMs !== null ? request.cancelAfterMs : route.policy.deadlineMs,
+        deadlineBy: byClient ? 'client' : 'policy',
+        webhook: request.webhook,
+      },
+      driver.now(),
+    )
+    return driver.insert(record)
+  }
+
+  async function get(id: string): Promise<StoredPrediction | null> {
+    const stored = driver.held(id) ?? (await store.get(id))
+    if (stored === null || isTerminal(stored.record.status) || driver.now() < stored.record.deadlineAt) return stored
+    return driver.apply(id, { type: 'timePassed' })
+  }
+
+  async function* watch(
+    id: string,
+    options: { signal: AbortSignal; afterVersion?: number },
+  ): AsyncGenerator<StoredPrediction> {
+    let shown: StoredPrediction | null = null
+    while (!options.signal.aborted) {
+      const changed = watchers.next(id, options.signal)
+      const stored = await get(id)
+      if (stored === null) return
+      const isNew =
+        shown === null
+          ? stored.version > (options.afterVersion ?? 0)
+          : stored.version > shown.version || stored.record !== shown.record
+      if (isNew) {
+        shown = stored
+        yield stored
+      }
+      if (isTerminal(stored.record.status)) return
+      await changed
+    }
+  }
+
+  function providerNamed(name: string): Provider | null {
+    for (const route of routes.values())
+      for (const deployment of route.deployments) if (deployment.providerName === name) return deployment.provider
+    return null
+  }
+
+  const engine: Engine = {
+    routes,
+    create,
+    get,
+    list: query => store.list(query),
+    cancel: id => driver.apply(id, { type: 'cancelRequested' }),
+    watch,
+    addFile: request => addFile(inputs, request, request.signal),
+    async hear(providerName, attemptId, secret, request) {
+      const provider = providerNamed(providerName)
+      if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))
+        refuse('input_invalid', 'No such webhook.', { status: 404 })
+      const id = await store.predictionOf(attemptId)
+      if (id === null) return refuse('input_invalid', 'No such attempt.', { status: 404 })
+      const limit = createLimit(clock, provider.limits.callTimeoutMs, 'Verifying the webhook')
+      const heard = await provider
+        .hear(request, { fetch: dependencies.fetch, signal: limit.signal }, driver.now())
+        .finally(limit.done)
+      const stored = await get(id)
+      const attempt = stored?.record.attempts.find(candidate => candidate.id === attemptId)
+      const deployment = attempt === undefined ? undefined : deploymentNamed(attempt.deployment)
+      const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
+      await driver.apply(id, {
+        type: 'heard',
+        attempt: attemptId,
+        handle: heard.handle,
+        seen: { observation: heard.observation, cost },
+      })
+    },
+    start() {
+      started ??= driver.start().then(() => {
+        unwatch = store.watch(change => watchers.changed(change.id))
+      })
+      return started
+    },
+    stop() {
+      unwatch()
+      stopped ??= driver.stop()
+      return stopped
+    },
+  }
+  return engine
+
+  function deploymentNamed(name: string): Deployment | undefined {
+    for (const route of routes.values())
+      for (const deployment of route.deployments) if (deployment.name === name) return deployment
+    return undefined
+  }
+}
+
+/** Whether inputs can get to a deployment and outputs back, given whether providers can reach us. */
+export function canCarry(deployment: Deployment, links: Links): boolean {
+  const { inputForms, outputForms } = deployment.provider.limits
+  const reachable = links.input('probe', 'probe', 0) !== null
+  const inward = inputForms.some(form => form !== 'url' || reachable)
+  const outward = outputForms.some(form => form !== 'stored' || reachable)
+  return inward && outward
+}

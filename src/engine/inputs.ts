@@ -1,0 +1,146 @@
+import { refuse } from '../core/failure.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { StoredInput } from '../core/prediction.ts'
+import type { Download, FileStore } from '../files/contract.ts'
+import type { FileField, Model, ReadableFile } from '../models/contract.ts'
+import type { FileRow, Store } from '../store/contract.ts'
+import type { AddFileRequest, CreateRequest } from './contract.ts'
+import { dataUriBytes } from './data-uri.ts'
+
+export interface InputDependencies {
+  readonly store: Pick<Store, 'putFile' | 'deleteFile'>
+  readonly files: FileStore
+  readonly download: Download
+  readonly newId: () => string
+  readonly now: () => number
+}
+
+/** A checked input: plain values, and files by field. */
+export interface CheckedInput {
+  readonly input: JsonObject
+  readonly files: { readonly [field: string]: StoredInput }
+}
+
+/** Stores a file under a fresh id. */
+export async function addFile(
+  dependencies: InputDependencies,
+  request: AddFileRequest,
+  signal?: AbortSignal,
+): Promise<FileRow> {
+  const { store, files, newId, now } = dependencies
+  const id = newId()
+  const key = `files/${id}`
+  const put = await files.put(key, request.body, { maxBytes: request.maxBytes, ...(signal && { signal }) })
+  if (put.kind === 'exists') return refuse('internal', `File ${id} exists already.`)
+  const row: FileRow = {
+    id,
+    owner: request.owner,
+    key,
+    name: request.name,
+    mediaType: request.mediaType,
+    bytes: put.bytes,
+    sha256: put.sha256,
+    metadata: JSON.stringify(request.metadata),
+    createdAt: now(),
+    expiresAt: null,
+  }
+  try {
+    await store.putFile(row)
+  } catch (error) {
+    await files.remove(key)
+    throw error
+  }
+  return row
+}
+
+/**
+ * Checks an input before anything is spent: its values by the model, its files by their bytes. Files given as URLs are
+ * fetched, data URIs decoded, both into our store. Files that were stored for a request that is then refused are removed.
+ */
+export async function checkInput(
+  dependencies: InputDependencies,
+  model: Model,
+  request: Pick<CreateRequest, 'owner' | 'input' | 'files'>,
+  signal: AbortSignal,
+): Promise<CheckedInput> {
+  const given = new Map<string, Json>()
+  const values: { [field: string]: Json } = {}
+  for (const [field, value] of Object.entries(request.input)) {
+    if (value === undefined) continue
+    if (field in model.fileFields) given.set(field, value)
+    else values[field] = value
+  }
+  const input: { [field: string]: Json | undefined } = { ...model.parseInput(values) }
+  const files: { [field: string]: StoredInput } = {}
+  const added: FileRow[] = []
+  for (const field of Object.keys(request.files)) {
+    if (!(field in model.fileFields))
+      refuse('input_invalid', `${model.name} has no input file "${field}".`, { status: 422 })
+  }
+  try {
+    for (const [field, rule] of Object.entries(model.fileFields)) {
+      const value = given.get(field)
+      let row = request.files[field]
+      if (row === undefined && value !== undefined && value !== null) {
+        row = await fetchFile(dependencies, request.owner, field, value, rule, signal)
+        added.push(row)
+      }
+      if (row === undefined) {
+        if (rule.required)
+          refuse('input_invalid', `The input needs "${field}": a file, its URL or a data URI.`, { status: 422 })
+        continue
+      }
+      files[field] = await checkFile(dependencies.files, row, rule)
+      input[field] = typeof value === 'string' && /^https?:/i.test(value) ? value : `/v1/files/${row.id}`
+    }
+  } catch (error) {
+    for (const row of added) {
+      await dependencies.store.deleteFile(row.id)
+      await dependencies.files.remove(row.key)
+    }
+    throw error
+  }
+  return { input, files }
+}
+
+async function fetchFile(
+  dependencies: InputDependencies,
+  owner: string,
+  field: string,
+  value: Json,
+  rule: FileField,
+  signal: AbortSignal,
+): Promise<FileRow> {
+  if (typeof value !== 'string')
+    return refuse('input_invalid', `"${field}" must be a file, its URL or a data URI.`, { status: 422 })
+  const common = { owner, metadata: {}, maxBytes: rule.maxBytes }
+  if (/^data:/i.test(value)) {
+    return addFile(
+      dependencies,
+      { ...common, name: field, mediaType: 'application/octet-stream', body: dataUriBytes(value) },
+      signal,
+    )
+  }
+  if (!/^https?:/i.test(value))
+    return refuse('input_invalid', `"${field}" must be a file, an http(s) URL or a data URI.`, { status: 422 })
+  const { body, name, mediaType } = await dependencies.download(value, {
+    maxBytes: rule.maxBytes,
+    trustedOrigins: [],
+    signal,
+  })
+  return addFile(dependencies, { ...common, name, mediaType: mediaType ?? 'application/octet-stream', body }, signal)
+}
+
+async function checkFile(files: FileStore, row: FileRow, rule: FileField): Promise<StoredInput> {
+  const readable: ReadableFile = {
+    bytes: row.bytes,
+    async open(range) {
+      return (
+        (await files.open(row.key, range)) ??
+        refuse('input_invalid', `File ${row.id} is gone; upload it again.`, { status: 422 })
+      )
+    },
+  }
+  const { mediaType, facts } = await rule.check(readable)
+  return { key: row.key, name: row.name, mediaType, bytes: row.bytes, sha256: row.sha256, facts }
+}

@@ -1,0 +1,93 @@
+import type { PredictionRecord } from '../core/prediction.ts'
+import { isEnded } from '../core/prediction.ts'
+import type { DeploymentWorld } from '../core/world.ts'
+import type { Deployment, Route } from './contract.ts'
+
+/**
+ * What this process knows about its deployments: places taken by the records that it drives, who waits for one, and
+ * until when a provider asked us to stay away. The store checks places again when a start is written, so what other
+ * processes take can delay a start but never exceed a limit.
+ */
+export interface Places {
+  world(deployment: Deployment, now: number): DeploymentWorld
+  /** Counts a record's attempts; answers which waiting records may try now. */
+  update(record: PredictionRecord): readonly string[]
+  forget(id: string): readonly string[]
+  /** The store refused a place: others have taken it. */
+  full(deployment: string, until: number): void
+  /** The provider asked for a pause. */
+  close(deployment: string, until: number): void
+}
+
+export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
+  const limits = new Map<string, number>()
+  for (const route of routes.values())
+    for (const deployment of route.deployments) limits.set(deployment.name, deployment.concurrency)
+  const taken = new Map<string, number>()
+  const takenBy = new Map<string, readonly string[]>()
+  const waitingFor = new Map<string, Set<string>>()
+  const fullUntil = new Map<string, number>()
+  const closedUntil = new Map<string, number>()
+
+  function count(deployment: string, delta: number): void {
+    taken.set(deployment, (taken.get(deployment) ?? 0) + delta)
+  }
+
+  function set(id: string, occupied: readonly string[]): readonly string[] {
+    const before = takenBy.get(id) ?? []
+    for (const deployment of before) count(deployment, -1)
+    for (const deployment of occupied) count(deployment, 1)
+    if (occupied.length > 0) takenBy.set(id, occupied)
+    else takenBy.delete(id)
+    return before.flatMap(deployment => next(deployment))
+  }
+
+  /** As many waiting records as there are free places, in the order in which they began to wait. */
+  function next(deployment: string): string[] {
+    const free = (limits.get(deployment) ?? 0) - (taken.get(deployment) ?? 0)
+    return free <= 0 ? [] : [...(waitingFor.get(deployment) ?? [])].slice(0, free)
+  }
+
+  return {
+    world(deployment, now) {
+      const { provider, name } = deployment
+      const full = (fullUntil.get(name) ?? 0) > now
+      return {
+        name,
+        free: full ? 0 : deployment.concurrency - (taken.get(name) ?? 0),
+        closedUntil: closedUntil.get(name) ?? 0,
+        canPoll: provider.poll !== undefined,
+        canFind: provider.find !== undefined,
+        canCancel: provider.cancel !== undefined,
+        pollMs: provider.limits.pollMs,
+        startTimeoutMs: provider.limits.startTimeoutMs,
+        callTimeoutMs: provider.limits.callTimeoutMs,
+        pricePerSecond: provider.pricePerSecond(deployment.target),
+      }
+    },
+    update(record) {
+      const planned = new Set(
+        record.attempts.flatMap(attempt => (attempt.state === 'planned' ? attempt.deployment : [])),
+      )
+      for (const [deployment, waiters] of waitingFor) if (!planned.has(deployment)) waiters.delete(record.id)
+      // A Set keeps the place of whoever is in it already: first come, first served.
+      for (const deployment of planned)
+        waitingFor.set(deployment, (waitingFor.get(deployment) ?? new Set()).add(record.id))
+      return set(
+        record.id,
+        record.attempts.filter(occupiesPlace).map(attempt => attempt.deployment),
+      )
+    },
+    forget(id) {
+      for (const waiters of waitingFor.values()) waiters.delete(id)
+      return set(id, [])
+    },
+    full: (deployment, until) => void fullUntil.set(deployment, until),
+    close: (deployment, until) => void closedUntil.set(deployment, Math.max(until, closedUntil.get(deployment) ?? 0)),
+  }
+}
+
+/** An attempt takes a place from its start intent until it has ended and nothing of it can still run there. */
+function occupiesPlace(attempt: PredictionRecord['attempts'][number]): boolean {
+  return attempt.state !== 'planned' && (!isEnded(attempt.state) || attempt.release === 'open')
+}
