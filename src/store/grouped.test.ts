@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest'
+import { createGrouped } from './grouped.ts'
+
+/** Rounds that end when the test says so. */
+function setup() {
+  const rounds: { items: readonly number[]; end: (error?: Error) => void }[] = []
+  const call = createGrouped<number, string>(items => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>()
+    rounds.push({ items, end: error => (error ? reject(error) : resolve(items.map(item => `done ${item}`))) })
+    return promise
+  })
+  const turn = () => new Promise<void>(resolve => setImmediate(resolve))
+  return { call, rounds, turn }
+}
+
+it('runs a lone call at once and gathers those that come meanwhile into one next round', async () => {
+  const { call, rounds, turn } = setup()
+  const answers = [call([1]), call([2, 3]), call([]), call([4])]
+  expect(rounds.map(round => round.items)).toEqual([[1]])
+  rounds[0]?.end()
+  await turn()
+  expect(rounds.map(round => round.items)).toEqual([[1], [2, 3, 4]])
+  rounds[1]?.end()
+  expect(await Promise.all(answers)).toEqual([['done 1'], ['done 2', 'done 3'], [], ['done 4']])
+})
+
+it('repeats a failed round caller by caller, so that only the guilty one fails', async () => {
+  const { call, rounds, turn } = setup()
+  const answers = Promise.allSettled([call([1]), call([2]), call([3])])
+  rounds[0]?.end()
+  await turn()
+  rounds[1]?.end(new Error('one of them'))
+  await turn()
+  rounds[2]?.end(new Error('bad 2'))
+  await turn()
+  rounds[3]?.end()
+  expect(rounds.map(round => round.items)).toEqual([[1], [2, 3], [2], [3]])
+  expect(await answers).toEqual([
+    { status: 'fulfilled', value: ['done 1'] },
+    { status: 'rejected', reason: new Error('bad 2') },
+    { status: 'fulfilled', value: ['done 3'] },
+  ])
+})
+
+it('starts again after it was idle', async () => {
+  const { call, rounds, turn } = setup()
+  const first = call([1])
+  rounds[0]?.end()
+  await turn()
+  expect(await first).toEqual(['done 1'])
+  const second = call([2])
+  rounds[1]?.end()
+  expect(await second).toEqual(['done 2'])
+})

@@ -1,0 +1,49 @@
+/**
+ * Group commit. A durable transaction costs one wait for the disk, however much is in it; so calls that arrive while
+ * one runs wait and then go together into the next.
+ *
+ * Idle: a call starts a round with itself alone. Busy: calls queue; when the round ends, everything queued becomes the
+ * next round. A round that fails with several callers in it is repeated one caller at a time, so that one bad change
+ * does not fail its neighbours.
+ */
+export function createGrouped<Item, Outcome>(
+  run: (items: readonly Item[]) => Promise<readonly Outcome[]>,
+): (items: readonly Item[]) => Promise<readonly Outcome[]> {
+  interface Call {
+    readonly items: readonly Item[]
+    readonly resolve: (outcomes: readonly Outcome[]) => void
+    readonly reject: (error: unknown) => void
+  }
+  let queue: Call[] = []
+  let busy = false
+
+  async function runRound(calls: readonly Call[]): Promise<void> {
+    try {
+      const outcomes = await run(calls.flatMap(call => call.items))
+      let from = 0
+      for (const call of calls) {
+        call.resolve(outcomes.slice(from, from + call.items.length))
+        from += call.items.length
+      }
+    } catch (error) {
+      if (calls.length > 1) for (const call of calls) await runRound([call])
+      else calls[0]?.reject(error)
+    }
+  }
+
+  async function drain(): Promise<void> {
+    busy = true
+    while (queue.length > 0) {
+      const calls = queue
+      queue = []
+      await runRound(calls)
+    }
+    busy = false
+  }
+
+  return items =>
+    new Promise((resolve, reject) => {
+      queue.push({ items, resolve, reject })
+      if (!busy) void drain()
+    })
+}

@@ -1,0 +1,209 @@
+import type { ExpressionBuilder, Selectable } from 'kysely'
+import type { PredictionRecord } from '../core/prediction.ts'
+import { reservationsFit, writeAttempts } from './attempts.ts'
+import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
+import type { Database, PredictionsTable, Schema } from './schema.ts'
+
+/** A change whose record has been written as JSON already: once, before the transaction. */
+export interface PreparedChange {
+  readonly change: Change
+  readonly json: string
+}
+
+const stored = ['id', 'version', 'next_at', 'record'] as const
+type StoredRow = Pick<Selectable<PredictionsTable>, (typeof stored)[number]>
+
+/** Applies one change inside the caller's transaction, on its own merits. */
+export async function applyChange(db: Database, { change, json }: PreparedChange, now: number): Promise<CommitOutcome> {
+  if (change.reservations.length > 0) {
+    // A refusal must leave nothing behind, and a stale change is a conflict whether or not it would fit: look first.
+    if (!(await isCurrent(db, change, now))) return 'conflict'
+    if (!(await reservationsFit(db, change))) return 'refused'
+  }
+  if (!(await writeRow(db, change, json, now))) return 'conflict'
+  await writeAttempts(db, change.record)
+  return 'committed'
+}
+
+async function isCurrent(db: Database, change: Change, now: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('predictions')
+    .select(expressions => ['version', isWritable(change, now)(expressions).as('writable')])
+    .where('id', '=', change.record.id)
+    .executeTakeFirst()
+  return row === undefined ? change.version === 0 : row.version === change.version && Boolean(row.writable)
+}
+
+async function writeRow(db: Database, change: Change, json: string, now: number): Promise<boolean> {
+  const { record, version, nextAt } = change
+  const changing = {
+    version: version + 1,
+    status: record.status,
+    next_at: nextAt,
+    settled: record.settledAt === null ? 0 : 1,
+    record: json,
+    ...toLeaseColumns(change.lease, now),
+  }
+  if (version > 0) {
+    const { numUpdatedRows } = await db
+      .updateTable('predictions')
+      .set(changing)
+      .where('id', '=', record.id)
+      .where('version', '=', version)
+      .where(isWritable(change, now))
+      .executeTakeFirst()
+    return numUpdatedRows === 1n
+  }
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('predictions')
+    .values({ id: record.id, owner: record.owner, model: record.model, created_at: record.createdAt, ...changing })
+    .onConflict(conflict => conflict.column('id').doNothing())
+    .executeTakeFirst()
+  return numInsertedOrUpdatedRows === 1n
+}
+
+function toLeaseColumns(
+  lease: Change['lease'],
+  now: number,
+): Partial<Pick<PredictionsTable, 'lease_engine' | 'lease_until'>> {
+  if (lease === 'unchanged') return {}
+  if (lease === 'release') return { lease_engine: null, lease_until: null }
+  return { lease_engine: lease.engine, lease_until: now + lease.leaseMs }
+}
+
+/** Takes leases of due records, oldest due first, in one statement: two engines never get the same record. */
+export async function leaseDue(db: Database, request: LeaseRequest, now: number): Promise<StoredPrediction[]> {
+  const rows = await db
+    .updateTable('predictions')
+    .set({ lease_engine: request.engine, lease_until: now + request.leaseMs })
+    .where('id', 'in', due =>
+      due
+        .selectFrom('predictions')
+        .select('id')
+        .where('next_at', '<=', now)
+        .where(isFreeFor(request.engine, now))
+        .orderBy('next_at')
+        .orderBy('id')
+        .limit(request.limit),
+    )
+    .returning(stored)
+    .execute()
+  // RETURNING promises no order.
+  return rows.sort((a, b) => (a.next_at ?? 0) - (b.next_at ?? 0) || (a.id < b.id ? -1 : 1)).map(fromRow)
+}
+
+/** Takes the lease of one record, due or not. */
+export async function leaseById(
+  db: Database,
+  id: string,
+  request: Omit<LeaseRequest, 'limit'>,
+  now: number,
+): Promise<StoredPrediction | null> {
+  const row = await db
+    .updateTable('predictions')
+    .set({ lease_engine: request.engine, lease_until: now + request.leaseMs })
+    .where('id', '=', id)
+    .where(isFreeFor(request.engine, now))
+    .returning(stored)
+    .executeTakeFirst()
+  return row === undefined ? null : fromRow(row)
+}
+
+/** Renews what the engine still holds. A lease that has lapsed is not revived: others may have relied on its end. */
+export async function renewLeases(
+  db: Database,
+  engine: string,
+  leaseMs: number,
+  now: number,
+): Promise<Map<string, number>> {
+  const rows = await db
+    .updateTable('predictions')
+    .set({ lease_until: now + leaseMs })
+    .where('lease_engine', '=', engine)
+    .where('lease_until', '>', now)
+    .returning(['id', 'version'])
+    .execute()
+  return new Map(rows.map(row => [row.id, row.version]))
+}
+
+/** Gives back those of the named leases that are the engine's. */
+export async function releaseLeases(db: Database, engine: string, ids: readonly string[]): Promise<void> {
+  const atOnce = 500
+  for (let from = 0; from < ids.length; from += atOnce) {
+    await db
+      .updateTable('predictions')
+      .set({ lease_engine: null, lease_until: null })
+      .where('lease_engine', '=', engine)
+      .where('id', 'in', ids.slice(from, from + atOnce))
+      .execute()
+  }
+}
+
+/** When the next record is both due and free; a record that somebody leases counts from the end of that lease. */
+export async function nextDueAt(db: Database, now: number): Promise<number | null> {
+  const free = await db
+    .selectFrom('predictions')
+    .select('next_at')
+    .where('next_at', 'is not', null)
+    .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
+    .orderBy('next_at')
+    .limit(1)
+    .executeTakeFirst()
+  const leased = await db
+    .selectFrom('predictions')
+    .select(({ fn, eb }) =>
+      fn
+        .min<number | null>(
+          eb
+            .case()
+            .when('next_at', '>', eb.ref('lease_until'))
+            .then(eb.ref('next_at'))
+            .else(eb.ref('lease_until'))
+            .end(),
+        )
+        .as('at'),
+    )
+    .where('next_at', 'is not', null)
+    .where('lease_engine', 'is not', null)
+    .where('lease_until', '>', now)
+    .executeTakeFirst()
+  const moments = [free?.next_at ?? null, leased?.at ?? null].filter(moment => moment !== null)
+  return moments.length === 0 ? null : Math.min(...moments)
+}
+
+/** One record as stored. */
+export async function findPrediction(db: Database, id: string): Promise<StoredPrediction | null> {
+  const row = await db.selectFrom('predictions').select(stored).where('id', '=', id).executeTakeFirst()
+  return row === undefined ? null : fromRow(row)
+}
+
+/** Newest first; records of the same millisecond by id, so that pages neither repeat nor skip one. */
+export async function listPredictions(db: Database, query: ListQuery): Promise<StoredPrediction[]> {
+  let select = db.selectFrom('predictions').select(stored)
+  const { owner, before, createdAfter, createdBefore } = query
+  if (owner !== null) select = select.where('owner', '=', owner)
+  if (createdAfter !== undefined) select = select.where('created_at', '>=', createdAfter)
+  if (createdBefore !== undefined) select = select.where('created_at', '<', createdBefore)
+  if (before !== undefined)
+    select = select.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('created_at', 'id'), '<', tuple(before.createdAt, before.id)),
+    )
+  const rows = await select.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(query.limit).execute()
+  return rows.map(fromRow)
+}
+
+/** Whether the change's wish for the lease can be had: only taking it can fail. */
+function isWritable({ lease }: Change, now: number) {
+  if (typeof lease === 'object') return isFreeFor(lease.engine, now)
+  return ({ lit }: ExpressionBuilder<Schema, 'predictions'>) => lit(true)
+}
+
+/** Nobody's, lapsed, or the engine's own. */
+function isFreeFor(engine: string, now: number) {
+  return ({ eb, or }: ExpressionBuilder<Schema, 'predictions'>) =>
+    or([eb('lease_until', 'is', null), eb('lease_until', '<=', now), eb('lease_engine', '=', engine)])
+}
+
+function fromRow(row: StoredRow): StoredPrediction {
+  return { record: JSON.parse(row.record) as PredictionRecord, version: row.version, nextAt: row.next_at }
+}

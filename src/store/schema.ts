@@ -1,0 +1,67 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { AttemptState, PredictionStatus } from '../core/prediction.ts'
+
+/** The tables as the code sees them. Times are milliseconds since 1970, flags are 0 or 1: both dialects read the same. */
+export interface Schema {
+  readonly predictions: PredictionsTable
+  readonly attempts: AttemptsTable
+  readonly deliveries: { readonly key: string; readonly seen_at: number }
+  readonly secrets: { readonly name: string; readonly value: string }
+  readonly files: FilesTable
+  readonly schema_version: { readonly version: number }
+}
+
+/** One row per prediction: `record` is the truth, the other columns are what queries look for. */
+export interface PredictionsTable {
+  readonly id: string
+  readonly version: number
+  readonly owner: string
+  readonly model: string
+  readonly status: PredictionStatus
+  readonly created_at: number
+  readonly next_at: number | null
+  readonly lease_engine: string | null
+  readonly lease_until: number | null
+  readonly settled: number
+  /** JSON of `PredictionRecord`. */
+  readonly record: string
+}
+
+/**
+ * A projection of the records' attempts, written in the same transaction: reservations, webhooks, statistics and the
+ * breaker look here, so that they need not read whole records.
+ */
+export interface AttemptsTable {
+  readonly id: string
+  readonly prediction_id: string
+  readonly deployment: string
+  readonly number: number
+  readonly state: AttemptState
+  /** 1 while the attempt takes a place on its deployment: see `occupiesPlace`. */
+  readonly live: number
+  readonly planned_at: number
+  readonly submitted_at: number | null
+  readonly running_at: number | null
+  readonly ended_at: number | null
+  readonly failure_code: string | null
+  /** USD at worst case. */
+  readonly reserved: number
+  /** USD; null while unknown. */
+  readonly cost: number | null
+}
+
+export interface FilesTable {
+  readonly id: string
+  readonly owner: string
+  readonly key: string
+  readonly name: string
+  readonly media_type: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly metadata: string
+  readonly created_at: number
+  readonly expires_at: number | null
+}
+
+/** The database, or one transaction on it. */
+export type Database = Kysely<Schema> | Transaction<Schema>

@@ -1,0 +1,107 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Kysely } from 'kysely'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { describeStore } from '../testing/describe-store.ts'
+import type { OpenedStore } from '../testing/opened-store.ts'
+import { sampleAttempt, sampleChange, samplePrediction } from '../testing/sample-records.ts'
+import type { Schema } from './schema.ts'
+import { openSqliteStore } from './sqlite.ts'
+import { createSqliteDialect } from './sqlite-dialect.ts'
+import { createSqlStore } from './store.ts'
+
+async function openAt(path: string, after: () => Promise<void>): Promise<OpenedStore> {
+  let now = Date.UTC(2026, 0, 1)
+  const store = await openSqliteStore({ path, now: () => now })
+  return {
+    store,
+    async advance(ms) {
+      now += ms
+    },
+    async close() {
+      await store.close()
+      await after()
+    },
+  }
+}
+
+async function createFolder(): Promise<string> {
+  return await mkdtemp(join(tmpdir(), 'surefoot-store-'))
+}
+
+async function setup() {
+  const folder = await createFolder()
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return { folder, path: join(folder, 'data', 'surefoot.db') }
+}
+
+describeStore('SQLite in memory', () => openAt(':memory:', async () => {}))
+describeStore('SQLite on disk', async () => {
+  const folder = await createFolder()
+  return await openAt(join(folder, 'surefoot.db'), () => rm(folder, { recursive: true }))
+})
+
+describe('openSqliteStore', () => {
+  it('makes a durable database that only its user can reach', async () => {
+    const { path } = await setup()
+    const store = await openSqliteStore({ path })
+    await store.commit([sampleChange(samplePrediction({ id: 'a' }))])
+    expect((await stat(join(path, '..'))).mode & 0o077).toBe(0)
+    expect((await stat(`${path}-wal`)).size).toBeGreaterThan(0)
+    await store.close()
+    await store.close()
+  })
+
+  it('finds everything again after it was closed', async () => {
+    const { path } = await setup()
+    const record = samplePrediction({ id: 'a', attempts: [sampleAttempt({ id: 'a1' })] })
+    const first = await openSqliteStore({ path })
+    await first.commit([sampleChange(record, { nextAt: 7 })])
+    const secret = await first.secret('callbacks')
+    await first.close()
+    const second = await openSqliteStore({ path })
+    expect(await second.get('a')).toEqual({ record, version: 1, nextAt: 7 })
+    expect(await second.secret('callbacks')).toBe(secret)
+    expect(await second.predictionOf('a1')).toBe('a')
+    await second.close()
+  })
+
+  it('frees every record when a new owner voids the leases of earlier ones', async () => {
+    const { path } = await setup()
+    const first = await openSqliteStore({ path, now: () => 5_000 })
+    await first.commit([
+      sampleChange(samplePrediction({ id: 'a' }), { lease: { engine: 'killed', leaseMs: 15_000 } }),
+      sampleChange(samplePrediction({ id: 'b' })),
+    ])
+    await first.close()
+    const second = await openSqliteStore({ path, now: () => 5_001 })
+    await second.voidLeases()
+    const leased = await second.lease({ engine: 'next', leaseMs: 15_000, limit: 10 })
+    expect(leased.map(row => row.record.id)).toEqual(['a', 'b'])
+    await second.close()
+  })
+
+  it('fails with storage_full when the database cannot grow, keeps what it had, and goes on when there is room', async () => {
+    const { path } = await setup()
+    const store = await openSqliteStore({ path })
+    await store.commit([sampleChange(samplePrediction({ id: 'kept' }))])
+    await store.close()
+
+    // A page limit is a full disk as far as SQLite is concerned: the same code, at the same place.
+    const database = new DatabaseSync(path)
+    database.exec(`pragma max_page_count = ${database.prepare('pragma page_count').get()?.page_count}`)
+    const db = new Kysely<Schema>({ dialect: createSqliteDialect(database) })
+    const limited = createSqlStore({ db, now: async () => 1_000 })
+    const big = sampleChange(samplePrediction({ id: 'big', input: { text: 'x'.repeat(200_000) } }))
+    await expect(limited.commit([big])).rejects.toMatchObject({ failure: { code: 'storage_full' }, status: 507 })
+    expect(await limited.get('big')).toBe(null)
+    expect(await limited.get('kept')).toMatchObject({ version: 1 })
+    await limited.close()
+
+    const roomy = await openSqliteStore({ path })
+    expect(await roomy.commit([big])).toEqual(['committed'])
+    await roomy.close()
+  })
+})

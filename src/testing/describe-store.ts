@@ -1,0 +1,326 @@
+import { describe, expect, it } from 'vitest'
+import type { PredictionRecord } from '../core/prediction.ts'
+import type { Change, StoredPrediction } from '../store/contract.ts'
+import { describeStoreLeases } from './describe-store-leases.ts'
+import { commitOne, type OpenedStore, openForTest } from './opened-store.ts'
+import { sampleAttempt, sampleChange, sampleFileRow, samplePrediction } from './sample-records.ts'
+
+/**
+ * The contract of every store, as tests: whoever implements `Store` calls this in a test file and is done when it
+ * passes. `open` answers a fresh, empty store each time.
+ */
+export function describeStore(name: string, open: () => Promise<OpenedStore>): void {
+  const setup = () => openForTest(open)
+
+  describe(`${name}: commit`, () => {
+    it('stores a record whole and reads it back with version 1', async () => {
+      const { store } = await setup()
+      const record = samplePrediction({
+        id: 'a',
+        input: { text: 'Zürich \u0000 \ud83d\ude00 "quoted"', deep: [1, null, { yes: true }] },
+        attempts: [sampleAttempt({ id: 'a1', reserved: 0.25 })],
+      })
+      expect(await store.commit([sampleChange(record, { nextAt: 5_000 })])).toEqual(['committed'])
+      expect(await store.get('a')).toEqual({ record, version: 1, nextAt: 5_000 })
+    })
+
+    it('answers null for an id that it does not know', async () => {
+      const { store } = await setup()
+      expect(await store.get('nobody')).toBe(null)
+    })
+
+    it('grows the version by one with each write', async () => {
+      const { store } = await setup()
+      const record = samplePrediction({ id: 'a' })
+      await store.commit([sampleChange(record)])
+      const changed = { ...record, status: 'processing' } as const
+      expect(await commitOne(store, sampleChange(changed, { version: 1, nextAt: 9_000 }))).toBe('committed')
+      expect(await store.get('a')).toEqual({ record: changed, version: 2, nextAt: 9_000 })
+    })
+
+    it('refuses a write from an old version as a conflict and changes nothing', async () => {
+      const { store } = await setup()
+      const record = samplePrediction({ id: 'a' })
+      await store.commit([sampleChange(record)])
+      await store.commit([sampleChange({ ...record, status: 'processing' }, { version: 1 })])
+      const late = { ...record, status: 'failed', attempts: [sampleAttempt({ id: 'late' })] } as const
+      expect(await commitOne(store, sampleChange(late, { version: 1 }))).toBe('conflict')
+      expect(await store.get('a')).toMatchObject({ version: 2, record: { status: 'processing' } })
+      expect(await store.predictionOf('late')).toBe(null)
+    })
+
+    it('refuses an insert of an id that exists, and a write to one that does not, as conflicts', async () => {
+      const { store } = await setup()
+      const record = samplePrediction({ id: 'a' })
+      await store.commit([sampleChange(record)])
+      expect(await commitOne(store, sampleChange(samplePrediction({ id: 'a', owner: 'other' })))).toBe('conflict')
+      expect(await commitOne(store, sampleChange(samplePrediction({ id: 'b' }), { version: 1 }))).toBe('conflict')
+      expect(await store.get('a')).toMatchObject({ record: { owner: 'local' } })
+      expect(await store.get('b')).toBe(null)
+    })
+
+    it('applies each change of a batch on its own merits, in order', async () => {
+      const { store } = await setup()
+      const [a, b] = [samplePrediction({ id: 'a' }), samplePrediction({ id: 'b' })]
+      await store.commit([sampleChange(a)])
+      const outcomes = await store.commit([
+        sampleChange(a),
+        sampleChange(b),
+        sampleChange({ ...b, status: 'processing' }, { version: 1 }),
+        sampleChange({ ...b, status: 'failed' }, { version: 1 }),
+      ])
+      expect(outcomes).toEqual(['conflict', 'committed', 'committed', 'conflict'])
+      expect(await store.get('b')).toMatchObject({ version: 2, record: { status: 'processing' } })
+    })
+
+    it('lets exactly one of many writers at the same version through', async () => {
+      const { store } = await setup()
+      await store.commit([sampleChange(samplePrediction({ id: 'a' }))])
+      const writers = Array.from({ length: 20 }, (_, writer) =>
+        commitOne(store, sampleChange(samplePrediction({ id: 'a', owner: `writer${writer}` }), { version: 1 })),
+      )
+      const outcomes = await Promise.all(writers)
+      expect(outcomes.filter(outcome => outcome === 'committed')).toHaveLength(1)
+      const winner = outcomes.indexOf('committed')
+      expect(await store.get('a')).toMatchObject({ version: 2, record: { owner: `writer${winner}` } })
+    })
+
+    it('refuses a record that is neither settled nor ever due', async () => {
+      const { store } = await setup()
+      const open = samplePrediction({ id: 'a' })
+      await expect(store.commit([sampleChange(open, { nextAt: null })])).rejects.toMatchObject({
+        failure: { code: 'internal' },
+      })
+      expect(await store.get('a')).toBe(null)
+      const settled = samplePrediction({ id: 'b', settledAt: 2_000 })
+      expect(await commitOne(store, sampleChange(settled, { nextAt: null }))).toBe('committed')
+    })
+
+    it('finds the prediction of an attempt', async () => {
+      const { store } = await setup()
+      const attempts = [sampleAttempt({ id: 'a1', state: 'failed', release: 'confirmed' }), sampleAttempt({ id: 'a2' })]
+      await store.commit([sampleChange(samplePrediction({ id: 'a', attempts }))])
+      expect(await store.predictionOf('a1')).toBe('a')
+      expect(await store.predictionOf('a2')).toBe('a')
+      expect(await store.predictionOf('a3')).toBe(null)
+    })
+  })
+
+  describeStoreLeases(name, open)
+
+  describe(`${name}: reservations`, () => {
+    const starting = (id: string, deployment = 'sharp@runpod') =>
+      samplePrediction({ id, attempts: [sampleAttempt({ id: `${id}1`, deployment, reserved: 0.5 })] })
+    const reserving = (record: PredictionRecord, concurrency: number, over: Partial<Change> = {}) =>
+      sampleChange(record, { reservations: [{ deployment: 'sharp@runpod', concurrency }], ...over })
+
+    it('refuses what no longer fits and leaves nothing of it behind', async () => {
+      const { store } = await setup()
+      const outcomes = await store.commit([
+        reserving(starting('a'), 2),
+        reserving(starting('b'), 2),
+        reserving(starting('c'), 2),
+        sampleChange(samplePrediction({ id: 'd' })),
+      ])
+      expect(outcomes).toEqual(['committed', 'committed', 'refused', 'committed'])
+      expect(await store.get('c')).toBe(null)
+      expect(await store.predictionOf('c1')).toBe(null)
+    })
+
+    it('never lets more through than fit when many ask at once', async () => {
+      const { store } = await setup()
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => commitOne(store, reserving(starting(`p${index}`), 7))),
+      )
+      expect(outcomes.filter(outcome => outcome === 'committed')).toHaveLength(7)
+      expect(outcomes.filter(outcome => outcome === 'refused')).toHaveLength(13)
+    })
+
+    it('counts per deployment', async () => {
+      const { store } = await setup()
+      await store.commit([sampleChange(starting('a', 'sharp@modal'))])
+      expect(await commitOne(store, reserving(starting('b'), 1))).toBe('committed')
+    })
+
+    it('counts an abandoned attempt until its end is confirmed or given up', async () => {
+      const { store } = await setup()
+      const record = starting('a')
+      const ended = (release: 'open' | 'confirmed') => ({
+        ...record,
+        attempts: record.attempts.map(attempt => ({ ...attempt, state: 'failed', release }) as const),
+      })
+      await store.commit([sampleChange(record)])
+      await store.commit([sampleChange(ended('open'), { version: 1 })])
+      expect(await commitOne(store, reserving(starting('b'), 1))).toBe('refused')
+      await store.commit([sampleChange(ended('confirmed'), { version: 2 })])
+      expect(await commitOne(store, reserving(starting('b'), 1))).toBe('committed')
+    })
+
+    it("counts the record's other attempts on the deployment, and its own place once", async () => {
+      const { store } = await setup()
+      const record = starting('a')
+      await store.commit([reserving(record, 1)])
+      expect(await commitOne(store, reserving(record, 1, { version: 1 }))).toBe('committed')
+      const hedge = sampleAttempt({ id: 'a2', number: 2, deployment: 'sharp@runpod' })
+      const hedged = { ...record, attempts: [...record.attempts, hedge] }
+      expect(await commitOne(store, reserving(hedged, 1, { version: 2 }))).toBe('refused')
+      expect(await commitOne(store, reserving(hedged, 2, { version: 2 }))).toBe('committed')
+    })
+
+    it('answers conflict, not refused, to an old version that would not fit either', async () => {
+      const { store } = await setup()
+      await store.commit([reserving(starting('a'), 1), sampleChange(samplePrediction({ id: 'b' }))])
+      expect(await commitOne(store, reserving(starting('b'), 1, { version: 7 }))).toBe('conflict')
+      expect(await commitOne(store, reserving(starting('b'), 1))).toBe('conflict')
+    })
+
+    it('reports attempts and reserved money in flight per deployment', async () => {
+      const { store } = await setup()
+      expect(await store.inFlight()).toEqual(new Map())
+      const planned = sampleAttempt({ id: 'c1', deployment: 'sharp@runpod', state: 'planned', release: 'none' })
+      const over = sampleAttempt({ id: 'd1', deployment: 'sharp@koyeb', state: 'won', release: 'confirmed' })
+      await store.commit([
+        sampleChange(starting('a')),
+        sampleChange(starting('b')),
+        sampleChange(samplePrediction({ id: 'c', attempts: [planned] })),
+        sampleChange(samplePrediction({ id: 'd', attempts: [over] })),
+        sampleChange(starting('e', 'sharp@modal')),
+      ])
+      expect(await store.inFlight()).toEqual(
+        new Map([
+          ['sharp@runpod', { attempts: 2, reserved: 1 }],
+          ['sharp@modal', { attempts: 1, reserved: 0.5 }],
+        ]),
+      )
+    })
+  })
+
+  describe(`${name}: list`, () => {
+    const ids = (rows: readonly StoredPrediction[]) => rows.map(row => row.record.id)
+
+    it('lists the newest first, and ids in descending order within a millisecond', async () => {
+      const { store } = await setup()
+      await store.commit(
+        [
+          ['b', 1_000],
+          ['c', 2_000],
+          ['a', 1_000],
+          ['d', 500],
+        ].map(([id, createdAt]) => sampleChange(samplePrediction({ id: String(id), createdAt: Number(createdAt) }))),
+      )
+      expect(ids(await store.list({ owner: null, limit: 10 }))).toEqual(['c', 'b', 'a', 'd'])
+    })
+
+    it('pages through equal timestamps without repeating or skipping a record', async () => {
+      const { store } = await setup()
+      const all = Array.from({ length: 25 }, (_, index) => `p${String(index).padStart(2, '0')}`)
+      await store.commit(
+        all.map((id, index) => sampleChange(samplePrediction({ id, createdAt: 1_000 + (index >> 3) }))),
+      )
+      const seen: string[] = []
+      let before: { createdAt: number; id: string } | undefined
+      for (;;) {
+        const page = await store.list({ owner: null, limit: 4, ...(before && { before }) })
+        const last = page.at(-1)?.record
+        if (last === undefined) break
+        seen.push(...ids(page))
+        before = { createdAt: last.createdAt, id: last.id }
+      }
+      expect(seen).toEqual(all.toReversed())
+    })
+
+    it('shows an owner only what is theirs', async () => {
+      const { store } = await setup()
+      await store.commit([
+        sampleChange(samplePrediction({ id: 'a', owner: 'ann' })),
+        sampleChange(samplePrediction({ id: 'b', owner: 'bob' })),
+      ])
+      expect(ids(await store.list({ owner: 'bob', limit: 10 }))).toEqual(['b'])
+      expect(ids(await store.list({ owner: 'cid', limit: 10 }))).toEqual([])
+    })
+
+    it('takes createdAfter as inclusive and createdBefore as exclusive', async () => {
+      const { store } = await setup()
+      const times = [1_000, 2_000, 3_000, 4_000]
+      await store.commit(times.map(createdAt => sampleChange(samplePrediction({ id: `t${createdAt}`, createdAt }))))
+      const rows = await store.list({ owner: 'local', limit: 10, createdAfter: 2_000, createdBefore: 4_000 })
+      expect(ids(rows)).toEqual(['t3000', 't2000'])
+    })
+  })
+
+  describe(`${name}: watch`, () => {
+    it('tells listeners of committed changes only, with the new version, and of none after they left', async () => {
+      const { store, advance } = await setup()
+      await advance(1_000)
+      const now = await store.now()
+      const heard: unknown[] = []
+      const leave = store.watch(change => heard.push(change))
+      const record = samplePrediction({ id: 'a' })
+      await store.commit([sampleChange(record, { nextAt: now + 1 }), sampleChange(record)])
+      await store.commit([sampleChange(record, { version: 1, nextAt: now })])
+      await store.commit([sampleChange({ ...record, settledAt: now }, { version: 2, nextAt: null })])
+      leave()
+      await store.commit([sampleChange(samplePrediction({ id: 'b' }))])
+      await expect.poll(() => heard.length).toBeGreaterThanOrEqual(3)
+      expect(heard).toEqual([
+        { id: 'a', version: 1, dueNow: false },
+        { id: 'a', version: 2, dueNow: true },
+        { id: 'a', version: 3, dueNow: false },
+      ])
+    })
+  })
+
+  describe(`${name}: deliveries and secrets`, () => {
+    it('knows a delivery the second time, also when both come at once', async () => {
+      const { store, advance } = await setup()
+      const both = await Promise.all([store.rememberDelivery('msg_1'), store.rememberDelivery('msg_1')])
+      expect(both.toSorted()).toEqual([false, true])
+      await advance(24 * 3_600_000)
+      expect(await store.rememberDelivery('msg_1')).toBe(false)
+      expect(await store.rememberDelivery('msg_2')).toBe(true)
+    })
+
+    it('creates a secret once: 32 random bytes, the same for whoever asks, another one for another name', async () => {
+      const { store } = await setup()
+      const [first, second] = await Promise.all([store.secret('callbacks'), store.secret('callbacks')])
+      expect(first).toMatch(/^[A-Za-z0-9_-]{43}$/)
+      expect(second).toBe(first)
+      expect(await store.secret('files')).not.toBe(first)
+    })
+  })
+
+  describe(`${name}: files`, () => {
+    it('stores, replaces, finds and forgets a file', async () => {
+      const { store } = await setup()
+      const file = sampleFileRow({ id: 'f', name: 'Zürich.jpg', expiresAt: 9_000, metadata: '{"a":1}' })
+      await store.putFile(file)
+      expect(await store.getFile('f')).toEqual(file)
+      await store.putFile({ ...file, name: 'other.jpg' })
+      expect(await store.getFile('f')).toEqual({ ...file, name: 'other.jpg' })
+      await store.deleteFile('f')
+      await store.deleteFile('f')
+      expect(await store.getFile('f')).toBe(null)
+    })
+
+    it("lists an owner's files newest first, page by page", async () => {
+      const { store } = await setup()
+      for (const id of ['a', 'b', 'c', 'd'])
+        await store.putFile(sampleFileRow({ id, createdAt: id === 'a' ? 500 : 1_000 }))
+      await store.putFile(sampleFileRow({ id: 'theirs', owner: 'ann' }))
+      const page = async (after?: string) =>
+        (await store.listFiles({ owner: 'local', limit: 3, ...(after && { after }) })).map(file => file.id)
+      expect(await page()).toEqual(['d', 'c', 'b'])
+      expect(await page('b')).toEqual(['a'])
+      expect(await page('a')).toEqual([])
+    })
+
+    it("refuses a cursor that is not a file of the owner's", async () => {
+      const { store } = await setup()
+      await store.putFile(sampleFileRow({ id: 'theirs', owner: 'ann' }))
+      for (const after of ['theirs', 'nobody'])
+        await expect(store.listFiles({ owner: 'local', limit: 3, after })).rejects.toMatchObject({
+          failure: { code: 'input_invalid' },
+        })
+    })
+  })
+}
