@@ -104,23 +104,32 @@ export function createEngine(dependencies: EngineDependencies): Engine {
 
   async function* watch(
     id: string,
-    options: { signal: AbortSignal; afterVersion?: number },
+    { signal, afterVersion = 0 }: { signal: AbortSignal; afterVersion?: number },
   ): AsyncGenerator<StoredPrediction> {
-    let shown: StoredPrediction | null = null
-    while (!options.signal.aborted) {
-      const changed = watchers.next(id, options.signal)
-      const stored = await get(id)
-      if (stored === null) return
-      const isNew =
-        shown === null
-          ? stored.version > (options.afterVersion ?? 0)
-          : stored.version > shown.version || stored.record !== shown.record
-      if (isNew) {
-        shown = stored
-        yield stored
+    let dirty = true
+    let wake = () => {}
+    const unsubscribe = watchers.subscribe(id, () => {
+      dirty = true
+      wake()
+    })
+    const end = () => wake()
+    signal.addEventListener('abort', end)
+    try {
+      let shown: StoredPrediction | null = null
+      while (!signal.aborted) {
+        dirty = false
+        const stored = await get(id)
+        if (stored === null) return
+        if (shown === null ? stored.version > afterVersion : stored.record !== shown.record) {
+          shown = stored
+          yield stored
+        }
+        if (isTerminal(stored.record.status)) return
+        if (!dirty && !signal.aborted) await new Promise<void>(resolve => (wake = resolve))
       }
-      if (isTerminal(stored.record.status)) return
-      await changed
+    } finally {
+      unsubscribe()
+      signal.removeEventListener('abort', end)
     }
   }
 
