@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { routePath } from 'hono/route'
+import type { App, AppDependencies, Env } from './context.ts'
+import { refuseHttp, toErrorResponse } from './errors.ts'
+import { addEvents } from './events.ts'
+import { addFiles } from './files.ts'
+import { addHealth } from './health.ts'
+import { addModels } from './models.ts'
+import { addOpenApi } from './openapi.ts'
+import { addPredictions } from './predictions.ts'
+import { guard, secureHeaders } from './safety.ts'
+import { addStudio } from './studio.ts'
+import { addUploads } from './uploads.ts'
+import { addWebhooks } from './webhooks.ts'
+
+/**
+ * The HTTP front as a function from Request to Response: Replicate's API, files, events, the Studio page. It opens
+ * nothing and has no state of its own.
+ *
+ * @example
+ * const app = createApp({ engine, store, files, signer, clock, publicUrl: null, studio: null, allowedHosts, log })
+ * const response = await app.fetch(new Request('http://127.0.0.1:8787/v1/models'))
+ */
+export function createApp(deps: AppDependencies): { fetch(request: Request): Promise<Response> } {
+  const app: App = new OpenAPIHono<Env>()
+  app.use(async (c, next) => {
+    c.set('requestId', randomUUID())
+    const startedAt = deps.clock.now()
+    await next()
+    // The pattern, not the path: paths and queries carry secrets and signatures.
+    deps.log('info', 'request', {
+      requestId: c.get('requestId'),
+      method: c.req.method,
+      route: routePath(c, -1),
+      status: c.res.status,
+      ms: deps.clock.now() - startedAt,
+    })
+  })
+  app.use(secureHeaders)
+  app.use(guard(deps))
+
+  addPredictions(app, deps)
+  addEvents(app, deps)
+  addFiles(app, deps)
+  addUploads(app, deps)
+  addWebhooks(app, deps)
+  addModels(app, deps)
+  addHealth(app, deps)
+  addOpenApi(app)
+  addStudio(app, deps)
+
+  const methods = methodsByPath(app)
+  app.notFound(c => {
+    const allowed = methods.filter(({ pattern }) => pattern.test(c.req.path)).map(({ method }) => method)
+    if (allowed.length === 0) return refuseHttp('not_found', 'There is no such address here.')
+    const allow = [...new Set(allowed)].join(', ')
+    return refuseHttp('method_not_allowed', `This address takes ${allow} only.`, { allow })
+  })
+  app.onError((error, c) => toErrorResponse(c, error, deps.log))
+  return { fetch: async request => app.fetch(request) }
+}
+
+/** Which methods each route takes, to tell a wrong method from a wrong address. */
+function methodsByPath(app: App): readonly { readonly pattern: RegExp; readonly method: string }[] {
+  return app.openAPIRegistry.definitions.flatMap(definition =>
+    definition.type === 'route'
+      ? [
+          {
+            pattern: new RegExp(`^${definition.route.path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+            method: definition.route.method.toUpperCase(),
+          },
+        ]
+      : [],
+  )
+}

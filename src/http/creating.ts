@@ -1,0 +1,163 @@
+import { refuse } from '../core/failure.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Route } from '../engine/contract.ts'
+import type { FileRow, StoredPrediction } from '../store/contract.ts'
+import { fileLimit, readJson } from './body.ts'
+import { type AppDependencies, type Context, isOwn } from './context.ts'
+import { removeFile } from './files.ts'
+import { readCancelAfter } from './headers.ts'
+import { ownFileId } from './links.ts'
+import { isMultipart, readMultipart } from './multipart.ts'
+import { parse } from './route.ts'
+import { createForModelSchema, createSchema } from './schemas.ts'
+import type { CreateBody } from './shapes.ts'
+
+/** Parts of a form that are not fields of the model's input. */
+const ownParts = ['version', 'model', 'input', 'webhook', 'webhook_events_filter']
+
+/** What arrived, before the model has looked at it. */
+interface Draft {
+  readonly body: CreateBody
+  /** Plain parts of a form: input fields as text. */
+  readonly texts: ReadonlyMap<string, string>
+  /** File parts of a form, stored already. */
+  readonly files: ReadonlyMap<string, FileRow>
+}
+
+/**
+ * Creates a prediction from a JSON or multipart request. `model` is the one that the path names, or null where the body
+ * does. When it is refused, files that came with the form are removed again.
+ */
+export async function createPrediction(
+  deps: AppDependencies,
+  c: Context,
+  model: Route | null,
+): Promise<StoredPrediction> {
+  const cancelAfterMs = readCancelAfter(c)
+  const stored = new Map<string, FileRow>()
+  try {
+    const draft = isMultipart(c)
+      ? await readForm(deps, c, model, stored)
+      : { body: parseBody(await readJson(c), model), texts: new Map(), files: stored }
+    const route = model ?? findRoute(deps, draft.body)
+    const { input, files } = await resolveInput(deps, c, route, draft)
+    const { webhook, webhook_events_filter: filter } = draft.body
+    return await deps.engine.create({
+      model: route.model.name,
+      owner: c.get('owner'),
+      source: c.req.header('sec-fetch-site') === 'same-origin' ? 'web' : 'api',
+      input,
+      files,
+      cancelAfterMs,
+      webhook:
+        webhook === undefined
+          ? null
+          : { url: webhook, events: filter === undefined || filter.length === 0 ? ['output', 'completed'] : filter },
+    })
+  } catch (error) {
+    for (const row of stored.values()) await removeFile(deps, row)
+    throw error
+  }
+}
+
+/** The route of a model by `owner/name`, or undefined. */
+export function routeOf({ engine }: Pick<AppDependencies, 'engine'>, name: string): Route | undefined {
+  return [...engine.routes.values()].find(({ model }) => model.name === name)
+}
+
+function parseBody(value: unknown, model: Route | null): CreateBody {
+  return model === null ? parse(createSchema, value, 'body') : parse(createForModelSchema, value, 'body')
+}
+
+function findRoute(deps: AppDependencies, { version, model }: CreateBody): Route {
+  if ((version === undefined) === (model === undefined)) {
+    refuse('input_invalid', 'version: give it, as 64 hex digits, owner/name or owner/name:version.')
+  }
+  const [name, hex] = (version ?? model ?? '').includes('/')
+    ? (version ?? model ?? '').split(':')
+    : [undefined, version]
+  const route = [...deps.engine.routes.values()].find(
+    candidate =>
+      (name === undefined || candidate.model.name === name) && (hex === undefined || candidate.model.version === hex),
+  )
+  if (route !== undefined) return route
+  const names = [...deps.engine.routes.values()].map(candidate => candidate.model.name).join(', ')
+  return refuse('input_invalid', `version: no model here has it; there are ${names}.`)
+}
+
+async function readForm(
+  { engine }: AppDependencies,
+  c: Context,
+  model: Route | null,
+  files: Map<string, FileRow>,
+): Promise<Draft> {
+  const texts = await readMultipart(c, {
+    isFile: (field, fileName) => fileName !== undefined && !ownParts.includes(field),
+    async onFile({ field, name, mediaType, body }) {
+      if (files.has(field)) refuse('input_invalid', `${field}: came twice.`)
+      const row = await engine.addFile({
+        owner: c.get('owner'),
+        name,
+        mediaType,
+        metadata: {},
+        body,
+        maxBytes: fileLimit,
+        signal: c.req.raw.signal,
+      })
+      files.set(field, row)
+    },
+  })
+  const filter = texts.get('webhook_events_filter')
+  const body: Record<string, unknown> = {
+    input: parseJsonPart('input', texts.get('input') ?? '{}'),
+    ...(filter === undefined ? {} : { webhook_events_filter: parseJsonPart('webhook_events_filter', filter) }),
+  }
+  for (const part of ['version', 'model', 'webhook']) if (texts.has(part)) body[part] = texts.get(part)
+  for (const part of ownParts) texts.delete(part)
+  return { body: parseBody(body, model), texts, files }
+}
+
+function parseJsonPart(part: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return refuse('input_invalid', `${part}: is not valid JSON.`)
+  }
+}
+
+/** Puts the input together: JSON, plain form fields by their types, and files of ours by their rows. */
+async function resolveInput(deps: AppDependencies, c: Context, { model }: Route, { body, texts, files }: Draft) {
+  // The body came out of JSON.parse, so its values are JSON.
+  const input: Record<string, Json | undefined> = { ...(body.input as JsonObject) }
+  for (const [field, text] of texts) input[field] = fromText(model.inputSchema, field, text)
+
+  const resolved: Record<string, FileRow> = {}
+  for (const [field, row] of files) resolved[field] = row
+  for (const field of Object.keys(model.fileFields)) {
+    const id = resolved[field] === undefined ? ownFileId(c, deps.allowedHosts, input[field]) : null
+    if (id === null) continue
+    const row = await deps.store.getFile(id)
+    if (row === null || !isOwn(c, row)) refuse('input_invalid', `${field}: this file does not exist, or has expired.`)
+    resolved[field] = row
+  }
+  for (const field of Object.keys(resolved)) {
+    if (!(field in model.fileFields)) {
+      const names = Object.keys(model.fileFields).join(', ') || 'none'
+      refuse('input_invalid', `${field}: is not a file field of ${model.name}; its file fields: ${names}.`)
+    }
+    // The engine names the file in the record, without an origin.
+    delete input[field]
+  }
+  return { input: input as JsonObject, files: resolved }
+}
+
+/** A form has only text; fields that the model's schema wants otherwise are read as JSON. */
+function fromText(schema: JsonObject, field: string, text: string): Json {
+  const properties = schema.properties as { readonly [name: string]: JsonObject | undefined } | undefined
+  if (properties?.[field]?.type === 'string') return text
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,234 @@
+import { z } from '@hono/zod-openapi'
+import { refuse } from '../core/failure.ts'
+import type { FileRow, ListQuery } from '../store/contract.ts'
+import { fileLimit } from './body.ts'
+import { mediaTypeOf, serveFile } from './bytes.ts'
+import { type App, type AppDependencies, type Context, isOwn } from './context.ts'
+import { refuseHttp } from './errors.ts'
+import { checkLink, createLinks } from './links.ts'
+import { isMultipart, readMultipart } from './multipart.ts'
+import { cursorQuery, pageSize, toPage } from './paging.ts'
+import { addRoute, json, parse } from './route.ts'
+import { fileSchema, pageSchema } from './schemas.ts'
+import { toFileView } from './view.ts'
+
+const idParams = z.object({ id: z.string() })
+const linkQuery = z.object({ expiry: z.coerce.number().int().positive(), signature: z.string() })
+const mediaTypeSchema = z
+  .string()
+  .regex(/^[\w.+-]+\/[\w.+-]+$/, 'is not a media type')
+  .max(100)
+const fileFormSchema = z.object({
+  filename: z.string().min(1).max(255).optional(),
+  type: mediaTypeSchema.optional().openapi({ description: "The file's media type, where its part does not state it." }),
+  metadata: z.string().refine(isJsonObject, 'is not a JSON object').optional(),
+})
+const bytesResponses = {
+  200: { description: 'The bytes.', content: { 'application/octet-stream': { schema: z.string() } } },
+  206: { description: 'The range that was asked for.' },
+}
+const file = { description: 'The file.', content: json(fileSchema) }
+
+/** Replicate's Files API, and the signed links under which bytes go out. */
+export function addFiles(app: App, deps: AppDependencies): void {
+  const { store, files, clock } = deps
+
+  addRoute(
+    app,
+    {
+      method: 'post',
+      path: '/v1/files',
+      summary: 'Store a file for later use as an input',
+      body: {
+        content: {
+          'multipart/form-data': {
+            schema: fileFormSchema.extend({ content: z.string().openapi({ format: 'binary' }) }),
+          },
+        },
+      },
+      responses: { 201: file },
+    },
+    async c => c.json(toFileView(await addFile(deps, c), createLinks(deps, c.get('origin'))), 201),
+  )
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/v1/files',
+      summary: 'List files, newest first, 100 a page',
+      query: z.object({ cursor: cursorQuery }),
+      responses: { 200: { description: 'A page.', content: json(pageSchema(fileSchema)) } },
+    },
+    async (c, { query: { cursor } }) => {
+      const links = createLinks(deps, c.get('origin'))
+      const rows = await store.listFiles({
+        owner: c.get('owner'),
+        limit: pageSize + 1,
+        ...(cursor === undefined ? {} : { after: cursor }),
+      })
+      return c.json(
+        toPage(rows, {
+          view: row => toFileView(row, links),
+          next: ({ id }) => `${links.origin}/v1/files?cursor=${encodeURIComponent(id)}`,
+        }),
+      )
+    },
+  )
+  addRoute(
+    app,
+    { method: 'get', path: '/v1/files/{id}', summary: 'Get a file', params: idParams, responses: { 200: file } },
+    async (c, { params: { id } }) =>
+      c.json(toFileView(await findFile(deps, c, id), createLinks(deps, c.get('origin')))),
+  )
+  addRoute(
+    app,
+    {
+      method: 'delete',
+      path: '/v1/files/{id}',
+      summary: 'Delete a file',
+      params: idParams,
+      responses: { 204: { description: 'Deleted.' } },
+    },
+    async (c, { params: { id } }) => {
+      const row = await findFile(deps, c, id)
+      const user = await findUser(deps, row)
+      if (user !== null) refuseHttp('file_in_use', `Prediction ${user} still needs this file; wait for its end.`)
+      await removeFile(deps, row)
+      return c.body(null, 204)
+    },
+  )
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/v1/files/{id}/download',
+      summary: "Get a file's bytes by a signed link",
+      params: idParams,
+      query: linkQuery.extend({ owner: z.string() }),
+      responses: bytesResponses,
+    },
+    async (c, { params: { id }, query: { owner, expiry, signature } }) => {
+      checkLink(deps, ['file', owner, id], { expiry, signature })
+      const row = await store.getFile(id)
+      if (row === null || row.owner !== owner) return missing(id)
+      return serveFile(c, files, { ...row, expiry }, clock.now())
+    },
+  )
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/v1/outputs/{prediction}/{name}',
+      summary: "Get a prediction's verified output by a signed link",
+      params: z.object({ prediction: z.string(), name: z.string() }),
+      query: linkQuery,
+      responses: bytesResponses,
+    },
+    async (c, { params: { prediction, name }, query: { expiry, signature } }) => {
+      checkLink(deps, ['output', prediction, name], { expiry, signature })
+      const output = (await store.get(prediction))?.record.output
+      if (output == null || output.name !== name) return refuseHttp('not_found', 'There is no such output.')
+      return serveFile(c, files, { ...output, expiry }, clock.now())
+    },
+  )
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/v1/inputs/{name}',
+      summary: 'Get the stored file of an input by a signed link',
+      params: z.object({ name: z.string() }),
+      query: linkQuery.extend({ key: z.string() }),
+      responses: bytesResponses,
+    },
+    async (c, { params: { name }, query: { key, expiry, signature } }) => {
+      checkLink(deps, ['input', key, name], { expiry, signature })
+      const stat = await files.stat(key)
+      if (stat === null) return refuseHttp('not_found', 'The file is no longer kept here.')
+      const served = { key, name, bytes: stat.bytes, mediaType: mediaTypeOf(name), sha256: null, expiry }
+      return serveFile(c, files, served, clock.now())
+    },
+  )
+}
+
+/** Removes an uploaded file, row and bytes. */
+export async function removeFile(
+  { store, files }: Pick<AppDependencies, 'store' | 'files'>,
+  row: FileRow,
+): Promise<void> {
+  await store.deleteFile(row.id)
+  await files.remove(row.key)
+}
+
+/** Stores the `content` part as it arrives; name and metadata may come after it, so the row is completed at the end. */
+async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
+  if (!isMultipart(c)) {
+    refuseHttp('unsupported_media_type', 'Send the file as multipart/form-data with a part named "content".')
+  }
+  let row: FileRow | undefined
+  try {
+    const parts = await readMultipart(c, {
+      isFile: field => field === 'content',
+      async onFile({ name, mediaType, body }) {
+        if (row !== undefined) refuse('input_invalid', 'content: came twice.')
+        const request = {
+          owner: c.get('owner'),
+          name,
+          mediaType,
+          metadata: {},
+          body,
+          maxBytes: fileLimit,
+          signal: c.req.raw.signal,
+        }
+        row = await deps.engine.addFile(request)
+      },
+    })
+    if (row === undefined) return refuse('input_invalid', 'content: is missing.')
+    const { filename, type, metadata } = parse(fileFormSchema, Object.fromEntries(parts), 'form')
+    const completed = {
+      ...row,
+      name: filename ?? row.name,
+      mediaType: type ?? row.mediaType,
+      metadata: metadata ?? row.metadata,
+    }
+    await deps.store.putFile(completed)
+    return completed
+  } catch (error) {
+    if (row !== undefined) await removeFile(deps, row)
+    throw error
+  }
+}
+
+/** A prediction that is not settled and has the file as its input; a next attempt of it would find nothing. */
+async function findUser({ engine }: AppDependencies, row: FileRow): Promise<string | null> {
+  let before: ListQuery['before']
+  for (;;) {
+    const query = { owner: row.owner, limit: pageSize, createdAfter: row.createdAt, ...(before && { before }) }
+    const page = await engine.list(query)
+    for (const { record } of page) {
+      const uses = Object.values(record.files).some(({ key }) => key === row.key)
+      if (uses && record.settledAt === null) return record.id
+    }
+    const last = page.at(-1)?.record
+    if (last === undefined || page.length < pageSize) return null
+    before = { createdAt: last.createdAt, id: last.id }
+  }
+}
+
+async function findFile({ store }: AppDependencies, c: Context, id: string): Promise<FileRow> {
+  const row = await store.getFile(id)
+  return row !== null && isOwn(c, row) ? row : missing(id)
+}
+
+function missing(id: string): never {
+  return refuseHttp('not_found', `There is no file ${id} here.`)
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,252 @@
+import { createHash, createHmac } from 'node:crypto'
+import { onTestFinished } from 'vitest'
+import { z } from 'zod'
+import { createRecord } from '../core/create-record.ts'
+import { refuse } from '../core/failure.ts'
+import { defaultPolicy } from '../core/policy.ts'
+import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import type { Engine, Route } from '../engine/contract.ts'
+import type { FileStore } from '../files/contract.ts'
+import { createImageInput, defineModel } from '../models/index.ts'
+import { openSqliteStore, type SqliteStore } from '../store/sqlite.ts'
+import { createSimulatedClock, type SimulatedClock } from '../testing/clock.ts'
+import { createApp } from './app.ts'
+import type { AppDependencies, Signer } from './context.ts'
+
+/** A front on a real store, with an engine whose predictions change only when the test says so. */
+export interface TestFront {
+  /** Sends a request to `http://127.0.0.1:8787`. */
+  send(path: string, init?: RequestInit): Promise<Response>
+  /** Sends JSON by POST. */
+  post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>
+  readonly deps: AppDependencies
+  readonly clock: SimulatedClock
+  readonly store: SqliteStore
+  readonly files: FileStore
+  /** Lines of the log, with their fields, as JSON. */
+  readonly logged: string[]
+  /** Writes a new version of a prediction. */
+  change(id: string, over: Partial<PredictionRecord>): Promise<void>
+  /** Stores a prediction without asking anybody. */
+  add(over: Partial<PredictionRecord> & { readonly id: string }): Promise<void>
+}
+
+export const origin = 'http://127.0.0.1:8787'
+
+/** 67 bytes: a whole PNG of one pixel. */
+export const png: Uint8Array<ArrayBuffer> = new Uint8Array(
+  Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPj/HwADBwIAMCbHYQAAAABJRU5ErkJggg==',
+    'base64',
+  ),
+)
+
+/** A model with one file field and two plain ones. */
+export const sketch = defineModel({
+  name: 'acme/sketch',
+  description: 'Draws.',
+  notice: 'Only a sketch.',
+  input: z.object({ image: z.string(), steps: z.int().min(1).max(50).default(20), title: z.string().optional() }),
+  files: { image: createImageInput('image') },
+  output: { name: 'scene.ply', mediaType: 'application/octet-stream', maxBytes: 1_000 },
+})
+
+export async function setup(over: Partial<AppDependencies> = {}): Promise<TestFront> {
+  const clock = createSimulatedClock()
+  const store = await openSqliteStore({ path: ':memory:', now: clock.now })
+  onTestFinished(() => store.close())
+  const files = createMemoryFiles()
+  const logged: string[] = []
+  const engine = createStillEngine({ store, files, clock })
+  const deps: AppDependencies = {
+    engine,
+    store,
+    files,
+    signer: createTestSigner(),
+    clock,
+    publicUrl: null,
+    studio: null,
+    allowedHosts: ['127.0.0.1:8787', 'localhost:8787', '[::1]:8787'],
+    log: (level, message, fields = {}) => void logged.push(JSON.stringify({ level, message, ...fields })),
+    ...over,
+  }
+  const app = createApp(deps)
+  const send = (path: string, init?: RequestInit) => app.fetch(new Request(new URL(path, origin), init))
+  return {
+    deps,
+    clock,
+    store,
+    files,
+    logged,
+    send,
+    post: (path, body, headers = {}) =>
+      send(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    async change(id, changes) {
+      const stored = await store.get(id)
+      if (stored === null) throw new Error(`no prediction ${id}`)
+      const record = { ...stored.record, ...changes }
+      await store.commit([{ record, version: stored.version, nextAt: 1, reservations: [], lease: 'unchanged' }])
+    },
+    async add(changes) {
+      const record: PredictionRecord = { ...newRecord(changes.id, clock.now()), ...changes }
+      await store.commit([{ record, version: 0, nextAt: 1, reservations: [], lease: 'unchanged' }])
+    },
+  }
+}
+
+/** Files in memory; the rules of the contract that the front depends on. */
+function createMemoryFiles(): FileStore {
+  const kept = new Map<string, Buffer>()
+  return {
+    async put(key, body, { maxBytes, bytes, sha256 }) {
+      const chunks: Uint8Array[] = []
+      let total = 0
+      for await (const chunk of body) {
+        total += chunk.length
+        if (total > maxBytes) refuse('input_too_large', `More than ${maxBytes} bytes.`)
+        chunks.push(chunk)
+      }
+      const whole = Buffer.concat(chunks)
+      const digest = createHash('sha256').update(whole).digest('hex')
+      if ((bytes ?? total) !== total || (sha256 ?? digest) !== digest)
+        refuse('output_invalid', 'Not what was promised.')
+      if (kept.has(key)) return { kind: 'exists' }
+      kept.set(key, whole)
+      return { kind: 'stored', bytes: total, sha256: digest }
+    },
+    adopt: () => refuse('internal', 'Nothing is adopted here.'),
+    async open(key, { start = 0, end } = { start: 0 }) {
+      const whole = kept.get(key)
+      if (whole === undefined) return null
+      const part = new Uint8Array(whole.subarray(start, end === undefined ? undefined : end + 1))
+      return { body: new Blob([part]).stream(), bytes: part.length, total: whole.length }
+    },
+    async stat(key) {
+      const whole = kept.get(key)
+      return whole === undefined ? null : { bytes: whole.length }
+    },
+    async remove(key) {
+      kept.delete(key)
+    },
+    path: () => null,
+  }
+}
+
+function createTestSigner(): Signer {
+  const sign = (parts: readonly string[], expiresAt: number) =>
+    createHmac('sha256', 'test')
+      .update(JSON.stringify([parts, expiresAt]))
+      .digest('base64url')
+  return {
+    sign,
+    verify: (parts, expiresAt, signature, now) =>
+      signature !== sign(parts, expiresAt) ? 'forged' : now >= expiresAt ? 'expired' : 'good',
+  }
+}
+
+function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'files' | 'clock'>): Engine {
+  let created = 0
+  const route: Route = { model: sketch, deployments: [], policy: defaultPolicy }
+
+  async function find(id: string) {
+    return (await store.get(id)) ?? refuse('internal', `Prediction ${id} is gone.`)
+  }
+
+  return {
+    routes: new Map([[sketch.name, route]]),
+    async create(request) {
+      const input = sketch.parseInput(request.input)
+      if (input.image === undefined && request.files.image === undefined) refuse('input_invalid', 'image: is missing.')
+      const stored = Object.entries(request.files).map(([field, row]) => [field, { ...row, facts: {} }] as const)
+      created += 1
+      const record: PredictionRecord = {
+        ...newRecord(`prediction${created}`, clock.now()),
+        owner: request.owner,
+        source: request.source,
+        input: { ...input, ...Object.fromEntries(stored.map(([field, { id }]) => [field, `/v1/files/${id}`])) },
+        files: Object.fromEntries(stored),
+        ...(request.cancelAfterMs === null
+          ? {}
+          : { deadlineBy: 'client', deadlineAt: clock.now() + request.cancelAfterMs }),
+        webhook: request.webhook && { ...request.webhook, queue: [] },
+      }
+      await store.commit([{ record, version: 0, nextAt: 1, reservations: [], lease: 'unchanged' }])
+      return find(record.id)
+    },
+    get: id => store.get(id),
+    list: query => store.list(query),
+    async cancel(id) {
+      const { record, version } = await find(id)
+      if (isTerminal(record.status)) return store.get(id)
+      const ended = { ...record, status: 'canceled' as const, completedAt: clock.now() }
+      await store.commit([{ record: ended, version, nextAt: 1, reservations: [], lease: 'unchanged' }])
+      return store.get(id)
+    },
+    async *watch(id, { signal, afterVersion = 0 }) {
+      let seen = afterVersion
+      while (!signal.aborted) {
+        const changed = Promise.withResolvers<void>()
+        const unwatch = store.watch(() => changed.resolve())
+        signal.addEventListener('abort', () => changed.resolve(), { once: true })
+        const stored = await find(id)
+        if (stored.version > seen) {
+          seen = stored.version
+          yield stored
+        }
+        if (!isTerminal(stored.record.status)) await changed.promise
+        unwatch()
+        if (isTerminal(stored.record.status)) return
+      }
+    },
+    async hear(provider, _attempt, secret, { body }) {
+      if (provider !== 'replicate') refuse('input_invalid', 'No such webhook.', { status: 404 })
+      if (secret !== 'good') refuse('auth_rejected', 'The signature is not right.')
+      if (body.length === 0) refuse('input_invalid', 'The body is empty.')
+    },
+    async addFile({ body, maxBytes, metadata, ...row }) {
+      created += 1
+      const id = `file${created}`
+      const key = `files/${id}`
+      const put = await files.put(key, body, { maxBytes })
+      if (put.kind === 'exists') return refuse('internal', 'The key is taken.')
+      const file = {
+        id,
+        key,
+        owner: row.owner,
+        name: row.name,
+        mediaType: row.mediaType,
+        bytes: put.bytes,
+        sha256: put.sha256,
+        metadata: JSON.stringify(metadata),
+        createdAt: clock.now(),
+        expiresAt: null,
+      }
+      await store.putFile(file)
+      return file
+    },
+    start: async () => {},
+    stop: async () => {},
+  }
+}
+
+function newRecord(id: string, now: number): PredictionRecord {
+  return createRecord(
+    {
+      id,
+      model: sketch.name,
+      modelVersion: sketch.version,
+      owner: 'local',
+      source: 'api',
+      input: {},
+      files: {},
+      deadlineMs: 60_000,
+      deadlineBy: 'policy',
+      webhook: null,
+    },
+    now,
+  )
+}
