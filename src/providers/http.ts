@@ -1,0 +1,100 @@
+/** A vendor's answer, read whole. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** Undefined unless the vendor calls it JSON and it parses: an HTML page with status 200 is no answer. */
+  readonly json: unknown
+}
+
+/** Logs and inputs come back whole inside answers; more than this is no honest answer any more. */
+const maxAnswerBytes = 32 * 1024 * 1024
+
+/**
+ * One exchange with a vendor's API, without following redirects (a token must not wander). Throws what `fetch` throws,
+ * and a `RangeError` for an answer that never ends.
+ */
+export async function exchange(
+  fetch: typeof globalThis.fetch,
+  url: string,
+  init: RequestInit & { duplex?: 'half' },
+): Promise<Answer> {
+  const response = await fetch(url, { ...init, redirect: 'manual' })
+  const text = await readText(response)
+  return { status: response.status, headers: response.headers, text, json: parse(response.headers, text) }
+}
+
+async function readText(response: Response): Promise<string> {
+  if (response.body === null) return ''
+  const decoder = new TextDecoder()
+  let bytes = 0
+  let text = ''
+  for await (const chunk of response.body) {
+    bytes += chunk.byteLength
+    if (bytes > maxAnswerBytes) throw new RangeError(`The answer is larger than ${maxAnswerBytes} bytes.`)
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+function parse(headers: Headers, text: string): unknown {
+  if (!/\bjson\b/i.test(headers.get('content-type') ?? '')) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Errors that mean that no connection came about: not a byte of the request left. */
+const unsentCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+])
+
+/** True when an error of `fetch` proves that the request never left this machine; a reset proves nothing. */
+export function surelyNotSent(error: unknown): boolean {
+  const cause: unknown = error instanceof Error && error.cause !== undefined ? error.cause : error
+  // Node tries every address of a name and reports all the refusals together.
+  if (cause instanceof AggregateError) return cause.errors.length > 0 && cause.errors.every(surelyNotSent)
+  const code = errorCode(cause)
+  return code !== null && unsentCodes.has(code)
+}
+
+/** What went wrong with a call, in a few words without addresses or secrets. */
+export function describeNetworkError(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return 'no answer came in time'
+  if (error instanceof RangeError) return error.message
+  const code = errorCode(error) ?? errorCode(error instanceof Error ? error.cause : null)
+  return code === null ? 'the connection failed' : `the connection failed (${code})`
+}
+
+function errorCode(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || !('code' in value)) return null
+  return typeof value.code === 'string' ? value.code : null
+}
+
+/**
+ * A vendor's own words, fit for a failure's message: one line, at most 400 characters, and of every URL only its origin,
+ * because paths and queries carry signatures and our webhook secrets.
+ */
+export function vendorWords(text: string): string {
+  const line = text
+    .replace(/data:[\w/+.-]*[;,][^\s"'<>]*/g, 'data:…')
+    .replace(/(https?:\/\/[^\s/"'<>?#]+)[^\s"'<>]*/g, '$1/…')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > 400 ? `${line.slice(0, 399)}…` : line
+}
