@@ -1,0 +1,173 @@
+/** A fault that emulators can be told to commit. */
+export interface CatalogueEntry {
+  /** What the caller sees. */
+  readonly does: string
+  /** Numbers of the fault collection in `docs/reliability.md`; empty: seen by nobody yet, but possible. */
+  readonly numbers: readonly number[]
+  /** What `@parameter` means, and its default. */
+  readonly parameter?: readonly [means: string, byDefault: string]
+}
+
+const polls = 'how many answers'
+const form = 'where the wait is told: seconds, float, date, body or bare'
+
+/** The closed list of faults. `emulate` prints it, fault plans are checked against it. */
+export const faultCatalogue = {
+  // Before anything was started.
+  'create-refused': {
+    does: 'No connection comes about at all (in real time: it is cut before anything is read).',
+    numbers: [],
+  },
+  'create-401': { does: 'The start is refused: bad token.', numbers: [14] },
+  'create-402': { does: 'The start is refused: payment needed.', numbers: [12] },
+  'create-403': { does: 'The start is refused: account locked.', numbers: [11] },
+  'create-404': { does: 'The start is refused: no such model or deployment.', numbers: [15] },
+  'create-413': { does: 'The start is refused: payload too large.', numbers: [19] },
+  'create-422': {
+    does: 'The start is refused as unprocessable.',
+    numbers: [13],
+    parameter: ['why: version, token or input', 'version'],
+  },
+  'create-429': {
+    does: 'The start is refused: too many requests.',
+    numbers: [10, 16, 17, 18],
+    parameter: [form, 'seconds'],
+  },
+  'upload-503': { does: 'Input files cannot be uploaded.', numbers: [] },
+
+  // The start happened, its answer did not.
+  'accept-then-reset': { does: 'The run is started, then the connection is cut.', numbers: [20] },
+  'create-500': {
+    does: 'The start is answered with 500.',
+    numbers: [20],
+    parameter: ['accepted or refused', 'accepted'],
+  },
+  'create-502': {
+    does: 'The start is answered with 502 and an HTML page.',
+    numbers: [20],
+    parameter: ['accepted or refused', 'accepted'],
+  },
+  'create-503': {
+    does: 'The start is answered with 503.',
+    numbers: [5],
+    parameter: ['accepted or refused', 'refused'],
+  },
+  'create-504': {
+    does: 'The start is answered with 504 while the run lives.',
+    numbers: [4],
+    parameter: ['accepted or refused', 'accepted'],
+  },
+  'create-524': {
+    does: 'The start is answered with 524 while the run lives.',
+    numbers: [4],
+    parameter: ['accepted or refused', 'accepted'],
+  },
+  'create-html-200': { does: 'The run is started, the answer is an HTML page with 200.', numbers: [41] },
+  'create-error-object-200': { does: 'The run is started, the answer is {"error"} with 200.', numbers: [42] },
+  'create-hang': { does: 'The run is started, no byte of an answer ever comes.', numbers: [43] },
+
+  // Waiting for a worker.
+  'queue-forever': { does: 'Stays queued without end.', numbers: [1, 2] },
+  'boot-forever': { does: 'Stays booting without end.', numbers: [3, 30] },
+  'boot-slow': { does: 'A very slow cold start.', numbers: [3, 4], parameter: ['seconds', '360'] },
+  'boot-timeout': { does: 'The vendor gives up starting (E6716).', numbers: [3], parameter: ['after seconds', '600'] },
+  aborted: { does: 'The vendor aborts the run before it starts.', numbers: [37], parameter: ['after seconds', '5'] },
+
+  // Asking for the status.
+  'status-404-after-submit': {
+    does: 'The first status answers are 404 although the run exists.',
+    numbers: [23],
+    parameter: [polls, '3'],
+  },
+  'status-404-later': { does: 'A running run is forgotten by the vendor for good.', numbers: [23] },
+  'status-401': { does: 'Status answers turn 401 while it runs.', numbers: [14], parameter: [polls, '5'] },
+  'status-402': { does: 'Status answers are 402.', numbers: [12], parameter: [polls, '3'] },
+  'status-403': { does: 'Status answers are 403.', numbers: [11], parameter: [polls, '3'] },
+  'status-409': { does: 'Status answers are 409.', numbers: [], parameter: [polls, '3'] },
+  'status-422': { does: 'Status answers are 422.', numbers: [], parameter: [polls, '3'] },
+  'status-429': { does: 'Status answers are 429 three times.', numbers: [16, 17, 18], parameter: [form, 'seconds'] },
+  'status-503': { does: 'A burst of 503 while it runs on.', numbers: [21, 22], parameter: [polls, '5'] },
+  'status-slow': { does: 'Each of three status answers takes long.', numbers: [38], parameter: ['seconds', '15'] },
+  'status-hang': { does: 'Status requests get no byte.', numbers: [43], parameter: [polls, '2'] },
+  'status-reset': { does: 'Status answers break off in the middle.', numbers: [], parameter: [polls, '3'] },
+  'html-200': { does: 'Status answers are HTML pages with 200.', numbers: [41], parameter: [polls, '3'] },
+  'error-object-200': { does: 'Status answers are {"error"} with 200.', numbers: [42], parameter: [polls, '3'] },
+  'weird-status': {
+    does: 'A status word nobody has heard of.',
+    numbers: [37],
+    parameter: ['live: while it runs, end: as its last word', 'live'],
+  },
+
+  // While it runs.
+  stall: {
+    does: 'Progress stops and never goes on, billed until the vendor ends it.',
+    numbers: [28, 29],
+    parameter: ['at this fraction', '0.9'],
+  },
+  'progress-restart': {
+    does: 'The worker is replaced and begins again.',
+    numbers: [32],
+    parameter: ['at this fraction', '0.8'],
+  },
+  'progress-back': {
+    does: 'Progress falls back once, then goes on.',
+    numbers: [32],
+    parameter: ['at this fraction', '0.6'],
+  },
+  oom: { does: 'The machine runs out of memory (E1001).', numbers: [33], parameter: ['at this fraction', '0.3'] },
+  'cuda-oom': { does: 'The GPU runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
+  'cuda-poisoned': {
+    does: 'CUDA fails with an illegal memory access.',
+    numbers: [34],
+    parameter: ['at this fraction', '0.1'],
+  },
+  'model-error': { does: 'The model raises an exception.', numbers: [35], parameter: ['at this fraction', '0'] },
+  interrupted: { does: 'The worker is taken away (code: PA).', numbers: [32], parameter: ['at this fraction', '0.5'] },
+  'upload-error': {
+    does: 'The run is good, the vendor cannot store its output.',
+    numbers: [45],
+    parameter: ['at this fraction', '1'],
+  },
+
+  // The end of a run by cancel.
+  'cancel-ignored': { does: 'Cancel is answered with 200 and changes nothing.', numbers: [59] },
+  'cancel-lost': { does: 'Cancels are answered with 503.', numbers: [59], parameter: [polls, '2'] },
+
+  // The result.
+  'empty-output': {
+    does: 'Succeeds without an output.',
+    numbers: [45, 47],
+    parameter: ['null, object or list', 'null'],
+  },
+  'data-removed': { does: 'Succeeds, and the data is removed at once.', numbers: [48] },
+  'output-expired': { does: 'The output URL answers 404.', numbers: [48], parameter: ['after seconds', '0'] },
+  'output-truncated': { does: 'Downloads break off.', numbers: [50], parameter: ['at this fraction', '0.6'] },
+  'output-short': {
+    does: 'The stored file is cut, with a fitting Content-Length.',
+    numbers: [50],
+    parameter: ['at this fraction', '0.6'],
+  },
+  'output-slow': { does: 'Downloads crawl.', numbers: [50], parameter: ['bytes per second', '50000'] },
+  'output-hang': { does: 'Downloads stop and stay open.', numbers: [50], parameter: ['at this fraction', '0.5'] },
+  'output-corrupt': {
+    does: 'The file is whole, its content is broken.',
+    numbers: [53],
+    parameter: ['zero: no vertices, nan: not a number', 'nan'],
+  },
+
+  // Webhooks.
+  'webhook-duplicate': { does: 'Every webhook comes several times.', numbers: [54], parameter: ['times', '3'] },
+  'webhook-late': { does: 'Webhooks come late.', numbers: [55], parameter: ['seconds', '30'] },
+  'webhook-reordered': { does: 'The first webhook comes after the last.', numbers: [55] },
+  'webhook-lost': { does: 'No webhook comes.', numbers: [56] },
+  'webhook-forged': { does: 'Somebody else posts a webhook that says "succeeded".', numbers: [58] },
+  'webhook-skewed': {
+    does: 'Webhooks are stamped by a wrong clock.',
+    numbers: [58],
+    parameter: ['seconds behind', '600'],
+  },
+} as const satisfies { readonly [name: string]: CatalogueEntry }
+
+export type FaultName = keyof typeof faultCatalogue
+
+export const faultNames = Object.keys(faultCatalogue) as readonly FaultName[]

@@ -1,0 +1,16 @@
+export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames } from './catalogue.ts'
+export {
+  asFetch,
+  type Emulator,
+  type EmulatorState,
+  type LedgerEntry,
+  type Report,
+  type Work,
+  type WorkOutput,
+  type WorkTask,
+} from './contract.ts'
+export { type ActiveFaults, createDice, type FaultPlan, type FaultRule, parseFault, parseFaultPlan } from './faults.ts'
+export { createSeededRandom } from './random.ts'
+export { createReplicateEmulator, type ReplicateEmulator, type ReplicateEmulatorOptions } from './replicate/index.ts'
+export { type ServedEmulator, serveEmulator } from './serve.ts'
+export { createEchoWork, createFixedWork, type EchoOptions } from './works.ts'

@@ -1,0 +1,464 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { type FailureCode, SurefootError } from '../core/failure.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { HeardRequest, Io, Job, Observation, Provider, StartAnswer } from '../providers/contract.ts'
+import { type SimulatedClock, settle } from './clock.ts'
+
+/** An adapter together with the emulator it talks to, both fresh, on simulated time. */
+export interface ProviderUnderTest {
+  readonly provider: Provider
+  readonly target: JsonObject
+  readonly clock: SimulatedClock
+  readonly fetch: typeof globalThis.fetch
+  /** Where runs may call back; null where the vendor has no webhooks. */
+  readonly webhookUrl: string | null
+  /** Webhooks that arrived so far, oldest first. */
+  heard(): readonly HeardRequest[]
+  /** Runs that the vendor would bill. */
+  submits(): number
+  close(): void
+}
+
+/** How each cell's behaviour is switched on at the emulator (`[]`: nothing to switch), or why it cannot apply. */
+export type Cells = { readonly [cell in Cell]: readonly string[] | { readonly skip: string } }
+
+export interface ProviderSuite {
+  open(faults: readonly string[]): ProviderUnderTest
+  readonly cells: Cells
+}
+
+export type Cell = keyof typeof checks
+
+const image = new TextEncoder().encode('not really a picture, but as good as one')
+const hour = 60 * 60_000
+
+/** Small input, large input, start answers, statuses, lost answers, outputs, cancels and webhooks: what every adapter owes the engine. */
+const checks = {
+  'start: accepted': async under => {
+    const { handle } = await accepted(under)
+    expect((await follow(under, handle)).last).toMatchObject({ status: 'succeeded' })
+    expect(under.submits()).toBe(1)
+  },
+  'start: accepted with an input too large to inline': async under => {
+    const { handle } = await accepted(under, { files: { image: fileOf(new Uint8Array(600_000)) } })
+    expect((await follow(under, handle)).last).toMatchObject({ status: 'succeeded' })
+  },
+  'start: rejected with 401': rejects('auth_rejected'),
+  'start: rejected with 402': rejects('payment_required'),
+  'start: rejected with 403': rejects('account_locked'),
+  'start: rejected because the target is missing': rejects('deployment_missing'),
+  'start: rejected because of a bad token that looks like a missing target': rejects('auth_rejected'),
+  'start: rejected with 413': rejects('input_too_large'),
+  'start: rejected with 422': rejects('input_invalid'),
+  'start: rejected with 429 and seconds': rejects('rate_limited', 2000),
+  'start: rejected with 429 and a fraction': rejects('rate_limited', 1500),
+  'start: rejected with 429 and a date': rejects('rate_limited', 2000),
+  'start: rejected with 429 and a hint in the body': rejects('rate_limited', 2000),
+  'start: rejected with a bare 429': rejects('rate_limited'),
+  'start: rejected because nobody listens': rejects('provider_unreachable'),
+  'start: rejected because an input cannot be uploaded': async under => {
+    const answer = await start(under, { files: { image: fileOf(new Uint8Array(600_000)) }, webhookUrl: null })
+    expect(answer).toMatchObject({ kind: 'rejected' })
+    expect(under.submits()).toBe(0)
+  },
+  'start: unknown after 500': unknown(),
+  'start: unknown after 502': unknown(),
+  'start: unknown after 503': unknown(),
+  'start: unknown after 504': unknown(),
+  'start: unknown after 524': unknown(),
+  'start: unknown after an HTML page with 200': unknown(),
+  'start: unknown after an error object with 200': unknown(),
+  'start: unknown after a cut connection': unknown(),
+  'start: unknown when no byte comes and the signal ends it': async under => {
+    const stop = new AbortController()
+    const answer = start(under, {}, { fetch: under.fetch, signal: stop.signal })
+    await settle()
+    stop.abort(new Error('time is up'))
+    expect(await answer).toMatchObject({ kind: 'unknown', failure: { code: 'start_unknown' } })
+    expect(under.submits()).toBe(1)
+  },
+  'find: a lost start by its webhook': async under => findsItself(under, {}),
+  'find: a lost start without a webhook': async under => findsItself(under, { webhookUrl: null }),
+  'find: a lost start without a webhook, with a large input': async under =>
+    findsItself(under, { webhookUrl: null, files: { image: fileOf(new Uint8Array(600_000)) } }),
+  "find: never somebody else's run with the same input": async under => {
+    await accepted(under, { marker: { attemptId: 'somebody-else', secret: 'another-secret' } })
+    await accepted(under, { marker: { attemptId: 'somebody-else', secret: 'another-secret' }, webhookUrl: null })
+    expect(await under.provider.find?.(marker, under.clock.now(), io(under))).toEqual([])
+  },
+
+  'poll: every stage to success, with progress': async under => {
+    const { handle } = await accepted(under)
+    const { trail, fractions, last } = await follow(under, handle, 500)
+    expect(trail.filter(each => !['queued', 'booting'].includes(each))).toEqual(['running', 'succeeded'])
+    expect(fractions).toEqual([...fractions].sort((one, other) => one - other))
+    expect(fractions.length).toBeGreaterThan(2)
+    expect(last.outputs).toHaveLength(1)
+    expect(under.provider.cost(last, under.target)).toMatchObject({ currency: 'USD', estimated: false })
+  },
+  'poll: never a worker': async under => {
+    const { handle } = await accepted(under)
+    expect((await follow(under, handle, 30_000, hour / 4)).trail).not.toContain('running')
+  },
+  'poll: never booted': async under => {
+    const { handle } = await accepted(under)
+    expect((await follow(under, handle, 30_000, hour / 4)).trail).not.toContain('running')
+  },
+  'poll: stalls, and nothing visible changes': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle, 2000, 60_000)
+    const before = await poll(under, handle)
+    await under.clock.advance(60_000)
+    expect(await poll(under, handle)).toEqual(before)
+    expect(before).toMatchObject({ status: 'running', progress: { fraction: 0.9 } })
+  },
+  'poll: progress begins again': async under => {
+    const { handle } = await accepted(under)
+    const { fractions, last } = await follow(under, handle, 500)
+    expect(fractions).not.toEqual([...fractions].sort((one, other) => one - other))
+    expect(last.status).toBe('succeeded')
+  },
+  'poll: the model fails': fails('model_error'),
+  'poll: the GPU runs out of memory': fails('out_of_memory'),
+  'poll: the machine runs out of memory': fails('out_of_memory'),
+  'poll: the vendor gives up booting': fails('boot_timeout'),
+  'poll: the worker is taken away': fails('worker_lost'),
+  'poll: the vendor cannot store the output': fails('output_lost'),
+  'poll: ended by the vendor before it started': async under => {
+    const { handle } = await accepted(under)
+    const { last } = await follow(under, handle)
+    expect(['canceled', 'failed']).toContain(last.status)
+    expect(under.provider.cost(last, under.target)).toMatchObject({ amount: 0 })
+  },
+  'poll: a word nobody knows': async under => {
+    const { handle } = await accepted(under)
+    const { trail, errors, last } = await follow(under, handle, 500)
+    expect(trail).toContain('unclear')
+    expect(errors).toEqual([])
+    expect(last.status).toBe('succeeded')
+  },
+  'poll: a last word nobody knows': async under => {
+    const { handle } = await accepted(under)
+    expect(['failed', 'succeeded']).toContain((await follow(under, handle)).last.status)
+  },
+  'poll: 404 just after the start': async under => {
+    const { handle } = await accepted(under)
+    const { trail, last } = await follow(under, handle, 500)
+    expect(trail[0]).toBe('gone')
+    expect(last.status).toBe('succeeded')
+  },
+  'poll: 404 for good': async under => {
+    const { handle } = await accepted(under)
+    const { trail } = await follow(under, handle, 500, 60_000)
+    expect(trail.at(-1)).toBe('gone')
+  },
+  'poll: 401 while it runs': survives('auth_rejected'),
+  'poll: 402': survives('payment_required'),
+  'poll: 403': survives('account_locked'),
+  'poll: 409': survives('provider_error'),
+  'poll: 422': survives('input_invalid'),
+  'poll: 429 and seconds': survives('rate_limited', 2000),
+  'poll: 429 and a fraction': survives('rate_limited', 1500),
+  'poll: 429 and a date': survives('rate_limited', 2000),
+  'poll: 429 and a hint in the body': survives('rate_limited', 2000),
+  'poll: a bare 429': survives('rate_limited'),
+  'poll: a burst of 503': survives('provider_error'),
+  'poll: HTML pages with 200': survives('provider_error'),
+  'poll: error objects with 200': survives('provider_error'),
+  'poll: cut in the middle of the body': survives('provider_unreachable'),
+  'poll: no byte comes and the signal ends it': async under => {
+    const { handle } = await accepted(under)
+    const stop = new AbortController()
+    const answer = under.provider.poll?.(handle, { fetch: under.fetch, signal: stop.signal })
+    await settle()
+    stop.abort(new Error('time is up'))
+    await expect(answer).rejects.toMatchObject({ failure: { code: 'provider_unreachable' } })
+  },
+
+  'output: the bytes arrive': async under => {
+    const { handle } = await accepted(under)
+    const { last } = await follow(under, handle)
+    const [output] = last.outputs ?? []
+    const uri = output?.kind === 'url' ? output.url : output?.kind === 'data' ? output.uri : ''
+    const response = uri.startsWith('data:') ? await fetch(uri) : await under.fetch(uri)
+    expect((await response.bytes()).byteLength).toBeGreaterThan(0)
+  },
+  'output: missing': async under => {
+    const { handle } = await accepted(under)
+    expect((await follow(under, handle)).last).toMatchObject({ status: 'succeeded', outputs: [] })
+  },
+  'output: an empty object': async under => {
+    const { handle } = await accepted(under)
+    expect((await follow(under, handle)).last).toMatchObject({ status: 'succeeded', outputs: [] })
+  },
+  'output: purged by the vendor': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    await under.clock.advance(under.provider.limits.resultKeptMs)
+    const last = await poll(under, handle)
+    expect(last.status === 'gone' || last.outputs?.length === 0).toBe(true)
+  },
+
+  'cancel: confirmed by polling': async under => {
+    const { handle } = await running(under)
+    expect(await under.provider.cancel?.(handle, io(under))).toBe('requested')
+    expect((await follow(under, handle)).last.status).toBe('canceled')
+  },
+  'cancel: before it runs': async under => {
+    const { handle } = await accepted(under)
+    await under.provider.cancel?.(handle, io(under))
+    expect((await follow(under, handle)).last.status).toBe('canceled')
+  },
+  'cancel: ignored': async under => {
+    const { handle } = await running(under)
+    expect(await under.provider.cancel?.(handle, io(under))).toBe('requested')
+    expect((await follow(under, handle)).last.status).toBe('succeeded')
+  },
+  'cancel: too late': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    expect(await under.provider.cancel?.(handle, io(under))).toMatch(/^(ended|requested)$/)
+    expect((await poll(under, handle)).status).toBe('succeeded')
+  },
+  'cancel: lost, then confirmed': async under => {
+    const { handle } = await running(under)
+    const refused = under.provider.cancel?.(handle, io(under))
+    await expect(refused).rejects.toMatchObject({ failure: { code: 'provider_error' } })
+    await under.provider.cancel?.(handle, io(under)).catch(() => 'lost once more')
+    await under.provider.cancel?.(handle, io(under))
+    expect((await follow(under, handle)).last.status).toBe('canceled')
+  },
+
+  'webhook: good': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    const request = under.heard().at(-1) as HeardRequest
+    const heard = await under.provider.hear?.(request, io(under), under.clock.now())
+    expect(heard).toMatchObject({ handle, observation: { status: 'succeeded' } })
+  },
+  'webhook: forged': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    const verdicts = await hearAll(under, under.clock.now())
+    expect(verdicts).toContain('auth_rejected')
+    expect(verdicts.at(-1)).toBe('succeeded')
+  },
+  'webhook: changed on its way': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    const { headers, body } = under.heard().at(-1) as HeardRequest
+    const changed = {
+      headers,
+      body: new TextEncoder().encode(new TextDecoder().decode(body).replace('succeeded', 'failed')),
+    }
+    const answer = under.provider.hear?.(changed, io(under), under.clock.now())
+    await expect(answer).rejects.toMatchObject({ failure: { code: 'auth_rejected' }, status: 401 })
+  },
+  'webhook: played again later': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    const request = under.heard().at(-1) as HeardRequest
+    const answer = under.provider.hear?.(request, io(under), under.clock.now() + 6 * 60_000)
+    await expect(answer).rejects.toMatchObject({ failure: { code: 'auth_rejected' }, status: 401 })
+  },
+  'webhook: stamped by a wrong clock': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    const answer = under.provider.hear?.(under.heard().at(-1) as HeardRequest, io(under), under.clock.now())
+    await expect(answer).rejects.toMatchObject({ failure: { message: expect.stringMatching(/\d+ s behind/) } })
+  },
+  'webhook: late': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    await under.clock.advance(60_000)
+    expect((await hearAll(under, under.clock.now())).at(-1)).toBe('succeeded')
+  },
+  'webhook: several times': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    await under.clock.advance(1000)
+    const ids = under.heard().map(each => under.provider.hear?.(each, io(under), under.clock.now()))
+    const last = (await Promise.all(ids)).slice(-2).map(each => each?.deliveryId)
+    expect(last[0]).toEqual(expect.any(String))
+    expect(last[0]).toBe(last[1])
+  },
+  'webhook: out of order': async under => {
+    const { handle } = await accepted(under)
+    await follow(under, handle)
+    await under.clock.advance(1000)
+    expect(await hearAll(under, under.clock.now())).toEqual(['succeeded', 'running'])
+  },
+} as const satisfies { readonly [cell: string]: (under: ProviderUnderTest) => Promise<void> }
+
+/**
+ * The contract suite: runs every cell against an adapter and its emulator on simulated time. A cell that cannot apply
+ * carries a reason, which is printed; none can be forgotten, because `cells` names them all.
+ */
+export function describeProvider(name: string, suite: ProviderSuite): void {
+  describe(`provider contract: ${name}`, () => {
+    for (const cell of Object.keys(checks) as Cell[]) {
+      test(cell, async context => {
+        const setting = suite.cells[cell]
+        if ('skip' in setting) return context.skip(setting.skip)
+        const under = suite.open(setting)
+        try {
+          await checks[cell](under)
+        } finally {
+          under.close()
+        }
+        expect(under.clock.waiting, 'timers left behind').toBe(0)
+      })
+    }
+  })
+}
+
+const marker = { attemptId: 'attempt-1', secret: 'secret-of-attempt-1' }
+
+function jobOf(under: ProviderUnderTest, more: Partial<Job>): Job {
+  const { secret, attemptId } = more.marker ?? marker
+  return {
+    marker,
+    model: 'surefoot/sharp',
+    target: under.provider.parseTarget(under.target),
+    input: {},
+    files: { image: fileOf(image) },
+    webhookUrl: under.webhookUrl === null ? null : `${under.webhookUrl}/${attemptId}/${secret}`,
+    uploadUrl: () => null,
+    runLimitMs: 10 * 60_000,
+    deadlineInMs: 24 * hour,
+    ...more,
+  }
+}
+
+function fileOf(bytes: Uint8Array<ArrayBuffer>): Job['files'][string] {
+  return {
+    name: 'photo.png',
+    mediaType: 'image/png',
+    bytes: bytes.byteLength,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    url: null,
+    path: null,
+    open: async () => new Blob([bytes]).stream(),
+  }
+}
+
+function io(under: ProviderUnderTest): Io {
+  return { fetch: under.fetch, signal: new AbortController().signal }
+}
+
+function start(under: ProviderUnderTest, more: Partial<Job> = {}, with_: Io = io(under)): Promise<StartAnswer> {
+  return under.provider.start(jobOf(under, more), with_)
+}
+
+async function accepted(under: ProviderUnderTest, more: Partial<Job> = {}): Promise<{ handle: Json }> {
+  const answer = await start(under, more)
+  if (answer.kind !== 'accepted') throw new Error(`not accepted: ${answer.failure.message}`)
+  // A handle goes through the store: what JSON cannot carry would be lost.
+  return { handle: JSON.parse(JSON.stringify(answer.handle)) as Json }
+}
+
+async function running(under: ProviderUnderTest): Promise<{ handle: Json }> {
+  const { handle } = await accepted(under)
+  for (let waited = 0; waited < hour; waited += 500) {
+    if ((await poll(under, handle)).status === 'running') return { handle }
+    await under.clock.advance(500)
+  }
+  throw new Error('never seen running')
+}
+
+function poll(under: ProviderUnderTest, handle: Json): Promise<Observation> {
+  if (under.provider.poll === undefined) throw new Error('this provider cannot be polled: skip the cell')
+  return under.provider.poll(handle, io(under))
+}
+
+interface Followed {
+  /** Statuses in the order in which they were seen, without repetitions. */
+  readonly trail: string[]
+  readonly fractions: number[]
+  readonly errors: SurefootError[]
+  readonly last: Observation
+}
+
+/** Polls until the end, or for `limitMs`; a poll that throws is noted and repeated. */
+async function follow(under: ProviderUnderTest, handle: Json, everyMs = 2000, limitMs = hour): Promise<Followed> {
+  const trail: string[] = []
+  const fractions: number[] = []
+  const errors: SurefootError[] = []
+  let last: Observation = { status: 'unclear', word: 'never seen' }
+  for (let waited = 0; waited < limitMs; waited += everyMs) {
+    try {
+      last = await poll(under, handle)
+      if (last.status !== trail.at(-1)) trail.push(last.status)
+      const fraction = last.progress?.fraction ?? null
+      if (fraction !== null && fraction !== fractions.at(-1)) fractions.push(fraction)
+      if (['succeeded', 'failed', 'canceled'].includes(last.status)) break
+    } catch (error) {
+      if (!SurefootError.is(error)) throw error
+      errors.push(error)
+    }
+    await under.clock.advance(everyMs)
+  }
+  await under.clock.advance(0)
+  return { trail, fractions, errors, last }
+}
+
+function rejects(code: FailureCode, retryAfterMs?: number): (under: ProviderUnderTest) => Promise<void> {
+  return async under => {
+    const answer = await start(under)
+    expect(answer).toMatchObject({ kind: 'rejected', failure: { code } })
+    expect(answer.kind === 'rejected' && answer.failure.retryAfterMs).toBe(retryAfterMs)
+    expect(under.submits()).toBe(0)
+  }
+}
+
+function unknown(): (under: ProviderUnderTest) => Promise<void> {
+  return async under => {
+    expect(await start(under)).toMatchObject({ kind: 'unknown', failure: { code: 'start_unknown' } })
+    // One start and no second: whoever cannot tell must not pay twice.
+    expect(under.submits()).toBe(1)
+  }
+}
+
+async function findsItself(under: ProviderUnderTest, more: Partial<Job>): Promise<void> {
+  const since = under.clock.now()
+  expect(await start(under, more)).toMatchObject({ kind: 'unknown' })
+  const found = (await under.provider.find?.(marker, since, io(under))) ?? []
+  expect(found).toHaveLength(1)
+  expect((await follow(under, found[0]?.handle ?? null)).last.status).toBe('succeeded')
+  expect(under.submits()).toBe(1)
+}
+
+function fails(code: FailureCode): (under: ProviderUnderTest) => Promise<void> {
+  return async under => {
+    const { handle } = await accepted(under)
+    expect((await follow(under, handle)).last).toMatchObject({ status: 'failed', failure: { code } })
+  }
+}
+
+/** Polls that cannot be answered throw with the right code, and the run goes on to its end. */
+function survives(code: FailureCode, retryAfterMs?: number): (under: ProviderUnderTest) => Promise<void> {
+  return async under => {
+    const { handle } = await accepted(under)
+    const { errors, last } = await follow(under, handle, 500)
+    expect(errors.length).toBeGreaterThan(0)
+    for (const { failure } of errors) {
+      expect(failure.code).toBe(code)
+      expect(failure.retryAfterMs).toBe(retryAfterMs)
+    }
+    expect(last.status).toBe('succeeded')
+    expect(under.submits()).toBe(1)
+  }
+}
+
+async function hearAll(under: ProviderUnderTest, now: number): Promise<string[]> {
+  const verdicts: string[] = []
+  for (const request of under.heard()) {
+    try {
+      verdicts.push((await under.provider.hear?.(request, io(under), now))?.observation.status ?? 'unheard')
+    } catch (error) {
+      verdicts.push(SurefootError.is(error) ? error.failure.code : 'thrown')
+    }
+  }
+  return verdicts
+}
