@@ -76,6 +76,11 @@ describe('surefoot/relief', () => {
     })
   })
 
+  test('has the image as its one file field, also for who asks with `in`', () => {
+    expect(Object.keys(relief.fileFields)).toEqual(['image'])
+    expect('constructor' in relief.fileFields).toBe(false)
+  })
+
   test('says that it is not SHARP', () => {
     expect(relief.notice).toContain('not SHARP')
   })

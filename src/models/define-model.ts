@@ -38,9 +38,9 @@ export interface ModelDefinition {
  */
 export function defineModel(definition: ModelDefinition): Model {
   const { name, description, notice = null, recipe = '1', output } = definition
-  const fileFields = definition.files ?? {}
+  // Without a prototype, so that an input field called `constructor` is no file to anybody who asks with `in`.
+  const fileFields: Model['fileFields'] = Object.assign(Object.create(null), definition.files)
   const fields = Object.keys(definition.input.shape)
-  const isFile = (field: string) => Object.hasOwn(fileFields, field)
   if (!/^[a-z0-9][a-z0-9._-]*\/[a-z0-9][a-z0-9._-]*$/.test(name))
     refuse('input_invalid', `Model name "${name}" is not of the form owner/name in lower case.`)
   for (const field of Object.keys(fileFields))
@@ -49,7 +49,7 @@ export function defineModel(definition: ModelDefinition): Model {
 
   const inputSchema = describeInput(definition.input, fileFields)
   const others = z.strictObject(
-    Object.fromEntries(Object.entries(definition.input.shape).filter(([field]) => !isFile(field))),
+    Object.fromEntries(Object.entries(definition.input.shape).filter(([field]) => !(field in fileFields))),
   )
   return {
     name,
@@ -65,9 +65,9 @@ export function defineModel(definition: ModelDefinition): Model {
       const unknown = entries.find(([field]) => !fields.includes(field))
       if (unknown !== undefined)
         refuse('input_invalid', `Unknown input field "${unknown[0]}"; there are: ${fields.join(', ')}.`)
-      const parsed = others.safeParse(Object.fromEntries(entries.filter(([field]) => !isFile(field))))
+      const parsed = others.safeParse(Object.fromEntries(entries.filter(([field]) => !(field in fileFields))))
       if (!parsed.success) refuse('input_invalid', describeIssue(parsed.error.issues[0]))
-      const files = entries.filter(([field]) => isFile(field))
+      const files = entries.filter(([field]) => field in fileFields)
       return { ...Object.fromEntries(files), ...(parsed.data as JsonObject) }
     },
     output,
@@ -82,7 +82,7 @@ function describeInput(input: z.ZodObject, fileFields: { readonly [field: string
     {
       title: field.replaceAll('_', ' ').replace(/\b[a-z]/g, letter => letter.toUpperCase()),
       ...(property as object),
-      ...(Object.hasOwn(fileFields, field) ? { type: 'string', format: 'uri' } : {}),
+      ...(field in fileFields ? { type: 'string', format: 'uri' } : {}),
       'x-order': order,
     },
   ])
