@@ -21,7 +21,10 @@ export interface Store {
   get(id: string): Promise<StoredPrediction | null>
   /** Newest first. */
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
-  /** Milliseconds since 1970 by the store's clock of the next record that becomes due and is not leased; null when none waits. */
+  /**
+   * When (by the store's clock) the next record is both due and free: a leased one counts from the end of its lease.
+   * Null when none waits.
+   */
   nextDue(): Promise<number | null>
   /** Live attempts and their reserved money per deployment. */
   inFlight(): Promise<ReadonlyMap<string, { readonly attempts: number; readonly reserved: number }>>
@@ -34,7 +37,7 @@ export interface Store {
 
   putFile(file: FileRow): Promise<void>
   getFile(id: string): Promise<FileRow | null>
-  /** Newest first. */
+  /** Newest first, those after the file `after`; `input_invalid` when the owner has no such file. */
   listFiles(query: { owner: string; limit: number; after?: string }): Promise<readonly FileRow[]>
   deleteFile(id: string): Promise<void>
 
@@ -86,7 +89,9 @@ export interface ListQuery {
   readonly limit: number
   /** Cursor: only records older than this one (created time, then id). */
   readonly before?: { readonly createdAt: number; readonly id: string }
+  /** Inclusive. */
   readonly createdAfter?: number
+  /** Exclusive. */
   readonly createdBefore?: number
 }
 
