@@ -1,0 +1,48 @@
+import { writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { inspect } from 'node:util'
+import { parentPort, workerData } from 'node:worker_threads'
+import { type FailureCode, SurefootError } from '../../core/failure.ts'
+import type { EngineJob, EngineMessage, RunEngine } from './engine.ts'
+
+/** Entry of the thread that does the work, so that the other one stays free for heartbeats and the run limit. */
+const { module, job } = workerData as { module: string; job: EngineJob }
+
+try {
+  const { run } = (await import(module)) as { run: RunEngine }
+  await run(job, {
+    progress: (stage, fraction) => tell({ kind: 'progress', stage, fraction }),
+    log: line => tell({ kind: 'log', line }),
+  })
+  await flush(job.outputPath)
+  tell({ kind: 'done' })
+} catch (error) {
+  // The whole error goes to the folder's worker.log, outside goes one sentence. Not by `console`, which would hand it to
+  // the other thread, and that one ends the process as soon as it hears of the failure.
+  writeSync(2, `${inspect(error)}\n`)
+  tell({ kind: 'failed', ...describe(error) })
+}
+
+function tell(message: EngineMessage): void {
+  parentPort?.postMessage(message)
+}
+
+/** A power cut after the rename must not leave an empty file under the final name. */
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+function describe(error: unknown): { code: FailureCode; message: string } {
+  if (SurefootError.is(error)) return { code: error.failure.code, message: error.failure.message }
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
+    return { code: 'storage_full', message: 'The disk is full.' }
+  if (error instanceof RangeError && message.includes('allocation failed'))
+    return { code: 'out_of_memory', message: `The engine ran out of memory: ${message}.` }
+  return { code: 'model_error', message: `The engine failed: ${message}` }
+}
