@@ -1,3 +1,4 @@
+import { reliefRecipe } from '../relief/relief.ts'
 import type { Model } from './contract.ts'
 import { defineModel } from './define-model.ts'
 import { photoToSplat } from './photo-to-splat.ts'
@@ -6,6 +7,7 @@ import { photoToSplat } from './photo-to-splat.ts'
 export const relief: Model = defineModel({
   ...photoToSplat,
   name: 'surefoot/relief',
+  recipe: String(reliefRecipe),
   description:
     'A 3D Gaussian splat from one photo within seconds on any machine: a relief from classical depth cues, without a network.',
   notice: 'This is a preview made without a neural network. It is not SHARP, and its depth and scale are guesses.',
