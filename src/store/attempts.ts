@@ -1,6 +1,10 @@
+import { sql } from 'kysely'
 import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
 import type { Change } from './contract.ts'
 import type { AttemptsTable, Database } from './schema.ts'
+
+// Written out, not bound: the planner must see that the partial index `attempts_live` covers the query.
+const isLive = sql.lit(1)
 
 /**
  * Whether an attempt takes a place on its deployment: from the write of its start intent (`submitting` or later) until
@@ -40,7 +44,7 @@ export async function reservationsFit(db: Database, change: Change): Promise<boo
       .selectFrom('attempts')
       .select(({ fn }) => fn.countAll<number>().as('others'))
       .where('deployment', '=', deployment)
-      .where('live', '=', 1)
+      .where('live', '=', isLive)
       .where('prediction_id', '!=', change.record.id)
       .executeTakeFirstOrThrow()
     const own = change.record.attempts.filter(
@@ -56,7 +60,7 @@ export async function countInFlight(db: Database): Promise<Map<string, { attempt
   const rows = await db
     .selectFrom('attempts')
     .select(({ fn }) => ['deployment', fn.countAll<number>().as('attempts'), fn.sum<number>('reserved').as('reserved')])
-    .where('live', '=', 1)
+    .where('live', '=', isLive)
     .groupBy('deployment')
     .execute()
   return new Map(rows.map(row => [row.deployment, { attempts: Number(row.attempts), reserved: Number(row.reserved) }]))

@@ -52,3 +52,17 @@ it('starts again after it was idle', async () => {
   rounds[1]?.end()
   expect(await second).toEqual(['done 2'])
 })
+
+it('ends a round that is full and lets other work run before the next', async () => {
+  const { call, rounds, turn } = setup()
+  void call([0])
+  const many = Array.from({ length: 120 }, (_, index) => index)
+  for (const items of [many, many, many, [1]]) void call(items)
+  rounds[0]?.end()
+  await turn()
+  rounds[1]?.end()
+  await turn()
+  await turn()
+  expect(rounds.map(round => round.items.length)).toEqual([1, 360, 1])
+  rounds[2]?.end()
+})

@@ -1,9 +1,14 @@
+import { setImmediate } from 'node:timers/promises'
+
+/** A round takes calls until it has this many items: SQLite runs on this thread, and a round is a pause for all else. */
+const fullRound = 250
+
 /**
  * Group commit. A durable transaction costs one wait for the disk, however much is in it; so calls that arrive while
  * one runs wait and then go together into the next.
  *
  * Idle: a call starts a round with itself alone. Busy: calls queue; when the round ends, everything queued becomes the
- * next round. A round that fails with several callers in it is repeated one caller at a time, so that one bad change
+ * next round, up to `fullRound` items; after a full one, whatever else waits for this thread goes first. A round that fails with several callers in it is repeated one caller at a time, so that one bad change
  * does not fail its neighbours.
  */
 export function createGrouped<Item, Outcome>(
@@ -14,7 +19,7 @@ export function createGrouped<Item, Outcome>(
     readonly resolve: (outcomes: readonly Outcome[]) => void
     readonly reject: (error: unknown) => void
   }
-  let queue: Call[] = []
+  const queue: Call[] = []
   let busy = false
 
   async function runRound(calls: readonly Call[]): Promise<void> {
@@ -34,9 +39,16 @@ export function createGrouped<Item, Outcome>(
   async function drain(): Promise<void> {
     busy = true
     while (queue.length > 0) {
-      const calls = queue
-      queue = []
+      const calls: Call[] = []
+      let size = 0
+      for (const call of queue) {
+        if (size >= fullRound) break
+        calls.push(call)
+        size += call.items.length
+      }
+      queue.splice(0, calls.length)
       await runRound(calls)
+      if (size >= fullRound) await setImmediate()
     }
     busy = false
   }

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -48,7 +48,7 @@ describe('openSqliteStore', () => {
     const { path } = await setup()
     const store = await openSqliteStore({ path })
     await store.commit([sampleChange(samplePrediction({ id: 'a' }))])
-    expect((await stat(join(path, '..'))).mode & 0o077).toBe(0)
+    expect((await stat(dirname(path))).mode & 0o077).toBe(0)
     expect((await stat(`${path}-wal`)).size).toBeGreaterThan(0)
     await store.close()
     await store.close()
@@ -81,6 +81,19 @@ describe('openSqliteStore', () => {
     const leased = await second.lease({ engine: 'next', leaseMs: 15_000, limit: 10 })
     expect(leased.map(row => row.record.id)).toEqual(['a', 'b'])
     await second.close()
+  })
+
+  it('refuses the database of a newer release and lets go of it', async () => {
+    const { path } = await setup()
+    await (await openSqliteStore({ path })).close()
+    const newer = new DatabaseSync(path)
+    newer.exec('update schema_version set version = version + 1')
+    newer.close()
+    await expect(openSqliteStore({ path })).rejects.toMatchObject({
+      failure: { code: 'input_invalid', fault: 'config' },
+    })
+    // The last connection that closes takes the journal away.
+    expect(await readdir(dirname(path))).toEqual(['surefoot.db'])
   })
 
   it('fails with storage_full when the database cannot grow, keeps what it had, and goes on when there is room', async () => {
