@@ -11,6 +11,7 @@ export {
 } from './contract.ts'
 export { type ActiveFaults, createDice, type FaultPlan, type FaultRule, parseFault, parseFaultPlan } from './faults.ts'
 export { createSeededRandom } from './random.ts'
+export { createReliefWork, type ReliefWorkOptions } from './relief-work.ts'
 export { createReplicateEmulator, type ReplicateEmulator, type ReplicateEmulatorOptions } from './replicate/index.ts'
 export { type ServedEmulator, serveEmulator } from './serve.ts'
 export { createEchoWork, createFixedWork, type EchoOptions } from './works.ts'
