@@ -7,9 +7,9 @@ const fullRound = 250
  * Group commit. A durable transaction costs one wait for the disk, however much is in it; so calls that arrive while
  * one runs wait and then go together into the next.
  *
- * Idle: a call starts a round with itself alone. Busy: calls queue; when the round ends, everything queued becomes the
- * next round, up to `fullRound` items; after a full one, whatever else waits for this thread goes first. A round that fails with several callers in it is repeated one caller at a time, so that one bad change
- * does not fail its neighbours.
+ * Idle: a call starts a round with itself alone. Busy: calls queue; when the round ends, what has queued becomes the next
+ * round, up to `fullRound` items. After a full one, whatever else waits for this thread goes first. A round that fails with
+ * several callers in it is repeated one caller at a time, so that one bad change does not fail its neighbours.
  */
 export function createGrouped<Item, Outcome>(
   run: (items: readonly Item[]) => Promise<readonly Outcome[]>,
