@@ -110,6 +110,14 @@ export function App() {
     document.title = `${live}Surefoot`
   }, [prediction])
 
+  // What was focused may be gone with the last view; keyboards and screen readers go on from the new one.
+  const main = useRef<HTMLElement>(null)
+  const view = sending === null ? id : 'sending'
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when the view changes.
+  useEffect(() => {
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+  }, [view])
+
   return (
     <div className="page" data-over={over || undefined}>
       <header>
@@ -130,7 +138,7 @@ export function App() {
           </button>
         )}
       </header>
-      <main>
+      <main ref={main} tabIndex={-1}>
         {sending !== null ? (
           <Stage photo={sending.preview} aspect={null} mode="waiting">
             {sending.trouble ? (
@@ -158,6 +166,7 @@ export function App() {
             key={prediction.id}
             prediction={prediction}
             preview={previews.current.get(prediction.id) ?? null}
+            file={fileOf(history.items?.find(item => item.id === prediction.id) ?? prediction)}
             connected={watched.connected}
             onRetry={() => retry(prediction)}
             onNew={() => open(null)}
@@ -172,13 +181,15 @@ export function App() {
 interface ShownProps {
   readonly prediction: Prediction
   readonly preview: string | null
+  /** Address of the result, renewed with the history. */
+  readonly file: string | null
   readonly connected: boolean
   readonly onRetry: () => void
   readonly onNew: () => void
 }
 
 /** One prediction in whatever state it is. */
-function Shown({ prediction, preview, connected, onRetry, onNew }: ShownProps) {
+function Shown({ prediction, preview, file, connected, onRetry, onNew }: ShownProps) {
   const viewer = useRef<ViewerHandle>(null)
   const [ready, setReady] = useState(false)
   const onReady = useCallback(() => setReady(true), [])
@@ -192,7 +203,7 @@ function Shown({ prediction, preview, connected, onRetry, onNew }: ShownProps) {
       photo={photo}
       aspect={scene ? scene.facts.photo.width / scene.facts.photo.height : null}
       mode={ready ? 'scene' : done ? 'photo' : 'waiting'}
-      below={done && <Result prediction={prediction} viewer={viewer} />}
+      below={done && <Result prediction={prediction} file={file} viewer={viewer} />}
     >
       {live && (
         <Progress

@@ -34,7 +34,10 @@ export function DropZone({ models, model, onModel, onPhoto, over }: DropZoneProp
             'Let go to begin.'
           ) : (
             <>
-              Drop one here, paste it, or <span className="link">choose a file</span>.
+              <span className="by-mouse">Drop one here, paste it, or </span>
+              <span className="link by-mouse">choose a file</span>
+              <span className="link by-touch">Choose or take a photo</span>
+              <span className="by-mouse">.</span>
             </>
           )}
         </p>

@@ -72,11 +72,27 @@ export function formatStatus(status: Status): string {
   return statusWords[status] ?? status
 }
 
-/** The server's own word for where the work is, made readable; without one, the status in words. */
+/** Stages that Surefoot and its own engines name. */
+const stageWords: Record<string, string> = {
+  queued: 'In the queue',
+  booting: 'Starting a worker',
+  running: 'Working',
+  collecting: 'Fetching the result',
+  decode: 'Reading the photo',
+  depth: 'Estimating depth',
+  layers: 'Placing splats',
+  write: 'Writing the scene',
+}
+
+/** Where the work is, as the server says it; without a stage of its own, the status in words. */
 export function formatStage(prediction: Prediction): string {
   const stage = prediction.surefoot.progress?.stage
   if (!stage) return formatStatus(prediction.status)
-  const words = stage.replaceAll(/[_-]+/g, ' ')
+  return stageWords[stage] ?? capitalize(stage.replaceAll(/[_-]+/g, ' '))
+}
+
+/** Messages of the API begin with a field's name; on a page they are sentences. */
+export function capitalize(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 

@@ -1,18 +1,19 @@
 import type { RefObject } from 'react'
-import { fileOf, type Prediction, photoOf } from './api.ts'
+import { type Prediction, photoOf } from './api.ts'
 import { isSplat, splatFacts } from './facts.ts'
 import { fileName, formatBytes, formatCost, formatCount, formatSpan } from './format.ts'
 import type { ViewerHandle } from './viewer.tsx'
 
 export interface ResultProps {
   readonly prediction: Prediction
+  /** Signed address of the result, as fresh as it is known: links expire after an hour or two. */
+  readonly file: string | null
   readonly viewer: RefObject<ViewerHandle | null>
 }
 
 /** Beneath a finished scene: what it is, where it came from, what to know about it, and the file itself. */
-export function Result({ prediction, viewer }: ResultProps) {
+export function Result({ prediction, file, viewer }: ResultProps) {
   const { output, notice, deployment, cost } = prediction.surefoot
-  const file = fileOf(prediction)
   const splat = output !== null && isSplat(output)
   const count = splat ? splatFacts(output).count : null
   const took = prediction.completed_at ? Date.parse(prediction.completed_at) - Date.parse(prediction.created_at) : null
