@@ -59,6 +59,8 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
   const files = createFiles({ clock, newId, secret: token ?? 'emulated' })
   const life = createLife({ clock, work, bootMs, notify: webhooks.notify, fetchFiles: createInputs(files, send) })
   const runs = new Map<string, Run>()
+  /** Runs that still hold bytes, oldest first. */
+  const holding = new Set<Run>()
   let roll = createDice(options.faults ?? [], random)
   // Uploads have dice of their own: a plan's `times` and `after` count starts.
   let rollUpload = createDice(options.faults ?? [], random)
@@ -165,10 +167,23 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
       waiters: new Set(),
     }
     runs.set(run.id, run)
+    holding.add(run)
+    dropPurged(now)
     life.begin(run)
     const lost = await loseCreate(faults, [request.signal, closed.signal])
     if (lost !== null) return lost
     return asked.waitMs === null ? json(view(run, now), 201) : hold(run, asked.waitMs, request.signal)
+  }
+
+  /** Frees what nobody can ask for any more, so that a long simulation stays small. */
+  function dropPurged(now: number): void {
+    for (const run of holding) {
+      if (!isPurged(run, now)) return
+      run.input = {}
+      run.outputs = []
+      run.logs = ''
+      holding.delete(run)
+    }
   }
 
   /**
