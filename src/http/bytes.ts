@@ -68,18 +68,18 @@ export function parseRange(
   return start >= total || start > end ? 'unsatisfiable' : { start, end }
 }
 
-const mediaTypes: { readonly [extension: string]: string } = {
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  png: 'image/png',
-  webp: 'image/webp',
-  heic: 'image/heic',
-  avif: 'image/avif',
-}
+const mediaTypes: ReadonlyMap<string, string> = new Map([
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['png', 'image/png'],
+  ['webp', 'image/webp'],
+  ['heic', 'image/heic'],
+  ['avif', 'image/avif'],
+])
 
 /** Media type by a file name's extension, for files that are known by their key only. */
 export function mediaTypeOf(name: string): string {
-  return mediaTypes[name.slice(name.lastIndexOf('.') + 1).toLowerCase()] ?? 'application/octet-stream'
+  return mediaTypes.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase()) ?? 'application/octet-stream'
 }
 
 /** RFC 6266: a plain name for old clients, the real one in UTF-8 for the others. */

@@ -3,6 +3,7 @@ import type { Context as HonoContext } from 'hono'
 import type { Clock } from '../core/clock.ts'
 import type { Engine, Log } from '../engine/contract.ts'
 import type { FileStore } from '../files/contract.ts'
+import type { Signer } from '../files/signing.ts'
 import type { Store } from '../store/contract.ts'
 
 /** What the front is made of. Nothing is opened, listened to or read from the environment here. */
@@ -21,12 +22,6 @@ export interface AppDependencies {
   readonly log: Log
   /** Ends held requests and event streams when the server closes. */
   readonly closing?: AbortSignal
-}
-
-/** Signs links; `expiresAt` and `now` are milliseconds since 1970. */
-export interface Signer {
-  sign(parts: readonly string[], expiresAt: number): string
-  verify(parts: readonly string[], expiresAt: number, signature: string, now: number): 'good' | 'expired' | 'forged'
 }
 
 /** What every request carries through its handlers. */

@@ -127,28 +127,24 @@ function parseJsonPart(part: string, text: string): unknown {
 
 /** Puts the input together: JSON, plain form fields by their types, and files of ours by their rows. */
 async function resolveInput(deps: AppDependencies, c: Context, { model }: Route, { body, texts, files }: Draft) {
-  // The body came out of JSON.parse, so its values are JSON.
-  const input: Record<string, Json | undefined> = { ...(body.input as JsonObject) }
-  for (const [field, text] of texts) input[field] = fromText(model.inputSchema, field, text)
-
-  const resolved: Record<string, FileRow> = {}
-  for (const [field, row] of files) resolved[field] = row
+  const resolved = new Map(files)
   for (const field of Object.keys(model.fileFields)) {
-    const id = resolved[field] === undefined ? ownFileId(c, deps.allowedHosts, input[field]) : null
+    const id = resolved.has(field) ? null : ownFileId(c, deps.allowedHosts, body.input[field])
     if (id === null) continue
     const row = await deps.store.getFile(id)
     if (row === null || !isOwn(c, row)) refuse('input_invalid', `${field}: this file does not exist, or has expired.`)
-    resolved[field] = row
+    resolved.set(field, row)
   }
-  for (const field of Object.keys(resolved)) {
-    if (!(field in model.fileFields)) {
+  for (const field of resolved.keys()) {
+    if (!Object.hasOwn(model.fileFields, field)) {
       const names = Object.keys(model.fileFields).join(', ') || 'none'
       refuse('input_invalid', `${field}: is not a file field of ${model.name}; its file fields: ${names}.`)
     }
-    // The engine names the file in the record, without an origin.
-    delete input[field]
   }
-  return { input: input as JsonObject, files: resolved }
+  const plain = [...texts].map(([field, text]) => [field, fromText(model.inputSchema, field, text)] as const)
+  // The body came out of JSON.parse, so its values are JSON. Stored files are not named twice: the engine names them.
+  const given = Object.entries(body.input as JsonObject).filter(([field]) => !resolved.has(field))
+  return { input: Object.fromEntries([...given, ...plain]), files: Object.fromEntries(resolved) }
 }
 
 /** A form has only text; fields that the model's schema wants otherwise are read as JSON. */

@@ -1,7 +1,8 @@
 import type { PredictionRecord, StoredInput } from '../core/prediction.ts'
 import type { Links as ProviderLinks } from '../engine/contract.ts'
+import type { Signer } from '../files/signing.ts'
 import type { FileRow } from '../store/contract.ts'
-import type { AppDependencies, Context, Signer } from './context.ts'
+import type { AppDependencies, Context } from './context.ts'
 import { refuseHttp } from './errors.ts'
 
 const hour = 3_600_000

@@ -45,7 +45,10 @@ export async function readMultipart(c: Context, options: MultipartOptions): Prom
     if (truncated) refuseWith(new PartsExceeded())
     fields.set(name, value)
   })
+  // An error event that nobody listens to ends the process; errors are told by the pipeline and by the readers.
+  parser.on('error', () => undefined)
   parser.on('file', (field, body, name, _encoding, mediaType) => {
+    body.on('error', () => undefined)
     open.add(body)
     body.on('close', () => open.delete(body))
     files.push(options.onFile({ field, name: name ?? field, mediaType, body }).catch(refuseWith))

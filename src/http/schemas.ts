@@ -30,7 +30,7 @@ const outputSchema = z.object({
   media_type: z.string(),
   bytes: z.int(),
   sha256: z.string(),
-  facts: z.record(z.string(), z.json()),
+  facts: z.record(z.string(), z.unknown()),
 })
 
 const webhookEventSchema = z.enum(['start', 'output', 'logs', 'completed'])

@@ -1,5 +1,4 @@
 import type { Failure } from '../core/failure.ts'
-import type { JsonObject } from '../core/json.ts'
 import type { Attempt, Cost, PredictionStatus, Progress, WebhookEvent } from '../core/prediction.ts'
 
 /**
@@ -58,7 +57,7 @@ export interface OutputJson {
   readonly media_type: string
   readonly bytes: number
   readonly sha256: string
-  readonly facts: JsonObject
+  readonly facts: Readonly<Record<string, unknown>>
 }
 
 /** `GET /v1/predictions/{id}/attempts`. */

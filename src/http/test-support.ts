@@ -1,4 +1,6 @@
-import { createHash, createHmac } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { createRecord } from '../core/create-record.ts'
@@ -7,11 +9,14 @@ import { defaultPolicy } from '../core/policy.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Engine, Route } from '../engine/contract.ts'
 import type { FileStore } from '../files/contract.ts'
+import { createDiskFiles } from '../files/disk.ts'
+import { createSigner } from '../files/signing.ts'
+import type { Model } from '../models/contract.ts'
 import { createImageInput, defineModel } from '../models/index.ts'
 import { openSqliteStore, type SqliteStore } from '../store/sqlite.ts'
 import { createSimulatedClock, type SimulatedClock } from '../testing/clock.ts'
 import { createApp } from './app.ts'
-import type { AppDependencies, Signer } from './context.ts'
+import type { AppDependencies } from './context.ts'
 
 /** A front on a real store, with an engine whose predictions change only when the test says so. */
 export interface TestFront {
@@ -42,7 +47,7 @@ export const png: Uint8Array<ArrayBuffer> = new Uint8Array(
 )
 
 /** A model with one file field and two plain ones. */
-export const sketch = defineModel({
+export const sketch: Model = defineModel({
   name: 'acme/sketch',
   description: 'Draws.',
   notice: 'Only a sketch.',
@@ -55,14 +60,16 @@ export async function setup(over: Partial<AppDependencies> = {}): Promise<TestFr
   const clock = createSimulatedClock()
   const store = await openSqliteStore({ path: ':memory:', now: clock.now })
   onTestFinished(() => store.close())
-  const files = createMemoryFiles()
+  const directory = mkdtempSync(join(tmpdir(), 'surefoot-http-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const files = createDiskFiles({ directory })
   const logged: string[] = []
   const engine = createStillEngine({ store, files, clock })
   const deps: AppDependencies = {
     engine,
     store,
     files,
-    signer: createTestSigner(),
+    signer: createSigner('a secret for tests'),
     clock,
     publicUrl: null,
     studio: null,
@@ -95,56 +102,6 @@ export async function setup(over: Partial<AppDependencies> = {}): Promise<TestFr
       const record: PredictionRecord = { ...newRecord(changes.id, clock.now()), ...changes }
       await store.commit([{ record, version: 0, nextAt: 1, reservations: [], lease: 'unchanged' }])
     },
-  }
-}
-
-/** Files in memory; the rules of the contract that the front depends on. */
-function createMemoryFiles(): FileStore {
-  const kept = new Map<string, Buffer>()
-  return {
-    async put(key, body, { maxBytes, bytes, sha256 }) {
-      const chunks: Uint8Array[] = []
-      let total = 0
-      for await (const chunk of body) {
-        total += chunk.length
-        if (total > maxBytes) refuse('input_too_large', `More than ${maxBytes} bytes.`)
-        chunks.push(chunk)
-      }
-      const whole = Buffer.concat(chunks)
-      const digest = createHash('sha256').update(whole).digest('hex')
-      if ((bytes ?? total) !== total || (sha256 ?? digest) !== digest)
-        refuse('output_invalid', 'Not what was promised.')
-      if (kept.has(key)) return { kind: 'exists' }
-      kept.set(key, whole)
-      return { kind: 'stored', bytes: total, sha256: digest }
-    },
-    adopt: () => refuse('internal', 'Nothing is adopted here.'),
-    async open(key, { start = 0, end } = { start: 0 }) {
-      const whole = kept.get(key)
-      if (whole === undefined) return null
-      const part = new Uint8Array(whole.subarray(start, end === undefined ? undefined : end + 1))
-      return { body: new Blob([part]).stream(), bytes: part.length, total: whole.length }
-    },
-    async stat(key) {
-      const whole = kept.get(key)
-      return whole === undefined ? null : { bytes: whole.length }
-    },
-    async remove(key) {
-      kept.delete(key)
-    },
-    path: () => null,
-  }
-}
-
-function createTestSigner(): Signer {
-  const sign = (parts: readonly string[], expiresAt: number) =>
-    createHmac('sha256', 'test')
-      .update(JSON.stringify([parts, expiresAt]))
-      .digest('base64url')
-  return {
-    sign,
-    verify: (parts, expiresAt, signature, now) =>
-      signature !== sign(parts, expiresAt) ? 'forged' : now >= expiresAt ? 'expired' : 'good',
   }
 }
 
