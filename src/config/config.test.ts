@@ -1,0 +1,297 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { refuse, SurefootError } from '../core/failure.ts'
+import { defaultPolicy, localPolicy } from '../core/policy.ts'
+import type { Provider } from '../providers/contract.ts'
+import { type Config, defineConfig } from './config.ts'
+import { loadConfig } from './load-config.ts'
+import { parseConfig } from './parse-config.ts'
+import { resolveConfig } from './resolve-config.ts'
+
+function folder(files: Readonly<Record<string, string>> = {}): string {
+  const cwd = mkdtempSync(join(tmpdir(), 'surefoot-config-'))
+  onTestFinished(() => rmSync(cwd, { recursive: true }))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
+  return cwd
+}
+
+/** A provider elsewhere whose targets need a `version`. */
+const remote: Provider = {
+  kind: 'remote',
+  trustedOrigins: [],
+  limits: {
+    inputForms: ['data'],
+    outputForms: ['url'],
+    inlineOutputBytes: null,
+    resultKeptMs: 1,
+    heldStart: false,
+    startTimeoutMs: 1,
+    callTimeoutMs: 1,
+    pollMs: 1,
+    thisHostOnly: false,
+  },
+  parseTarget(target) {
+    if (typeof target === 'object' && target !== null && 'version' in target) return { version: String(target.version) }
+    return refuse('deployment_missing', 'version is missing.')
+  },
+  start: () => refuse('internal', 'Nothing starts here.'),
+  cost: () => null,
+  pricePerSecond: () => null,
+}
+
+const withRemote = {
+  providers: { remote },
+  deployments: { 'relief@remote': { target: { version: 'v1' }, concurrency: 7 } },
+} satisfies Config
+
+function resolved(config: Config) {
+  return resolveConfig(parseConfig(config, 'surefoot.config.ts'), '/data')
+}
+
+function routeOf(config: Config) {
+  const route = resolved(config).routes.get('surefoot/relief')
+  return route?.deployments.map(({ name }) => name)
+}
+
+function messageOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    if (SurefootError.is(error) && error.failure.fault === 'config') return error.failure.message
+    throw error
+  }
+  throw new Error('it was taken')
+}
+
+describe('loadConfig', () => {
+  test('without a file runs relief on this machine, on loopback', async () => {
+    const cwd = folder()
+    const config = await loadConfig({ cwd, env: {} })
+    expect(config).toMatchObject({
+      dataDirectory: join(cwd, '.surefoot'),
+      host: '127.0.0.1',
+      port: 8787,
+      publicUrl: null,
+      logLevel: 'info',
+      path: null,
+    })
+    const route = config.routes.get('surefoot/relief')
+    expect([...config.routes.keys()]).toEqual(['surefoot/relief'])
+    expect(route).toMatchObject({
+      deployments: [
+        { name: 'relief@local', providerName: 'local', concurrency: Math.max(1, availableParallelism() - 1) },
+      ],
+      policy: localPolicy,
+    })
+    expect(route?.deployments[0]?.provider).toBe(config.providers.local)
+  })
+
+  test.each(['surefoot.config.ts', 'surefoot.config.js', 'surefoot.config.mjs'])('finds %s', async name => {
+    const type = name.endsWith('.ts') ? ': number' : ''
+    const cwd = folder({
+      [name]: `const port${type} = 9000\nexport default { port, data: 'here' }`,
+      'package.json': '{"type":"module"}',
+    })
+    expect(await loadConfig({ cwd, env: {} })).toMatchObject({
+      port: 9000,
+      dataDirectory: join(cwd, 'here'),
+      path: join(cwd, name),
+    })
+  })
+
+  test('reads the file that is named, whose data folder lies beside it', async () => {
+    const cwd = folder()
+    const elsewhere = folder({ 'other.mjs': 'export default { data: "kept" }' })
+    const config = await loadConfig({ cwd, env: {}, path: join(elsewhere, 'other.mjs') })
+    expect(config.dataDirectory).toBe(join(elsewhere, 'kept'))
+  })
+
+  test('the environment goes before the file, and its paths are relative to where one stands', async () => {
+    const cwd = folder({
+      'surefoot.config.mjs': 'export default { port: 1, host: "::1", data: "a", publicUrl: "https://file.example" }',
+    })
+    const env = {
+      SUREFOOT_PORT: '2',
+      SUREFOOT_HOST: 'localhost',
+      SUREFOOT_DATA: 'b',
+      SUREFOOT_PUBLIC_URL: 'https://env.example:444/',
+      SUREFOOT_LOG: 'silent',
+    }
+    expect(await loadConfig({ cwd, env })).toMatchObject({
+      port: 2,
+      host: 'localhost',
+      dataDirectory: join(cwd, 'b'),
+      publicUrl: 'https://env.example:444',
+      logLevel: 'silent',
+    })
+    expect((await loadConfig({ cwd, env: { SUREFOOT_PORT: '' } })).port).toBe(1)
+  })
+
+  test.each<[string, Record<string, string>, Record<string, string>, RegExp]>([
+    [
+      'a file with a syntax error',
+      { 'surefoot.config.mjs': 'export default {' },
+      {},
+      /^surefoot\.config\.mjs cannot be read: /,
+    ],
+    ['a file that throws', { 'surefoot.config.mjs': 'throw new Error("no token")' }, {}, /cannot be read: no token/],
+    ['a file without default export', { 'surefoot.config.mjs': 'export const x = 1' }, {}, /no default export/],
+    [
+      'an unknown key',
+      { 'surefoot.config.mjs': 'export default { prot: 1 }' },
+      {},
+      /unknown key "prot"\. Did you mean "port"\?/,
+    ],
+    ['a port that is a word', {}, { SUREFOOT_PORT: 'x' }, /^SUREFOOT_PORT: "x" is not a port number/],
+    ['a port beyond the last', {}, { SUREFOOT_PORT: '70000' }, /^environment: port: /],
+    ['a public URL with a path', {}, { SUREFOOT_PUBLIC_URL: 'https://x.example/path' }, /publicUrl: has a path/],
+    ['an unknown log level', {}, { SUREFOOT_LOG: 'wran' }, /no level "wran"\. Did you mean "warn"\?/],
+  ])('refuses %s', async (_, files, env, message) => {
+    const error = await loadConfig({ cwd: folder(files), env }).catch((caught: unknown) => caught)
+    expect(SurefootError.is(error) && error.failure).toMatchObject({
+      fault: 'config',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('refuses a named file that is not there', async () => {
+    const loading = loadConfig({ cwd: folder(), env: {}, path: 'none.ts' })
+    await expect(loading).rejects.toThrow(/There is no config file .*none\.ts/)
+  })
+})
+
+describe('routes', () => {
+  test('one line moves the work, by alias or by public name', () => {
+    const route = ['relief@remote', 'relief@local']
+    expect(routeOf(withRemote)).toEqual(['relief@local'])
+    expect(routeOf({ ...withRemote, models: { relief: { route } } })).toEqual(route)
+    expect(routeOf({ ...withRemote, models: { 'surefoot/relief': { route } } })).toEqual(route)
+    expect(routeOf({ ...withRemote, models: { relief: { route: [{ deployment: 'relief@remote' }] } } })).toEqual([
+      'relief@remote',
+    ])
+  })
+
+  test('targets are what the provider read, and concurrency is the given one', () => {
+    const { routes } = resolved({ ...withRemote, models: { relief: { route: ['relief@remote'] } } })
+    expect(routes.get('surefoot/relief')?.deployments[0]).toMatchObject({
+      providerName: 'remote',
+      target: { version: 'v1' },
+      concurrency: 7,
+    })
+  })
+
+  test('the policy is the local one only where the whole route is this machine', () => {
+    const policyOf = (route: string[], policy?: object) =>
+      resolved({ ...withRemote, models: { relief: { route, ...(policy && { policy }) } } }).routes.get(
+        'surefoot/relief',
+      )?.policy
+    expect(policyOf(['relief@local'])).toEqual(localPolicy)
+    expect(policyOf(['relief@remote', 'relief@local'])).toEqual(defaultPolicy)
+    expect(policyOf(['relief@remote'], { attempts: 1, budget: null })).toEqual({ ...defaultPolicy, attempts: 1 })
+  })
+
+  test('providers may be made from the data folder, and local may be replaced', () => {
+    const seen: string[] = []
+    const make = ({ dataDirectory }: { dataDirectory: string }) => {
+      seen.push(dataDirectory)
+      return { ...remote, parseTarget: () => ({}) }
+    }
+    const { providers } = resolved({ providers: { local: make } })
+    expect(seen).toEqual(['/data'])
+    expect(Object.keys(providers)).toEqual(['local'])
+  })
+})
+
+test.each<[string, object, string]>([
+  ['an unknown key', { modles: {} }, 'unknown key "modles". Did you mean "models"?'],
+  ['an unknown key of a model', { models: { relief: { rout: [] } } }, 'models.relief.route: Invalid input'],
+  [
+    'an extra key of a model',
+    { models: { relief: { route: ['relief@local'], polcy: {} } } },
+    'unknown key "models.relief.polcy". Did you mean "policy"?',
+  ],
+  [
+    'an unknown budget',
+    { models: { relief: { route: ['relief@local'], policy: { stallMS: 1 } } } },
+    'unknown key "models.relief.policy.stallMS". Did you mean "stallMs"?',
+  ],
+  [
+    'an extra key of a deployment',
+    { deployments: { 'relief@local': { tagret: 1 } } },
+    'unknown key "deployments.relief@local.tagret". Did you mean "target"?',
+  ],
+  [
+    'a time of nothing',
+    { models: { relief: { route: ['relief@local'], policy: { stallMs: 0 } } } },
+    'models.relief.policy.stallMs: ',
+  ],
+  ['an empty route', { models: { relief: { route: [] } } }, 'models.relief.route: '],
+  ['a port in words', { port: '8787' }, 'port: '],
+  ['a public URL by ftp', { publicUrl: 'ftp://x.example' }, 'publicUrl: is not an http or https URL'],
+  [
+    'a public URL with credentials',
+    { publicUrl: 'https://a:b@x.example' },
+    'publicUrl: has a path, a query or credentials',
+  ],
+  ['a provider that is none', { providers: { replicate: 'token' } }, 'providers.replicate: is neither a provider'],
+  [
+    'a function that makes none',
+    { providers: { replicate: () => ({}) } },
+    'providers.replicate: the function did not return a provider',
+  ],
+  [
+    'an unknown model',
+    { models: { relef: { route: ['relief@local'] } } },
+    'models.relef: there is no model "relef". Did you mean "relief"?',
+  ],
+  [
+    'a model twice',
+    { models: { relief: { route: ['relief@local'] }, 'surefoot/relief': { route: ['relief@local'] } } },
+    '"relief" and "surefoot/relief" are the same model',
+  ],
+  [
+    'an unknown deployment',
+    { models: { relief: { route: ['relief@locla'] } } },
+    'there is no deployment "relief@locla". Did you mean "relief@local"?',
+  ],
+  [
+    'a deployment twice',
+    { models: { relief: { route: ['relief@local', 'relief@local'] } } },
+    '"relief@local" is there twice',
+  ],
+  [
+    'a deployment of another model',
+    { ...withRemote, models: { sharp: { route: ['relief@remote'] } } },
+    '"relief@remote" runs surefoot/relief, not surefoot/sharp',
+  ],
+  [
+    'a deployment of no form',
+    { deployments: { relief: {} } },
+    'deployments.relief: a deployment is named model@provider',
+  ],
+  [
+    'a deployment of an unknown model',
+    { deployments: { 'x@local': {} } },
+    'deployments.x@local: there is no model "x". There are: relief',
+  ],
+  [
+    'a deployment on an unknown provider',
+    { deployments: { 'relief@constructor': {} } },
+    'there is no provider "constructor". There are: local',
+  ],
+  [
+    'a target that the provider refuses',
+    { ...withRemote, deployments: { 'relief@remote': {} } },
+    'deployments.relief@remote.target: version is missing',
+  ],
+])('refuses %s in one sentence', (_, config, message) => {
+  const said = messageOf(() => resolveConfig(parseConfig(config, 'surefoot.config.ts'), '/data'))
+  expect(said).toContain(message)
+})
+
+test('defineConfig returns what it was given', () => {
+  const config = { port: 1 }
+  expect(defineConfig(config)).toBe(config)
+})

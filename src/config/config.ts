@@ -1,0 +1,54 @@
+import type { Policy } from '../core/policy.ts'
+import type { Provider } from '../providers/contract.ts'
+
+/** What `surefoot.config.ts` exports by default. Everything has a default: an empty config runs `relief` on this machine. */
+export interface Config {
+  /** Data folder, relative to the config file. Default `.surefoot`. `SUREFOOT_DATA` goes before it. */
+  readonly data?: string
+  /** Loopback address to listen on. Default `127.0.0.1`. `SUREFOOT_HOST` goes before it. */
+  readonly host?: string
+  /** Default 8787. `SUREFOOT_PORT` goes before it. */
+  readonly port?: number
+  /** Origin under which providers reach this gateway, `https://host`. Default none. `SUREFOOT_PUBLIC_URL` goes before it. */
+  readonly publicUrl?: string
+  /** Providers by the name that deployments use. `local` is there without being named. */
+  readonly providers?: { readonly [name: string]: Provider | ((context: ProviderContext) => Provider) }
+  /** How models run, by public name (`surefoot/relief`) or alias (`relief`). */
+  readonly models?: { readonly [model: string]: ModelConfig }
+  /** Models on providers, by `model@provider`. `relief@local` is there without being named. */
+  readonly deployments?: { readonly [deployment: string]: DeploymentConfig }
+}
+
+/** What a provider may need of its surroundings. */
+export interface ProviderContext {
+  /** Absolute path of the data folder. */
+  readonly dataDirectory: string
+}
+
+export interface ModelConfig {
+  /** Deployments in order of preference. */
+  readonly route: readonly (string | { readonly deployment: string })[]
+  /** Budgets that differ from the defaults: `localPolicy` where the whole route is this machine, else `defaultPolicy`. */
+  readonly policy?: Partial<Policy>
+}
+
+export interface DeploymentConfig {
+  /** What to run there; each provider's own words. */
+  readonly target?: unknown
+  /** Most attempts at the same time. Default 4; on this machine one less than its processors, at least 1. */
+  readonly concurrency?: number
+}
+
+/**
+ * Gives a config its type; returns it as it is.
+ *
+ * @example
+ * export default defineConfig({
+ *   providers: { replicate: replicate({ token: process.env.REPLICATE_API_TOKEN }) },
+ *   deployments: { 'relief@replicate': { target: { version } } },
+ *   models: { relief: { route: ['relief@replicate', 'relief@local'] } },
+ * })
+ */
+export function defineConfig(config: Config): Config {
+  return config
+}

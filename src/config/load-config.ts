@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Route } from '../engine/contract.ts'
+import type { Provider } from '../providers/contract.ts'
+import type { Config } from './config.ts'
+import { parseConfig } from './parse-config.ts'
+import { refuseConfig, suggest } from './refuse-config.ts'
+import { resolveConfig } from './resolve-config.ts'
+
+export interface LoadConfigOptions {
+  /** Where to look for the config file, and what relative paths of the environment are relative to. */
+  readonly cwd: string
+  /** `SUREFOOT_PORT`, `SUREFOOT_HOST`, `SUREFOOT_DATA`, `SUREFOOT_PUBLIC_URL`, `SUREFOOT_LOG`; nothing else is read. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** This config file instead of the one in `cwd`. */
+  readonly path?: string
+}
+
+/** A config with everything in it known, checked and absolute. */
+export interface LoadedConfig {
+  readonly dataDirectory: string
+  readonly host: string
+  readonly port: number
+  /** An origin without a trailing slash. */
+  readonly publicUrl: string | null
+  /** The least level that is logged. */
+  readonly logLevel: LogLevel
+  readonly providers: Readonly<Record<string, Provider>>
+  /** By public model name. */
+  readonly routes: ReadonlyMap<string, Route>
+  /** The file that was read, or null where there is none. */
+  readonly path: string | null
+}
+
+export type LogLevel = (typeof logLevels)[number]
+const logLevels = ['info', 'warn', 'error', 'silent'] as const
+const fileNames = ['surefoot.config.ts', 'surefoot.config.js', 'surefoot.config.mjs']
+
+/**
+ * Reads `surefoot.config.ts` (or `.js`, `.mjs`) and the environment. Without a file the defaults run `relief` on this
+ * machine. Fails with a `SurefootError` (fault `config`) whose sentence names the first thing that is wrong.
+ */
+export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise<LoadedConfig> {
+  const file = findFile(cwd, path)
+  const config = file === null ? {} : parseConfig(await importFile(file), basename(file))
+  const settings = parseConfig(readEnvironment(env), 'environment')
+  const dataDirectory =
+    settings.data !== undefined
+      ? resolve(cwd, settings.data)
+      : resolve(file === null ? cwd : dirname(file), config.data ?? '.surefoot')
+  return {
+    dataDirectory,
+    host: settings.host ?? config.host ?? '127.0.0.1',
+    port: settings.port ?? config.port ?? 8787,
+    publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
+    logLevel: readLogLevel(env.SUREFOOT_LOG),
+    ...resolveConfig(config, dataDirectory),
+    path: file,
+  }
+}
+
+function findFile(cwd: string, path: string | undefined): string | null {
+  if (path !== undefined) {
+    const file = resolve(cwd, path)
+    return existsSync(file) ? file : refuseConfig(`There is no config file ${file}.`)
+  }
+  return fileNames.map(name => resolve(cwd, name)).find(file => existsSync(file)) ?? null
+}
+
+async function importFile(file: string): Promise<unknown> {
+  let module: { readonly default?: unknown }
+  try {
+    module = await import(pathToFileURL(file).href)
+  } catch (cause) {
+    return refuseConfig(`${basename(file)} cannot be read: ${cause instanceof Error ? cause.message : cause}.`, cause)
+  }
+  return (
+    module.default ??
+    refuseConfig(`${basename(file)} has no default export; write "export default defineConfig({ ... })".`)
+  )
+}
+
+/** The environment in the config's own words, so that both pass the same checks. Empty values count as not set. */
+function readEnvironment(env: LoadConfigOptions['env']): Config {
+  const read = (name: string) => (env[name] === undefined || env[name] === '' ? undefined : env[name])
+  const port = read('SUREFOOT_PORT')
+  if (port !== undefined && !/^\d{1,5}$/.test(port)) refuseConfig(`SUREFOOT_PORT: "${port}" is not a port number.`)
+  return {
+    data: read('SUREFOOT_DATA'),
+    host: read('SUREFOOT_HOST'),
+    port: port === undefined ? undefined : Number(port),
+    publicUrl: read('SUREFOOT_PUBLIC_URL'),
+  }
+}
+
+function readLogLevel(value: string | undefined): LogLevel {
+  if (value === undefined || value === '') return 'info'
+  const level = logLevels.find(candidate => candidate === value)
+  return level ?? refuseConfig(`SUREFOOT_LOG: there is no level "${value}".${suggest(value, logLevels)}`)
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import type { Provider } from '../providers/contract.ts'
+import type { Config, ProviderContext } from './config.ts'
+import { refuseConfig, suggest } from './refuse-config.ts'
+
+const milliseconds = z.int().positive()
+
+const policySchema = z
+  .strictObject({
+    deadlineMs: milliseconds,
+    queueMs: milliseconds,
+    bootMs: milliseconds,
+    unknownMs: milliseconds,
+    stallMs: milliseconds,
+    lastStageMs: milliseconds,
+    lastStageFrom: z.number().min(0).max(1),
+    runMs: milliseconds,
+    collectMs: milliseconds,
+    attempts: z.int().min(1).max(100),
+    hedges: z.int().min(0).max(10),
+    onUnknown: z.enum(['resubmit', 'fail']),
+    budget: z.number().positive().nullable(),
+    backoffMs: milliseconds,
+    releaseMs: milliseconds,
+  })
+  .partial()
+
+const modelSchema = z.strictObject({
+  route: z.array(z.union([z.string(), z.strictObject({ deployment: z.string() })])).min(1),
+  policy: policySchema.optional(),
+})
+
+const deploymentSchema = z.strictObject({
+  target: z.unknown().optional(),
+  concurrency: z.int().min(1).max(10_000).optional(),
+})
+
+const publicUrlSchema = z
+  .url({ protocol: /^https?$/, error: 'is not an http or https URL' })
+  .refine(isOrigin, 'has a path, a query or credentials; only scheme, host and port belong there')
+  .transform(url => new URL(url).origin)
+
+const providerName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'names a provider by other than a-z, 0-9 and -')
+
+const configSchema = z.strictObject({
+  data: z.string().min(1).optional(),
+  host: z.string().min(1).optional(),
+  port: z.int().min(0).max(65_535).optional(),
+  publicUrl: publicUrlSchema.optional(),
+  providers: z
+    .record(
+      providerName,
+      z.custom<Provider | ((context: ProviderContext) => Provider)>(
+        value => typeof value === 'function' || isProvider(value),
+        'is neither a provider nor a function that makes one',
+      ),
+    )
+    .optional(),
+  models: z.record(z.string(), modelSchema).optional(),
+  deployments: z.record(z.string(), deploymentSchema).optional(),
+})
+
+/** Checks a config's shape, strictly: one sentence names the first thing that is wrong, and the nearest right word. */
+export function parseConfig(value: unknown, source: string): Config {
+  const result = configSchema.safeParse(value)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  const where = (issue?.path ?? []).map(String).join('.')
+  if (issue?.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? ''
+    refuseConfig(
+      `${source}: unknown key "${where === '' ? key : `${where}.${key}`}".${suggest(key, keysAt(issue.path))}`,
+    )
+  }
+  refuseConfig(`${source}: ${where === '' ? 'the config' : where}: ${issue?.message ?? 'does not fit'}.`)
+}
+
+/** True for what has a provider's verbs and limits; adapters check the rest themselves. */
+export function isProvider(value: unknown): value is Provider {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'start' in value &&
+    typeof value.start === 'function' &&
+    'parseTarget' in value &&
+    typeof value.parseTarget === 'function' &&
+    'limits' in value
+  )
+}
+
+function keysAt([room, , part]: readonly PropertyKey[]): string[] {
+  if (room === undefined) return Object.keys(configSchema.shape)
+  if (room === 'deployments') return Object.keys(deploymentSchema.shape)
+  if (part === 'policy') return Object.keys(policySchema.shape)
+  return part === 'route' ? ['deployment'] : Object.keys(modelSchema.shape)
+}
+
+function isOrigin(url: string): boolean {
+  const { pathname, search, hash, username, password } = new URL(url)
+  return pathname === '/' && `${search}${hash}${username}${password}` === ''
+}

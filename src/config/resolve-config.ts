@@ -1,0 +1,125 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { SurefootError } from '../core/failure.ts'
+import { defaultPolicy, localPolicy } from '../core/policy.ts'
+import type { Deployment, Route } from '../engine/contract.ts'
+import type { Model } from '../models/contract.ts'
+import { builtInModels } from '../models/index.ts'
+import type { Provider } from '../providers/contract.ts'
+import { local } from '../providers/local/index.ts'
+import type { Config, DeploymentConfig, ModelConfig } from './config.ts'
+import { isProvider } from './parse-config.ts'
+import { refuseConfig, suggest } from './refuse-config.ts'
+
+const remoteConcurrency = 4
+
+/** What there is without any config. */
+const builtInDeployments: { readonly [name: string]: DeploymentConfig } = { 'relief@local': {} }
+const builtInRoutes: { readonly [model: string]: ModelConfig } = { 'surefoot/relief': { route: ['relief@local'] } }
+
+/** Providers and routes of a config, every reference in it checked and every target read by its provider. */
+export function resolveConfig(
+  config: Config,
+  dataDirectory: string,
+): { providers: Readonly<Record<string, Provider>>; routes: ReadonlyMap<string, Route> } {
+  const providers = resolveProviders(config, dataDirectory)
+  const deployments = new Map<string, { readonly deployment: Deployment; readonly model: Model }>()
+  for (const [name, entry] of Object.entries({ ...builtInDeployments, ...config.deployments })) {
+    deployments.set(name, resolveDeployment(name, entry, providers))
+  }
+  const routes = new Map<string, Route>()
+  const named = new Map<string, string>()
+  for (const [name, entry] of Object.entries(config.models ?? {})) {
+    const model = resolveModel(name, `models.${name}`)
+    const twice = named.get(model.name)
+    if (twice !== undefined) refuseConfig(`models: "${twice}" and "${name}" are the same model.`)
+    named.set(model.name, name)
+    routes.set(model.name, resolveRoute(name, model, entry, deployments))
+  }
+  for (const [name, entry] of Object.entries(builtInRoutes)) {
+    if (routes.has(name)) continue
+    routes.set(name, resolveRoute(name, resolveModel(name, 'models'), entry, deployments))
+  }
+  return { providers, routes }
+}
+
+function resolveProviders(config: Config, dataDirectory: string): Record<string, Provider> {
+  const made: Record<string, Provider> = {}
+  for (const [name, provider] of Object.entries(config.providers ?? {})) {
+    const value: unknown = typeof provider === 'function' ? provider({ dataDirectory }) : provider
+    if (!isProvider(value)) refuseConfig(`providers.${name}: the function did not return a provider.`)
+    made[name] = value
+  }
+  return { local: made.local ?? local({ directory: join(dataDirectory, 'local') }), ...made }
+}
+
+function resolveDeployment(
+  name: string,
+  { target, concurrency }: DeploymentConfig,
+  providers: Readonly<Record<string, Provider>>,
+): { deployment: Deployment; model: Model } {
+  const where = `deployments.${name}`
+  const [modelName = '', providerName = '', ...rest] = name.split('@')
+  if (modelName === '' || providerName === '' || rest.length > 0) {
+    refuseConfig(`${where}: a deployment is named model@provider, such as "relief@local".`)
+  }
+  const model = resolveModel(modelName, where)
+  const provider = Object.hasOwn(providers, providerName) ? providers[providerName] : undefined
+  if (provider === undefined) {
+    refuseConfig(`${where}: there is no provider "${providerName}".${suggest(providerName, Object.keys(providers))}`)
+  }
+  return {
+    model,
+    deployment: {
+      name,
+      providerName,
+      provider,
+      target: readTarget(where, provider, target),
+      concurrency: concurrency ?? defaultConcurrency(provider),
+    },
+  }
+}
+
+function resolveRoute(
+  name: string,
+  model: Model,
+  entry: ModelConfig,
+  deployments: ReadonlyMap<string, { readonly deployment: Deployment; readonly model: Model }>,
+): Route {
+  const where = `models.${name}.route`
+  const route: Deployment[] = []
+  for (const step of entry.route) {
+    const wanted = typeof step === 'string' ? step : step.deployment
+    const found = deployments.get(wanted)
+    if (found === undefined) {
+      refuseConfig(`${where}: there is no deployment "${wanted}".${suggest(wanted, [...deployments.keys()])}`)
+    }
+    if (found.model !== model) refuseConfig(`${where}: "${wanted}" runs ${found.model.name}, not ${model.name}.`)
+    if (route.includes(found.deployment)) refuseConfig(`${where}: "${wanted}" is there twice.`)
+    route.push(found.deployment)
+  }
+  const base = route.every(({ provider }) => provider.limits.thisHostOnly) ? localPolicy : defaultPolicy
+  const given = Object.entries(entry.policy ?? {}).filter(([, value]) => value !== undefined)
+  return { model, deployments: route, policy: { ...base, ...Object.fromEntries(given) } }
+}
+
+function resolveModel(name: string, where: string): Model {
+  const models = [...builtInModels.values()]
+  const found = models.find(model => model.name === name || model.name.split('/')[1] === name)
+  if (found !== undefined) return found
+  const names = models.flatMap(model => [model.name.split('/')[1] ?? '', model.name])
+  return refuseConfig(`${where}: there is no model "${name}".${suggest(name, names)}`)
+}
+
+function readTarget(where: string, provider: Provider, target: unknown) {
+  try {
+    return provider.parseTarget(target)
+  } catch (cause) {
+    return refuseConfig(`${where}.target: ${SurefootError.is(cause) ? cause.failure.message : String(cause)}`, cause)
+  }
+}
+
+/** This machine also answers requests, so one of its processors stays free; elsewhere a provider's limits are its own. */
+function defaultConcurrency(provider: Provider): number {
+  return provider.limits.thisHostOnly ? Math.max(1, availableParallelism() - 1) : remoteConcurrency
+}
