@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { createSimulatedClock, settle } from '../testing/clock.ts'
+import { createRandom } from '../testing/random.ts'
 import { corrupt } from './corrupt.ts'
 import { deliver } from './deliver.ts'
 import { createDice } from './faults.ts'
-import { createSeededRandom } from './random.ts'
 
 const clock = createSimulatedClock()
 const body = new Blob([Uint8Array.from({ length: 200_000 }, (_, index) => index % 251)])
@@ -12,7 +12,7 @@ function get(headers: Record<string, string> = {}, faults: string[] = [], method
   return deliver(new Request('https://replicate.test/delivery', { method, headers }), {
     body,
     mediaType: 'model/ply',
-    faults: createDice(faults, createSeededRandom(1))(),
+    faults: createDice(faults, createRandom(1))(),
     clock,
     closed: new AbortController().signal,
   })

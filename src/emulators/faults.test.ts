@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { createRandom } from '../testing/random.ts'
 import { faultNames } from './catalogue.ts'
 import { createDice, parseFault, parseFaultPlan } from './faults.ts'
-import { createSeededRandom } from './random.ts'
 
 test.each([
   ['stall', { name: 'stall', parameter: null, probability: 1, after: 0, times: null }],
@@ -31,7 +31,7 @@ test('reads a plan from JSON, flags and objects mixed', () => {
 
 test('the same seed decides the same, another seed decides differently', () => {
   const draw = (seed: number) => {
-    const roll = createDice(['stall:50%', 'oom:50%'], createSeededRandom(seed))
+    const roll = createDice(['stall:50%', 'oom:50%'], createRandom(seed))
     return Array.from({ length: 40 }, () => roll()).map(faults => [faults.has('stall'), faults.has('oom')])
   }
   expect(draw(1)).toEqual(draw(1))
@@ -39,19 +39,19 @@ test('the same seed decides the same, another seed decides differently', () => {
 })
 
 test('a probability of 20 % hits one run in five', () => {
-  const roll = createDice(['stall:20%'], createSeededRandom(3))
+  const roll = createDice(['stall:20%'], createRandom(3))
   const hits = Array.from({ length: 10_000 }, () => roll()).filter(faults => faults.has('stall')).length
   expect(hits / 10_000).toBeCloseTo(0.2, 1)
 })
 
 test('`after` and `times` choose the runs', () => {
   const [rule] = parseFaultPlan({ faults: [{ name: 'oom', after: 1, times: 2 }] }).faults
-  const roll = createDice(rule === undefined ? [] : [rule], createSeededRandom(1))
+  const roll = createDice(rule === undefined ? [] : [rule], createRandom(1))
   expect(Array.from({ length: 5 }, () => roll().has('oom'))).toEqual([false, true, true, false, false])
 })
 
 test('a fault without a given parameter has its default', () => {
-  const faults = createDice(['stall', 'oom@0.5'], createSeededRandom(1))()
+  const faults = createDice(['stall', 'oom@0.5'], createRandom(1))()
   expect([faults.number('stall'), faults.number('oom'), faults.number('status-503')]).toEqual([0.9, 0.5, Number.NaN])
 })
 

@@ -1,3 +1,4 @@
+export { createRandom } from '../testing/random.ts'
 export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames } from './catalogue.ts'
 export {
   asFetch,
@@ -10,7 +11,6 @@ export {
   type WorkTask,
 } from './contract.ts'
 export { type ActiveFaults, createDice, type FaultPlan, type FaultRule, parseFault, parseFaultPlan } from './faults.ts'
-export { createSeededRandom } from './random.ts'
 export { createReliefWork, type ReliefWorkOptions } from './relief-work.ts'
 export { createReplicateEmulator, type ReplicateEmulator, type ReplicateEmulatorOptions } from './replicate/index.ts'
 export { type ServedEmulator, serveEmulator } from './serve.ts'

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import Replicate, { type Prediction, parseProgressFromLogs, validateWebhook } from 'replicate'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../engine/clock.ts'
-import { createSeededRandom } from '../random.ts'
+import { createRandom } from '../../testing/random.ts'
 import { serveEmulator } from '../serve.ts'
 import { createEchoWork } from '../works.ts'
 import { createReplicateEmulator } from './index.ts'
@@ -17,7 +17,7 @@ afterEach(async () => {
 async function setup(faults: string[] = [], more: { createsPerMinute?: number; durationMs?: number } = {}) {
   const emulator = createReplicateEmulator({
     clock: systemClock,
-    random: createSeededRandom(1),
+    random: createRandom(1),
     work: createEchoWork({ clock: systemClock, durationMs: more.durationMs ?? 50 }),
     faults,
     token: 'r8_good',

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { createSimulatedClock, settle } from '../../testing/clock.ts'
+import { createRandom } from '../../testing/random.ts'
 import { type FaultName, faultCatalogue, faultNames } from '../catalogue.ts'
 import { asFetch } from '../contract.ts'
-import { createSeededRandom } from '../random.ts'
 import { createFixedWork } from '../works.ts'
 import { createReplicateEmulator } from './index.ts'
 import { sign } from './webhooks.ts'
@@ -18,7 +18,7 @@ async function account(fault: FaultName | null, withCancel: boolean): Promise<st
   const lines: string[] = []
   const emulator = createReplicateEmulator({
     clock,
-    random: createSeededRandom(1),
+    random: createRandom(1),
     work: createFixedWork({ clock, name: 'scene.ply', mediaType: 'application/octet-stream', bytes: ply }),
     faults: fault === null ? [] : [fault === 'output-slow' ? 'output-slow@20' : fault],
     async send(input, init) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createSimulatedClock } from '../../testing/clock.ts'
-import { createSeededRandom } from '../random.ts'
+import { createRandom } from '../../testing/random.ts'
 import { createEchoWork } from '../works.ts'
 import { parseDuration } from './create-request.ts'
 import { createReplicateEmulator } from './index.ts'
@@ -14,7 +14,7 @@ function setup(
   const heard: { at: number; id: string | null; status: string }[] = []
   const emulator = createReplicateEmulator({
     clock,
-    random: createSeededRandom(1),
+    random: createRandom(1),
     work: createEchoWork({ clock, durationMs: 10_000 }),
     faults,
     bootMs: 2000,

@@ -1,9 +1,9 @@
 import { asFetch } from '../../emulators/contract.ts'
-import { createSeededRandom } from '../../emulators/random.ts'
 import { createReplicateEmulator } from '../../emulators/replicate/index.ts'
 import { createEchoWork } from '../../emulators/works.ts'
 import { createSimulatedClock } from '../../testing/clock.ts'
 import { describeProvider } from '../../testing/describe-provider.ts'
+import { createRandom } from '../../testing/random.ts'
 import type { HeardRequest } from '../contract.ts'
 import { replicate } from './index.ts'
 
@@ -15,7 +15,7 @@ describeProvider('replicate', {
     const heard: HeardRequest[] = []
     const emulator = createReplicateEmulator({
       clock,
-      random: createSeededRandom(1),
+      random: createRandom(1),
       work: createEchoWork({ clock }),
       faults,
       token: 'r8_good',

@@ -23,15 +23,15 @@ export function failureOfRun(error: unknown, runMs: number | undefined): Failure
   const text = typeof error === 'string' ? error : error == null ? '' : JSON.stringify(error)
   const words = vendorWords(text)
   const code = causes.find(([pattern]) => pattern.test(text))?.[1]
-  if (code !== undefined) return createFailure(code, `Replicate: ${words}`)
+  if (code !== undefined) return createFailure(code, sentence(`Replicate: ${words}`))
   if (runMs !== undefined && runMs >= vendorRunLimitMs - 10_000)
     return createFailure(
       'run_timeout',
-      `Replicate ended the run at its limit of 30 minutes${words === '' ? '.' : `: ${words}`}`,
+      sentence(`Replicate ended the run at its limit of 30 minutes${words === '' ? '' : `: ${words}`}`),
     )
   return createFailure(
     'model_error',
-    words === '' ? 'The model failed without saying why.' : `The model failed: ${words}`,
+    words === '' ? 'The model failed without saying why.' : sentence(`The model failed: ${words}`),
   )
 }
 
@@ -39,7 +39,7 @@ export function failureOfRun(error: unknown, runMs: number | undefined): Failure
 export function failureOfAnswer(answer: Answer): Failure {
   const { status } = answer
   const words = wordsOf(answer)
-  const message = `Replicate answered ${status}${words === '' ? '' : `: ${words}`}`
+  const message = sentence(`Replicate answered ${status}${words === '' ? '' : `: ${words}`}`)
   const wait = retryAfterMs(answer.headers, answer.text)
   const more = wait === undefined ? {} : { retryAfterMs: wait }
   if (status === 401) return createFailure('auth_rejected', message, more)
@@ -71,6 +71,11 @@ export function wordsOf(answer: Answer): string {
   if (typeof detail === 'string') return vendorWords(detail)
   if (detail !== undefined && detail !== null) return vendorWords(JSON.stringify(detail))
   return vendorWords(title ?? '')
+}
+
+/** Others add sentences of their own after ours. */
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
 function contentType(answer: Answer): string {

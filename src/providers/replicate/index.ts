@@ -33,7 +33,8 @@ export function replicate(options: ReplicateOptions): Provider {
       inlineOutputBytes: null,
       resultKeptMs: 60 * 60_000,
       heldStart: false,
-      startTimeoutMs: 60_000,
+      // Must stay well below what is left of an engine's lease of 15 s between renewals, uploads included.
+      startTimeoutMs: 8_000,
       callTimeoutMs: 20_000,
       pollMs: 2_000,
       thisHostOnly: false,

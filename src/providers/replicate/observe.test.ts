@@ -41,7 +41,7 @@ test('an unknown word with an end stamp is over: with an output it succeeded, wi
   expect(observe(wire({ ...ended, output: 'https://x.test/a.ply' })).status).toBe('succeeded')
   expect(observe(wire(ended))).toMatchObject({
     status: 'failed',
-    failure: { message: 'The model failed: ended as "EXPIRED"' },
+    failure: { message: 'The model failed: ended as "EXPIRED".' },
   })
 })
 
