@@ -1,5 +1,5 @@
 import { type Analysis, differences } from './analysis.ts'
-import { boxMean, clamp, correlation, extreme, fillPlane, type Plane, quantiles, ramp, stretch } from './plane.ts'
+import { boxMean, clamp, correlation, fillPlane, minimum, type Plane, quantiles, ramp, stretch } from './plane.ts'
 import type { Sky } from './sky.ts'
 
 /** A hint at disparity (0 far, 1 near) and how far to trust it. */
@@ -54,7 +54,7 @@ export function focusCue(analysis: Analysis, others: Plane): Cue {
  */
 export function hazeCue(analysis: Analysis, sky: Sky): Cue {
   const { width, height, darkest } = analysis
-  const dark = boxMean(extreme(darkest, Math.max(1, Math.round(Math.max(width, height) / 50)), Math.min), 3)
+  const dark = boxMean(minimum(darkest, Math.max(1, Math.round(Math.max(width, height) / 50))), 3)
   const [air = 1] = quantiles(dark.data, [0.99])
   // -ln(transmission) grows in proportion to the distance.
   const distance = fillPlane(

@@ -12,12 +12,19 @@ import type { Sky } from './sky.ts'
 const uprightWeight = 0.62
 const saliencyWeight = 0.3
 
-/** Disparity of the small copy (0 far, 1 near) from all cues, before edges are refined. */
-export function estimateDisparity(analysis: Analysis, sky: Sky): Plane {
+/** Disparity of the small copy (0 far, 1 near). */
+export interface Estimate {
+  readonly disparity: Plane
+  /** True for the shape that stands in where the cues tell nothing; it must not be stretched. */
+  readonly standIn: boolean
+}
+
+/** The disparity from all cues, before its edges are refined. */
+export function estimateDisparity(analysis: Analysis, sky: Sky): Estimate {
   const { width, height, luma } = analysis
   const horizon = findHorizon(analysis, sky)
   const saliency = findSaliency(analysis)
-  if (saliency.data.filter(value => value > 0.5).length > 0.7 * saliency.data.length) return bowl(luma)
+  if (saliency.data.filter(value => value > 0.5).length > 0.7 * saliency.data.length) return standIn(luma)
   const upright = carryUpright(analysis, saliency, horizon)
   const shapes = fillPlane(luma, index => {
     const sum = uprightWeight * (upright.data[index] as number) + saliencyWeight * (saliency.data[index] as number)
@@ -45,32 +52,31 @@ export function estimateDisparity(analysis: Analysis, sky: Sky): Plane {
   }
   for (let index = 0; index < (sky?.length ?? 0); index++) if (sky?.[index] === 1) fused.data[index] = 0
   const [low = 0, high = 0] = quantiles(fused.data, [0.05, 0.95])
-  return high - low < 0.08 ? bowl(luma) : fused
+  return high - low < 0.08 ? standIn(luma) : { disparity: fused, standIn: false }
 }
 
-/** The shape for photos that tell nothing: a shallow bowl with its middle near. Pleasant from every side, never wrong. */
-function bowl(like: Plane): Plane {
+/** A shallow bowl with its middle near: pleasant from every side, never wrong. */
+function standIn(like: Plane): Estimate {
   const { width, height } = like
-  return fillPlane(like, index => {
+  const disparity = fillPlane(like, index => {
     const x = (2 * ((index % width) + 0.5)) / width - 1
     const y = (2 * (Math.floor(index / width) + 0.5)) / height - 1
     return 0.25 + 0.4 * (1 - Math.min(1, (x * x + y * y) / 2))
   })
+  return { disparity, standIn: true }
 }
 
 /**
  * Pulls the edges of the disparity to those of the photo (guided filter, coarse then fine) and stretches it to 0 to 1.
  * The answer are linear models of colour, to be enlarged to a finer copy.
  */
-export function refineDisparity(analysis: Analysis, disparity: Plane, sky: Sky): LinearModels {
+export function refineDisparity(analysis: Analysis, estimate: Estimate, sky: Sky): LinearModels {
   const side = Math.max(analysis.width, analysis.height)
   const guide = (part: number, epsilon: number) =>
     createGuide(analysis.colour, Math.max(1, Math.round(side / part)), epsilon)
-  const coarse = filterBesideSky(analysis.colour, guide(24, 1e-3), disparity, sky)
-  const fine = applyModels(guide(48, 4e-4)(coarse), analysis.colour)
-  // A flat answer stays flat, in the middle of the range.
-  const stretched = stretch(fine, 0.01, 0.995) ?? fillPlane(fine, () => 0.5)
-  return guide(96, 4e-4)(stretched)
+  const coarse = filterBesideSky(analysis.colour, guide(24, 4e-3), estimate.disparity, sky)
+  const fine = applyModels(guide(48, 2e-3)(coarse), analysis.colour)
+  return guide(96, 1e-3)((estimate.standIn ? null : stretch(fine, 0.01, 0.995)) ?? fine)
 }
 
 /**

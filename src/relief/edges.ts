@@ -1,4 +1,4 @@
-import { extreme, fillPlane, type Plane } from './plane.ts'
+import { fillPlane, maximum, minimum, type Plane } from './plane.ts'
 
 /** Pixels that an edge may be blurred over. */
 const radius = 3
@@ -9,8 +9,8 @@ const radius = 3
  */
 export function sharpenEdges(disparity: Plane, reach: number): Plane {
   const smallestStep = (2 * radius) / reach
-  const high = extreme(disparity, radius, Math.max)
-  const low = extreme(disparity, radius, Math.min)
+  const high = maximum(disparity, radius)
+  const low = minimum(disparity, radius)
   const steps = fillPlane(disparity, index => {
     const here = disparity.data[index] as number
     const top = high.data[index] as number
@@ -20,7 +20,7 @@ export function sharpenEdges(disparity: Plane, reach: number): Plane {
   })
   // Pixels at an outline mix both colours. They go with the front: left behind, they would draw its outline on the back.
   const clean = median(steps)
-  const front = extreme(clean, 1, Math.max)
+  const front = maximum(clean, 1)
   return fillPlane(clean, index => {
     const here = clean.data[index] as number
     const top = front.data[index] as number

@@ -1,4 +1,5 @@
 import { createPlane, type Plane } from './plane.ts'
+import { channels, pushPull } from './push-pull.ts'
 
 /** The parts of a disparity map behind which the background can come into sight. */
 export interface Hidden {
@@ -84,7 +85,20 @@ export function findWitnesses({ mask, background }: Hidden, disparity: Plane): U
     }
     front = next
   }
-  // Where the background is a thin strip its first ring is all there is.
-  const clean = ring.some(number => number > 1)
-  return ring.map(number => (number > (clean ? 1 : 0) ? 1 : 0))
+  // A background that is a thin strip has a first ring only; one without any leaves everything that is not hidden.
+  if (ring.some(number => number > 1)) return ring.map(number => (number > 1 ? 1 : 0))
+  if (ring.some(number => number === 1)) return ring
+  return mask.map(hidden => 1 - hidden)
+}
+
+/** Colour (0 to 255) and disparity of what is hidden, four numbers per cell: the witnesses', spread over the grid. */
+export function fillHidden(hidden: Hidden, disparity: Plane, colours: Float32Array): Float32Array {
+  const { width, height, data } = disparity
+  const values = new Float32Array(data.length * channels)
+  for (let at = 0; at < data.length; at++) {
+    for (let channel = 0; channel < 3; channel++) values[channels * at + channel] = colours[3 * at + channel] as number
+    values[channels * at + 3] = data[at] as number
+  }
+  pushPull(width, height, values, Float32Array.from(findWitnesses(hidden, disparity)))
+  return values
 }

@@ -52,29 +52,40 @@ function meanDown({ width, height, data }: Plane, radius: number): Plane {
   return result
 }
 
-/** Smallest (`Math.min`) or largest (`Math.max`) value of the square of `2 * radius + 1` pixels; for small radii. */
-export function extreme(plane: Plane, radius: number, pick: (a: number, b: number) => number): Plane {
-  const { width, height, data } = plane
-  const across = createPlane(width, height)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const row = y * width
-      let best = data[row + x] as number
-      const last = Math.min(width - 1, x + radius)
-      for (let other = Math.max(0, x - radius); other <= last; other++) best = pick(best, data[row + other] as number)
-      across.data[row + x] = best
-    }
+/** Largest value of the square of `2 * radius + 1` pixels around each pixel. */
+export function maximum({ width, height, data }: Plane, radius: number): Plane {
   const result = createPlane(width, height)
-  for (let y = 0; y < height; y++) {
-    const last = Math.min(height - 1, y + radius)
-    result.data.set(across.data.subarray(y * width, (y + 1) * width), y * width)
-    for (let other = Math.max(0, y - radius); other <= last; other++)
-      for (let x = 0; x < width; x++) {
-        const at = y * width + x
-        result.data[at] = pick(result.data[at] as number, across.data[other * width + x] as number)
-      }
-  }
+  // Rows side by side, each between two margins, so that no window reaches into the next row.
+  const padded = width + 2 * radius
+  const across = new Float32Array(padded * height).fill(-Infinity)
+  for (let y = 0; y < height; y++) across.set(data.subarray(y * width, (y + 1) * width), y * padded + radius)
+  slideMaximum(across, 1, radius)
+  const down = new Float32Array(width * (height + 2 * radius)).fill(-Infinity)
+  for (let y = 0; y < height; y++) down.set(across.subarray(y * padded, y * padded + width), (y + radius) * width)
+  slideMaximum(down, width, radius)
+  result.data.set(down.subarray(0, result.data.length))
   return result
+}
+
+/** Smallest value of the square of `2 * radius + 1` pixels around each pixel. */
+export function minimum(plane: Plane, radius: number): Plane {
+  const negated = maximum(
+    fillPlane(plane, index => -(plane.data[index] as number)),
+    radius,
+  )
+  return fillPlane(negated, index => -(negated.data[index] as number))
+}
+
+/** In place: each value becomes the largest of itself and the next `2 * radius` at this distance. Doubles the window. */
+function slideMaximum(data: Float32Array, distance: number, radius: number): void {
+  const take = (shift: number) => {
+    for (let at = 0, other = shift * distance; other < data.length; at++, other++)
+      if ((data[other] as number) > (data[at] as number)) data[at] = data[other] as number
+  }
+  const window = 2 * radius + 1
+  let reached = 1
+  for (; 2 * reached <= window; reached *= 2) take(reached)
+  if (reached < window) take(window - reached)
 }
 
 /** Bilinear resize; pixel centres correspond. */

@@ -1,5 +1,5 @@
 import type { Analysis } from './analysis.ts'
-import { boxMean, createPlane, extreme, fillPlane, type Plane, ramp, stretch } from './plane.ts'
+import { boxMean, createPlane, fillPlane, maximum, minimum, type Plane, ramp, stretch } from './plane.ts'
 
 /** Raster passes per channel; the distance hardly changes after the third. */
 const passes = 3
@@ -30,7 +30,7 @@ export function findSaliency(analysis: Analysis): Plane {
 
 /** Fills what is darker and narrower than two radii: faces, patterns, gaps between the parts of one thing. */
 function close(plane: Plane, radius: number): Plane {
-  return extreme(extreme(plane, radius, Math.max), radius, Math.min)
+  return minimum(maximum(plane, radius), radius)
 }
 
 /** The value that parts the numbers (0 to 1) into the two groups that differ most (Otsu 1979). */
