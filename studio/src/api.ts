@@ -41,6 +41,11 @@ export interface OutputFile {
   readonly facts: { readonly [name: string]: unknown }
 }
 
+/** The account of a prediction, as `GET /v1/predictions/{id}/attempts` answers it; only what this page reads. */
+export interface Attempts {
+  readonly decisions: readonly { readonly at: string; readonly what: string; readonly why: string }[]
+}
+
 /** A model as `GET /v1/models` lists it. */
 export interface Model {
   readonly owner: string
@@ -94,6 +99,10 @@ export function listPredictions(next?: string | null, signal?: AbortSignal): Pro
 
 export function getPrediction(id: string, signal?: AbortSignal): Promise<Prediction> {
   return request(`/v1/predictions/${encodeURIComponent(id)}`, { signal })
+}
+
+export function getAttempts(id: string, signal?: AbortSignal): Promise<Attempts> {
+  return request(`/v1/predictions/${encodeURIComponent(id)}/attempts`, { signal })
 }
 
 /** Sends a photo to a model (`owner/name`); answers as soon as the prediction is stored, long before it ends. */

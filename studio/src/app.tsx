@@ -1,122 +1,122 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import {
-  cancelPrediction,
-  createPrediction,
-  fileOf,
-  isLive,
-  listModels,
-  type Model,
-  type Prediction,
-  photoOf,
-} from './api.ts'
+import { useCallback, useEffect, useRef, useState } from 'react'
+import { fileOf, getPrediction, isLive, listModels, type Model, type Prediction, photoOf } from './api.ts'
 import { DropZone, nameOf } from './drop-zone.tsx'
-import { isSplat, type SplatFacts, splatFacts } from './facts.ts'
-import { Failure, type Trouble, troubleFrom, troubleOf } from './failure.tsx'
+import { Failure, troubleFrom } from './failure.tsx'
 import { fileName, formatStage } from './format.ts'
 import { HistoryList } from './history.tsx'
 import { Progress } from './progress.tsx'
-import { Result } from './result.tsx'
+import { Shown } from './shown.tsx'
 import { Stage } from './stage.tsx'
 import { useAddress } from './use-address.ts'
 import { useHistory } from './use-history.ts'
 import { usePhotoDrop } from './use-photo-drop.ts'
 import { usePrediction } from './use-prediction.ts'
-import { preloadViewer, Viewer, type ViewerHandle } from './viewer.tsx'
-
-/** A photo on its way to the gateway; no prediction has it yet. */
-interface Sending {
-  readonly photo: File
-  readonly preview: string
-  readonly since: number
-  readonly abort: AbortController
-  readonly trouble: Trouble | null
-}
-
-const defaultModel = 'surefoot/relief'
+import { useSending } from './use-sending.ts'
+import { preloadViewer } from './viewer.tsx'
 
 /** The whole page: one photo at a time in the middle, everything before it beside. */
 export function App() {
   const [id, go] = useAddress()
   const [models, setModels] = useState<readonly Model[]>([])
-  const [model, setModel] = useState(defaultModel)
-  const [sending, setSending] = useState<Sending | null>(null)
-  // Previews of photos sent from here: shown at once, without a round trip.
+  const [model, setModel] = useState('surefoot/relief')
+  const [note, setNote] = useState<string | null>(null)
+  // Photos sent from here are shown at once, without a round trip.
   const previews = useRef(new Map<string, string>())
   const history = useHistory()
-  const watched = usePrediction(sending === null ? id : null)
-  const { prediction } = watched
+  const { update } = history
+  const created = useCallback(
+    (prediction: Prediction, preview: string) => {
+      previews.current.set(prediction.id, preview)
+      update(prediction)
+      go(prediction.id)
+    },
+    [update, go],
+  )
+  const { sending, send, stop } = useSending(created)
+  const { prediction, error, connected } = usePrediction(sending === null ? id : null)
 
   useEffect(() => {
     listModels().then(
       ({ results }) => {
+        const [first] = results
         setModels(results)
-        setModel(chosen =>
-          results.some(item => nameOf(item) === chosen)
-            ? chosen
-            : nameOf(results[0] ?? { owner: 'surefoot', name: 'relief', description: null }),
-        )
+        setModel(chosen => (first && !results.some(item => nameOf(item) === chosen) ? nameOf(first) : chosen))
       },
       () => {},
     )
   }, [])
-
-  const { update } = history
   useEffect(() => {
     if (prediction) update(prediction)
+    document.title = prediction && isLive(prediction) ? `${formatStage(prediction)} · Surefoot` : 'Surefoot'
   }, [prediction, update])
 
-  const send = useCallback(
-    async (photo: File, to: string) => {
-      const preview = URL.createObjectURL(photo)
-      const abort = new AbortController()
-      const begun: Sending = { photo, preview, since: Date.now(), abort, trouble: null }
-      setSending(before => {
-        before?.abort.abort()
-        return begun
-      })
-      preloadViewer()
-      try {
-        const created = await createPrediction(to, photo, abort.signal)
-        previews.current.set(created.id, preview)
-        update(created)
-        go(created.id)
-        setSending(null)
-      } catch (error) {
-        if (abort.signal.aborted) return
-        setSending(before => (before === begun ? { ...begun, trouble: troubleFrom(error) } : before))
-      }
-    },
-    [go, update],
-  )
-  const take = useCallback((photo: File) => void send(photo, model), [send, model])
-  const over = usePhotoDrop(take)
-
   const open = (to: string | null) => {
-    sending?.abort.abort()
-    setSending(null)
+    stop()
+    setNote(null)
     go(to)
   }
+  const take = useCallback(
+    (photo: File) => {
+      preloadViewer()
+      setNote(null)
+      void send(photo, model)
+    },
+    [send, model],
+  )
+  const over = usePhotoDrop(take)
   const retry = async (failed: Prediction) => {
-    const address = photoOf(failed)
-    if (address === null) return
-    const response = await fetch(previews.current.get(failed.id) ?? address).catch(() => null)
-    if (!response?.ok) return open(null)
-    const bytes = await response.blob()
-    await send(new File([bytes], fileName(address), { type: bytes.type }), failed.model)
+    const photo = await fetchPhoto(failed, previews.current.get(failed.id))
+    if (photo) return send(photo, failed.model)
+    open(null)
+    setNote('That photo is not kept here any more; choose it again.')
   }
-
-  useEffect(() => {
-    const live = prediction && isLive(prediction) ? `${formatStage(prediction)} · ` : ''
-    document.title = `${live}Surefoot`
-  }, [prediction])
 
   // What was focused may be gone with the last view; keyboards and screen readers go on from the new one.
   const main = useRef<HTMLElement>(null)
   const view = sending === null ? id : 'sending'
-  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when the view changes.
+  const focused = useRef(view)
   useEffect(() => {
-    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true })
+    if (view !== focused.current && document.activeElement === document.body)
+      main.current?.focus({ preventScroll: true })
+    focused.current = view
   }, [view])
+
+  function content() {
+    if (sending !== null)
+      return (
+        <Stage photo={sending.preview} aspect={null} mode="waiting">
+          {sending.trouble ? (
+            <Failure
+              trouble={sending.trouble}
+              onRetry={() => void send(sending.photo, model)}
+              onNew={() => open(null)}
+            />
+          ) : (
+            <Progress prediction={null} since={sending.since} connected onCancel={async () => open(null)} />
+          )}
+        </Stage>
+      )
+    if (id === null)
+      return <DropZone models={models} model={model} onModel={setModel} onPhoto={take} over={over} note={note} />
+    if (prediction)
+      return (
+        <Shown
+          key={prediction.id}
+          prediction={prediction}
+          preview={previews.current.get(prediction.id) ?? null}
+          file={fileOf(history.items?.find(item => item.id === prediction.id) ?? prediction)}
+          connected={connected}
+          onRetry={() => void retry(prediction)}
+          onNew={() => open(null)}
+        />
+      )
+    return (
+      <Stage photo={previews.current.get(id) ?? null} aspect={null} mode="waiting">
+        {error && <Failure trouble={troubleFrom(error)} onRetry={null} onNew={() => open(null)} />}
+        {!connected && <p className="viewer-words">The gateway cannot be reached; trying again.</p>}
+      </Stage>
+    )
+  }
 
   return (
     <div className="page" data-over={over || undefined}>
@@ -139,94 +139,24 @@ export function App() {
         )}
       </header>
       <main ref={main} tabIndex={-1}>
-        {sending !== null ? (
-          <Stage photo={sending.preview} aspect={null} mode="waiting">
-            {sending.trouble ? (
-              <Failure
-                trouble={sending.trouble}
-                onRetry={() => void send(sending.photo, model)}
-                onNew={() => open(null)}
-              />
-            ) : (
-              <Progress prediction={null} since={sending.since} connected onCancel={async () => open(null)} />
-            )}
-          </Stage>
-        ) : id === null ? (
-          <DropZone models={models} model={model} onModel={setModel} onPhoto={take} over={over} />
-        ) : watched.error ? (
-          <Stage photo={null} aspect={null} mode="waiting">
-            <Failure trouble={troubleFrom(watched.error)} onRetry={null} onNew={() => open(null)} />
-          </Stage>
-        ) : prediction === null ? (
-          <Stage photo={previews.current.get(id) ?? null} aspect={null} mode="waiting">
-            {!watched.connected && <p className="viewer-words">The gateway cannot be reached; trying again.</p>}
-          </Stage>
-        ) : (
-          <Shown
-            key={prediction.id}
-            prediction={prediction}
-            preview={previews.current.get(prediction.id) ?? null}
-            file={fileOf(history.items?.find(item => item.id === prediction.id) ?? prediction)}
-            connected={watched.connected}
-            onRetry={() => retry(prediction)}
-            onNew={() => open(null)}
-          />
-        )}
+        {content()}
       </main>
       <HistoryList history={history} selected={sending === null ? id : null} onSelect={open} />
     </div>
   )
 }
 
-interface ShownProps {
-  readonly prediction: Prediction
-  readonly preview: string | null
-  /** Address of the result, renewed with the history. */
-  readonly file: string | null
-  readonly connected: boolean
-  readonly onRetry: () => void
-  readonly onNew: () => void
-}
-
-/** One prediction in whatever state it is. */
-function Shown({ prediction, preview, file, connected, onRetry, onNew }: ShownProps) {
-  const viewer = useRef<ViewerHandle>(null)
-  const [ready, setReady] = useState(false)
-  const onReady = useCallback(() => setReady(true), [])
-  // Each answer signs its links anew; the first ones serve as long as the page shows them.
-  const [photo] = useState(preview ?? photoOf(prediction))
-  const scene = useMemo(() => sceneOf(prediction), [prediction])
-  const live = isLive(prediction)
-  const done = prediction.status === 'succeeded'
-  return (
-    <Stage
-      photo={photo}
-      aspect={scene ? scene.facts.photo.width / scene.facts.photo.height : null}
-      mode={ready ? 'scene' : done ? 'photo' : 'waiting'}
-      below={done && <Result prediction={prediction} file={file} viewer={viewer} />}
-    >
-      {live && (
-        <Progress
-          prediction={prediction}
-          since={Date.parse(prediction.created_at)}
-          connected={connected}
-          onCancel={async () => void (await cancelPrediction(prediction.id))}
-        />
-      )}
-      {scene && <Viewer key={scene.sha256} url={scene.url} facts={scene.facts} onReady={onReady} ref={viewer} />}
-      {!live && !done && (
-        <Failure trouble={troubleOf(prediction)} onRetry={photo === null ? null : onRetry} onNew={onNew} />
-      )}
-    </Stage>
-  )
-}
-
-/** What the viewer needs of a finished prediction; null where there is nothing that it could show. */
-function sceneOf(prediction: Prediction): { url: string; sha256: string; facts: SplatFacts } | null {
-  const { output } = prediction.surefoot
-  const url = fileOf(prediction)
-  if (output === null || url === null || !isSplat(output)) return null
-  return { url, sha256: output.sha256, facts: splatFacts(output) }
+/** The photo of a prediction, once more: as this page still has it, else as the gateway keeps it. Null when it is gone. */
+async function fetchPhoto(prediction: Prediction, preview: string | undefined): Promise<File | null> {
+  try {
+    const address = preview ?? photoOf(await getPrediction(prediction.id))
+    const response = address === null ? null : await fetch(address)
+    if (!response?.ok) return null
+    const bytes = await response.blob()
+    return new File([bytes], fileName(photoOf(prediction)), { type: bytes.type })
+  } catch {
+    return null
+  }
 }
 
 /** The same sign as the page's icon. */

@@ -8,10 +8,12 @@ export interface DropZoneProps {
   readonly onPhoto: (photo: File) => void
   /** A file is held over the page. */
   readonly over: boolean
+  /** Why the page is empty again, where that needs a word. */
+  readonly note: string | null
 }
 
 /** The empty page: says in one sentence what this does, and takes a photo. */
-export function DropZone({ models, model, onModel, onPhoto, over }: DropZoneProps) {
+export function DropZone({ models, model, onModel, onPhoto, over, note }: DropZoneProps) {
   const chosen = models.find(item => nameOf(item) === model)
   return (
     <section className="empty" aria-labelledby="empty-title">
@@ -40,6 +42,9 @@ export function DropZone({ models, model, onModel, onPhoto, over }: DropZoneProp
               <span className="by-mouse">.</span>
             </>
           )}
+        </p>
+        <p className="drop-note" role="status">
+          {note}
         </p>
       </label>
       {models.length > 1 && (

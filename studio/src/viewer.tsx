@@ -59,7 +59,8 @@ export function Viewer({ url, facts, onReady, ref }: ViewerProps) {
           signal: abort.signal,
           onProgress(loaded, total) {
             const part = total === null ? formatBytes(loaded) : formatPercent(loaded / total)
-            setState({ kind: 'loading', words: `Loading the scene, ${part}` })
+            const words = loaded === total ? 'Drawing the scene' : `Loading the scene, ${part}`
+            setState({ kind: 'loading', words })
           },
           onLost: () => setState({ kind: 'broken', words: broken.lost }),
         })
