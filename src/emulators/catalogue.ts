@@ -8,11 +8,77 @@ export interface CatalogueEntry {
   readonly parameter?: readonly [means: string, byDefault: string]
 }
 
+/** The names, spelled out for declarations; the catalogue below must have exactly these. */
+export type FaultName =
+  | 'create-refused'
+  | 'create-401'
+  | 'create-402'
+  | 'create-403'
+  | 'create-404'
+  | 'create-413'
+  | 'create-422'
+  | 'create-429'
+  | 'upload-503'
+  | 'accept-then-reset'
+  | 'create-500'
+  | 'create-502'
+  | 'create-503'
+  | 'create-504'
+  | 'create-524'
+  | 'create-html-200'
+  | 'create-error-object-200'
+  | 'create-hang'
+  | 'queue-forever'
+  | 'boot-forever'
+  | 'boot-slow'
+  | 'boot-timeout'
+  | 'aborted'
+  | 'status-404-after-submit'
+  | 'status-404-later'
+  | 'status-401'
+  | 'status-402'
+  | 'status-403'
+  | 'status-409'
+  | 'status-422'
+  | 'status-429'
+  | 'status-503'
+  | 'status-slow'
+  | 'status-hang'
+  | 'status-reset'
+  | 'html-200'
+  | 'error-object-200'
+  | 'weird-status'
+  | 'stall'
+  | 'progress-restart'
+  | 'progress-back'
+  | 'oom'
+  | 'cuda-oom'
+  | 'cuda-poisoned'
+  | 'model-error'
+  | 'interrupted'
+  | 'upload-error'
+  | 'cancel-ignored'
+  | 'cancel-lost'
+  | 'empty-output'
+  | 'data-removed'
+  | 'output-expired'
+  | 'output-truncated'
+  | 'output-short'
+  | 'output-slow'
+  | 'output-hang'
+  | 'output-corrupt'
+  | 'webhook-duplicate'
+  | 'webhook-late'
+  | 'webhook-reordered'
+  | 'webhook-lost'
+  | 'webhook-forged'
+  | 'webhook-skewed'
+
 const polls = 'how many answers'
 const form = 'where the wait is told: seconds, float, date, body or bare'
 
 /** The closed list of faults. `emulate` prints it, fault plans are checked against it. */
-export const faultCatalogue = {
+export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = {
   // Before anything was started.
   'create-refused': {
     does: 'No connection comes about at all (in real time: it is cut before anything is read).',
@@ -166,8 +232,6 @@ export const faultCatalogue = {
     numbers: [58],
     parameter: ['seconds behind', '600'],
   },
-} as const satisfies { readonly [name: string]: CatalogueEntry }
-
-export type FaultName = keyof typeof faultCatalogue
+}
 
 export const faultNames = Object.keys(faultCatalogue) as readonly FaultName[]

@@ -1,24 +1,24 @@
-import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type FailureCode, SurefootError } from '../core/failure.ts'
-import type { Json, JsonObject } from '../core/json.ts'
-import type { HeardRequest, Io, Job, Observation, Provider, StartAnswer } from '../providers/contract.ts'
-import { type SimulatedClock, settle } from './clock.ts'
+import type { FailureCode } from '../core/failure.ts'
+import type { HeardRequest, Job } from '../providers/contract.ts'
+import { settle } from './clock.ts'
+import type { Cell } from './provider-cells.ts'
+import {
+  accepted,
+  fileOf,
+  follow,
+  hearAll,
+  hour,
+  io,
+  marker,
+  type ProviderUnderTest,
+  poll,
+  running,
+  start,
+} from './provider-under-test.ts'
 
-/** An adapter together with the emulator it talks to, both fresh, on simulated time. */
-export interface ProviderUnderTest {
-  readonly provider: Provider
-  readonly target: JsonObject
-  readonly clock: SimulatedClock
-  readonly fetch: typeof globalThis.fetch
-  /** Where runs may call back; null where the vendor has no webhooks. */
-  readonly webhookUrl: string | null
-  /** Webhooks that arrived so far, oldest first. */
-  heard(): readonly HeardRequest[]
-  /** Runs that the vendor would bill. */
-  submits(): number
-  close(): void
-}
+export type { Cell } from './provider-cells.ts'
+export type { ProviderUnderTest } from './provider-under-test.ts'
 
 /** How each cell's behaviour is switched on at the emulator (`[]`: nothing to switch), or why it cannot apply. */
 export type Cells = { readonly [cell in Cell]: readonly string[] | { readonly skip: string } }
@@ -28,13 +28,8 @@ export interface ProviderSuite {
   readonly cells: Cells
 }
 
-export type Cell = keyof typeof checks
-
-const image = new TextEncoder().encode('not really a picture, but as good as one')
-const hour = 60 * 60_000
-
 /** Small input, large input, start answers, statuses, lost answers, outputs, cancels and webhooks: what every adapter owes the engine. */
-const checks = {
+const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<void> } = {
   'start: accepted': async under => {
     const { handle } = await accepted(under)
     expect((await follow(under, handle)).last).toMatchObject({ status: 'succeeded' })
@@ -289,7 +284,7 @@ const checks = {
     await under.clock.advance(1000)
     expect(await hearAll(under, under.clock.now())).toEqual(['succeeded', 'running'])
   },
-} as const satisfies { readonly [cell: string]: (under: ProviderUnderTest) => Promise<void> }
+}
 
 /**
  * The contract suite: runs every cell against an adapter and its emulator on simulated time. A cell that cannot apply
@@ -311,96 +306,6 @@ export function describeProvider(name: string, suite: ProviderSuite): void {
       })
     }
   })
-}
-
-const marker = { attemptId: 'attempt-1', secret: 'secret-of-attempt-1' }
-
-function jobOf(under: ProviderUnderTest, more: Partial<Job>): Job {
-  const { secret, attemptId } = more.marker ?? marker
-  return {
-    marker,
-    model: 'surefoot/sharp',
-    target: under.provider.parseTarget(under.target),
-    input: {},
-    files: { image: fileOf(image) },
-    webhookUrl: under.webhookUrl === null ? null : `${under.webhookUrl}/${attemptId}/${secret}`,
-    uploadUrl: () => null,
-    runLimitMs: 10 * 60_000,
-    deadlineInMs: 24 * hour,
-    ...more,
-  }
-}
-
-function fileOf(bytes: Uint8Array<ArrayBuffer>): Job['files'][string] {
-  return {
-    name: 'photo.png',
-    mediaType: 'image/png',
-    bytes: bytes.byteLength,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    url: null,
-    path: null,
-    open: async () => new Blob([bytes]).stream(),
-  }
-}
-
-function io(under: ProviderUnderTest): Io {
-  return { fetch: under.fetch, signal: new AbortController().signal }
-}
-
-function start(under: ProviderUnderTest, more: Partial<Job> = {}, with_: Io = io(under)): Promise<StartAnswer> {
-  return under.provider.start(jobOf(under, more), with_)
-}
-
-async function accepted(under: ProviderUnderTest, more: Partial<Job> = {}): Promise<{ handle: Json }> {
-  const answer = await start(under, more)
-  if (answer.kind !== 'accepted') throw new Error(`not accepted: ${answer.failure.message}`)
-  // A handle goes through the store: what JSON cannot carry would be lost.
-  return { handle: JSON.parse(JSON.stringify(answer.handle)) as Json }
-}
-
-async function running(under: ProviderUnderTest): Promise<{ handle: Json }> {
-  const { handle } = await accepted(under)
-  for (let waited = 0; waited < hour; waited += 500) {
-    if ((await poll(under, handle)).status === 'running') return { handle }
-    await under.clock.advance(500)
-  }
-  throw new Error('never seen running')
-}
-
-function poll(under: ProviderUnderTest, handle: Json): Promise<Observation> {
-  if (under.provider.poll === undefined) throw new Error('this provider cannot be polled: skip the cell')
-  return under.provider.poll(handle, io(under))
-}
-
-interface Followed {
-  /** Statuses in the order in which they were seen, without repetitions. */
-  readonly trail: string[]
-  readonly fractions: number[]
-  readonly errors: SurefootError[]
-  readonly last: Observation
-}
-
-/** Polls until the end, or for `limitMs`; a poll that throws is noted and repeated. */
-async function follow(under: ProviderUnderTest, handle: Json, everyMs = 2000, limitMs = hour): Promise<Followed> {
-  const trail: string[] = []
-  const fractions: number[] = []
-  const errors: SurefootError[] = []
-  let last: Observation = { status: 'unclear', word: 'never seen' }
-  for (let waited = 0; waited < limitMs; waited += everyMs) {
-    try {
-      last = await poll(under, handle)
-      if (last.status !== trail.at(-1)) trail.push(last.status)
-      const fraction = last.progress?.fraction ?? null
-      if (fraction !== null && fraction !== fractions.at(-1)) fractions.push(fraction)
-      if (['succeeded', 'failed', 'canceled'].includes(last.status)) break
-    } catch (error) {
-      if (!SurefootError.is(error)) throw error
-      errors.push(error)
-    }
-    await under.clock.advance(everyMs)
-  }
-  await under.clock.advance(0)
-  return { trail, fractions, errors, last }
 }
 
 function rejects(code: FailureCode, retryAfterMs?: number): (under: ProviderUnderTest) => Promise<void> {
@@ -449,16 +354,4 @@ function survives(code: FailureCode, retryAfterMs?: number): (under: ProviderUnd
     expect(last.status).toBe('succeeded')
     expect(under.submits()).toBe(1)
   }
-}
-
-async function hearAll(under: ProviderUnderTest, now: number): Promise<string[]> {
-  const verdicts: string[] = []
-  for (const request of under.heard()) {
-    try {
-      verdicts.push((await under.provider.hear?.(request, io(under), now))?.observation.status ?? 'unheard')
-    } catch (error) {
-      verdicts.push(SurefootError.is(error) ? error.failure.code : 'thrown')
-    }
-  }
-  return verdicts
 }

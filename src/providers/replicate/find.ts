@@ -4,7 +4,7 @@ import type { FoundRun, Io, Marker } from '../contract.ts'
 import type { Api } from './api.ts'
 import { markerKey } from './inputs.ts'
 import { observe } from './observe.ts'
-import { fileSchema, pageSchema, predictionSchema, type WirePrediction } from './wire.ts'
+import { fileSchema, pageSchema, predictionSchema, type WirePage, type WirePrediction } from './wire.ts'
 
 /** The vendor's clock and ours may differ by this much. */
 const skewMs = 2 * 60_000
@@ -64,7 +64,7 @@ async function* pages(first: string, api: Api, io: Io): AsyncGenerator<unknown> 
   let next: string | null = first
   for (let page = 0; next !== null; page++) {
     if (page === maxPages) tooMany('there are too many to search')
-    const answer: z.infer<typeof pageSchema> = await api.get(next, pageSchema, io)
+    const answer: WirePage = await api.get(next, pageSchema, io)
     yield* answer.results
     const query = answer.next != null && URL.canParse(answer.next) ? new URL(answer.next).search : ''
     next = query === '' ? null : `${path}${query}`

@@ -50,7 +50,15 @@ const targetSchemas = {
 }
 
 /** What to run there: one exact version, an official model's current one, or a deployment. */
-export type ReplicateTarget = z.infer<(typeof targetSchemas)[keyof typeof targetSchemas]>
+export type ReplicateTarget = TargetOptions &
+  ({ readonly version: string } | { readonly model: string } | { readonly deployment: string })
+
+interface TargetOptions {
+  readonly hardware?: string
+  readonly pricePerSecond?: number
+  readonly inputs?: { readonly [field: string]: string }
+  readonly kit?: boolean
+}
 
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */
 export function parseOptions(options: ReplicateOptions): Required<ReplicateOptions> {

@@ -4,52 +4,66 @@ import { z } from 'zod'
  * What Replicate sends, read loosely: only `id` and `status` must be there, everything else that has an unexpected shape
  * counts as absent. Source: the published HTTP reference and the types of the vendor's clients.
  */
-export const predictionSchema = z.looseObject({
-  id: z.string().min(1),
+export interface WirePrediction {
+  readonly id: string
   /** Any word: `starting processing succeeded failed canceled aborted` are known. */
-  status: z.string().min(1),
-  input: z.unknown().optional(),
-  output: z.unknown().optional(),
-  error: z.unknown().optional(),
+  readonly status: string
+  readonly input?: unknown
+  readonly output?: unknown
+  readonly error?: unknown
   /** The whole text so far, not a delta. */
-  logs: z.string().nullish().catch(null),
-  metrics: z
-    .looseObject({
-      /** Seconds of running. */
-      predict_time: z.number().nonnegative().optional().catch(undefined),
-      /** Seconds from creation to end. */
-      total_time: z.number().nonnegative().optional().catch(undefined),
-    })
-    .nullish()
-    .catch(null),
-  created_at: z.string().nullish().catch(null),
+  readonly logs?: string | null
+  /** Seconds of running, and from creation to end. */
+  readonly metrics?: { readonly predict_time?: number; readonly total_time?: number } | null
+  readonly created_at?: string | null
   /** Set once the model is done and every output is uploaded. */
-  completed_at: z.string().nullish().catch(null),
-  data_removed: z.boolean().nullish().catch(null),
-  webhook: z.string().nullish().catch(null),
-})
-export type WirePrediction = z.infer<typeof predictionSchema>
+  readonly completed_at?: string | null
+  readonly data_removed?: boolean | null
+  readonly webhook?: string | null
+}
 
-/** A page of a list; `next` is a whole URL with a cursor. Items that cannot be read are left out. */
-export const pageSchema = z.looseObject({
-  next: z.string().nullish().catch(null),
-  results: z.array(z.unknown()),
+const text = z.string().nullish().catch(null)
+const seconds = z.number().nonnegative().optional().catch(undefined)
+
+export const predictionSchema: z.ZodType<WirePrediction> = z.looseObject({
+  id: z.string().min(1),
+  status: z.string().min(1),
+  logs: text,
+  metrics: z.looseObject({ predict_time: seconds, total_time: seconds }).nullish().catch(null),
+  created_at: text,
+  completed_at: text,
+  data_removed: z.boolean().nullish().catch(null),
+  webhook: text,
 })
+
+/** A page of a list; `next` is a whole URL with a cursor. */
+export interface WirePage {
+  readonly next?: string | null
+  readonly results: readonly unknown[]
+}
+export const pageSchema: z.ZodType<WirePage> = z.looseObject({ next: text, results: z.array(z.unknown()) })
 
 /** An uploaded file. */
-export const fileSchema = z.looseObject({
+export interface WireFile {
+  readonly id: string
+  readonly metadata?: { readonly [key: string]: unknown } | null
+  readonly urls: { readonly get: string }
+}
+export const fileSchema: z.ZodType<WireFile> = z.looseObject({
   id: z.string().min(1),
   metadata: z.record(z.string(), z.unknown()).nullish().catch(null),
   urls: z.looseObject({ get: z.string().min(1) }),
 })
 
-export const webhookSecretSchema = z.looseObject({ key: z.string().startsWith('whsec_') })
+/** The account's webhook secret. */
+export const webhookSecretSchema: z.ZodType<{ readonly key: string }> = z.looseObject({
+  key: z.string().startsWith('whsec_'),
+})
 
 /** Errors: RFC 7807, loosely; many have only `detail`. */
-export const problemSchema = z.looseObject({
+export const problemSchema: z.ZodType<{ readonly title?: string; readonly detail?: unknown }> = z.looseObject({
   title: z.string().optional().catch(undefined),
-  detail: z.unknown().optional(),
 })
 
 /** What `start`, `find` and `hear` give and `poll` and `cancel` take. */
-export const handleSchema = z.strictObject({ id: z.string().min(1) })
+export const handleSchema: z.ZodType<{ readonly id: string }> = z.strictObject({ id: z.string().min(1) })

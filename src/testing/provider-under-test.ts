@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import { SurefootError } from '../core/failure.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { HeardRequest, Io, Job, Marker, Observation, Provider, StartAnswer } from '../providers/contract.ts'
+import type { SimulatedClock } from './clock.ts'
+
+/** An adapter together with the emulator it talks to, both fresh, on simulated time. */
+export interface ProviderUnderTest {
+  readonly provider: Provider
+  readonly target: JsonObject
+  readonly clock: SimulatedClock
+  readonly fetch: typeof globalThis.fetch
+  /** Where runs may call back; null where the vendor has no webhooks. */
+  readonly webhookUrl: string | null
+  /** Webhooks that arrived so far, oldest first. */
+  heard(): readonly HeardRequest[]
+  /** Runs that the vendor would bill. */
+  submits(): number
+  close(): void
+}
+
+const image = new TextEncoder().encode('not really a picture, but as good as one')
+/** Milliseconds. */
+export const hour: number = 60 * 60_000
+
+/** The marker of every job that does not name another. */
+export const marker: Marker = { attemptId: 'attempt-1', secret: 'secret-of-attempt-1' }
+
+function jobOf(under: ProviderUnderTest, more: Partial<Job>): Job {
+  const { secret, attemptId } = more.marker ?? marker
+  return {
+    marker,
+    model: 'surefoot/sharp',
+    target: under.provider.parseTarget(under.target),
+    input: {},
+    files: { image: fileOf(image) },
+    webhookUrl: under.webhookUrl === null ? null : `${under.webhookUrl}/${attemptId}/${secret}`,
+    uploadUrl: () => null,
+    runLimitMs: 10 * 60_000,
+    deadlineInMs: 24 * hour,
+    ...more,
+  }
+}
+
+/** An input file with these bytes. */
+export function fileOf(bytes: Uint8Array<ArrayBuffer>): Job['files'][string] {
+  return {
+    name: 'photo.png',
+    mediaType: 'image/png',
+    bytes: bytes.byteLength,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    url: null,
+    path: null,
+    open: async () => new Blob([bytes]).stream(),
+  }
+}
+
+/** The emulator as the network, and a signal that never ends. */
+export function io(under: ProviderUnderTest): Io {
+  return { fetch: under.fetch, signal: new AbortController().signal }
+}
+
+/** Starts a small job, or what `more` makes of it. */
+export function start(under: ProviderUnderTest, more: Partial<Job> = {}, with_: Io = io(under)): Promise<StartAnswer> {
+  return under.provider.start(jobOf(under, more), with_)
+}
+
+/** A started run; throws when the start was not accepted. */
+export async function accepted(under: ProviderUnderTest, more: Partial<Job> = {}): Promise<{ handle: Json }> {
+  const answer = await start(under, more)
+  if (answer.kind !== 'accepted') throw new Error(`not accepted: ${answer.failure.message}`)
+  // A handle goes through the store: what JSON cannot carry would be lost.
+  return { handle: JSON.parse(JSON.stringify(answer.handle)) as Json }
+}
+
+/** A run that was seen running. */
+export async function running(under: ProviderUnderTest): Promise<{ handle: Json }> {
+  const { handle } = await accepted(under)
+  for (let waited = 0; waited < hour; waited += 500) {
+    if ((await poll(under, handle)).status === 'running') return { handle }
+    await under.clock.advance(500)
+  }
+  throw new Error('never seen running')
+}
+
+/** One poll. */
+export function poll(under: ProviderUnderTest, handle: Json): Promise<Observation> {
+  if (under.provider.poll === undefined) throw new Error('this provider cannot be polled: skip the cell')
+  return under.provider.poll(handle, io(under))
+}
+
+/** What polling saw. */
+export interface Followed {
+  /** Statuses in the order in which they were seen, without repetitions. */
+  readonly trail: string[]
+  readonly fractions: number[]
+  readonly errors: SurefootError[]
+  readonly last: Observation
+}
+
+/** Polls until the end, or for `limitMs`; a poll that throws is noted and repeated. */
+export async function follow(
+  under: ProviderUnderTest,
+  handle: Json,
+  everyMs = 2000,
+  limitMs: number = hour,
+): Promise<Followed> {
+  const trail: string[] = []
+  const fractions: number[] = []
+  const errors: SurefootError[] = []
+  let last: Observation = { status: 'unclear', word: 'never seen' }
+  for (let waited = 0; waited < limitMs; waited += everyMs) {
+    try {
+      last = await poll(under, handle)
+      if (last.status !== trail.at(-1)) trail.push(last.status)
+      const fraction = last.progress?.fraction ?? null
+      if (fraction !== null && fraction !== fractions.at(-1)) fractions.push(fraction)
+      if (['succeeded', 'failed', 'canceled'].includes(last.status)) break
+    } catch (error) {
+      if (!SurefootError.is(error)) throw error
+      errors.push(error)
+    }
+    await under.clock.advance(everyMs)
+  }
+  await under.clock.advance(0)
+  return { trail, fractions, errors, last }
+}
+
+/** What the adapter makes of every webhook so far: a status, or the code of its refusal. */
+export async function hearAll(under: ProviderUnderTest, now: number): Promise<string[]> {
+  const verdicts: string[] = []
+  for (const request of under.heard()) {
+    try {
+      verdicts.push((await under.provider.hear?.(request, io(under), now))?.observation.status ?? 'unheard')
+    } catch (error) {
+      verdicts.push(SurefootError.is(error) ? error.failure.code : 'thrown')
+    }
+  }
+  return verdicts
+}
