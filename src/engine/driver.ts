@@ -7,7 +7,6 @@ import { type Step, step } from '../core/step.ts'
 import type { DeploymentWorld, World } from '../core/world.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import { createCommitter } from './committer.ts'
 import type { Log, Route } from './contract.ts'
 import { createPlaces } from './places.ts'
 
@@ -22,8 +21,8 @@ import { createPlaces } from './places.ts'
 export interface Driver {
   /** Inserts a fresh record together with its first step; false when the id exists. */
   insert(record: PredictionRecord): Promise<StoredPrediction>
-  /** Takes in an event, whoever holds the record; null when there is none. */
-  apply(id: string, event: PredictionEvent): Promise<StoredPrediction | null>
+  /** Takes in an event, whoever holds the record; null when there is none. A `delivery` seen before changes nothing. */
+  apply(id: string, event: PredictionEvent, delivery?: string | null): Promise<StoredPrediction | null>
   /** What is held in memory, fresher than the store. */
   held(id: string): StoredPrediction | null
   /** Milliseconds since 1970 by the store's clock. */
@@ -71,7 +70,6 @@ interface Held {
 
 export function createDriver(dependencies: DriverDependencies): Driver {
   const { name, alone, store, routes, clock, random, newId, log, perform, abort, changed } = dependencies
-  const committer = createCommitter(store)
   const places = createPlaces(routes)
   const records = new Map<string, Held>()
   const performing = new Set<Promise<unknown>>()
@@ -136,35 +134,45 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   /** Takes in an event after those before it. When the store fails the record stays as it was and is stepped again soon. */
-  function enqueue(held: Held, event: PredictionEvent): Promise<StoredPrediction> {
-    const turn = held.queue.then(() => process(held, event))
+  function enqueue(held: Held, event: PredictionEvent, delivery: string | null = null): Promise<StoredPrediction> {
+    const turn = held.queue.then(() => process(held, event, delivery))
     held.queue = turn.catch(() => {
       if (records.get(held.id) === held) wakeAt(held, now() + storeRetryMs)
     })
     return turn
   }
 
-  async function process(held: Held, event: PredictionEvent): Promise<StoredPrediction> {
+  async function process(held: Held, event: PredictionEvent, delivery: string | null): Promise<StoredPrediction> {
     for (;;) {
       if (records.get(held.id) !== held)
-        return (await applyElsewhere(held.id, event)) ?? { record: held.current, version: held.version, nextAt: null }
+        return (
+          (await applyElsewhere(held.id, event, delivery)) ?? {
+            record: held.current,
+            version: held.version,
+            nextAt: null,
+          }
+        )
       const at = now()
       const mayBegin = running && at < leaseUntil
       const { world, policy } = worldFor(held.current, mayBegin)
       const next = step(held.current, event, at, policy, world)
-      const write = held.version === 0 ? 'now' : worthWriting(held.stored, next.record)
+      const write = held.version === 0 || delivery !== null ? 'now' : worthWriting(held.stored, next.record)
       if (write === 'now' || (write === 'later' && at - held.writtenAt >= progressEveryMs)) {
-        const outcome = await committer.commit({
-          record: next.record,
-          version: held.version,
-          // Our lease keeps others away; without it the record is theirs at once, whatever we were waiting for.
-          nextAt: next.nextAt === null ? null : Math.min(next.nextAt, at + leaseMs),
-          reservations: next.reservations.map(deployment => ({
-            deployment,
-            concurrency: concurrencyOf(deployment),
-          })),
-          lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
-        })
+        const [outcome] = await store.commit([
+          {
+            record: next.record,
+            version: held.version,
+            // Our lease keeps others away; without it the record is theirs at once, whatever we were waiting for.
+            nextAt: next.nextAt === null ? null : Math.min(next.nextAt, at + leaseMs),
+            delivery,
+            reservations: next.reservations.map(deployment => ({
+              deployment,
+              concurrency: concurrencyOf(deployment),
+            })),
+            lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
+          },
+        ])
+        if (outcome === 'replayed') return { record: held.current, version: held.version, nextAt: null }
         if (outcome === 'refused') {
           for (const deployment of next.reservations) places.full(deployment, now() + pickUpEveryMs)
           continue
@@ -252,31 +260,43 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault)
   }
 
-  async function apply(id: string, event: PredictionEvent): Promise<StoredPrediction | null> {
+  async function apply(
+    id: string,
+    event: PredictionEvent,
+    delivery: string | null = null,
+  ): Promise<StoredPrediction | null> {
     const held = records.get(id)
-    if (held !== undefined) return enqueue(held, event)
+    if (held !== undefined) return enqueue(held, event, delivery)
     if (running) {
       const leased = await store.leaseOne(id, { engine: name, leaseMs })
-      if (leased !== null) return enqueue(hold(leased), event)
+      if (leased !== null) return enqueue(hold(leased), event, delivery)
     }
-    return applyElsewhere(id, event)
+    return applyElsewhere(id, event, delivery)
   }
 
   /** Without the lease: facts are written, nothing begins, and the record is due at once for its holder. */
-  async function applyElsewhere(id: string, event: PredictionEvent): Promise<StoredPrediction | null> {
+  async function applyElsewhere(
+    id: string,
+    event: PredictionEvent,
+    delivery: string | null,
+  ): Promise<StoredPrediction | null> {
     for (;;) {
       const stored = await store.get(id)
       if (stored === null) return null
       const { world, policy } = worldFor(stored.record, false)
       const next = step(stored.record, event, now(), policy, world)
-      if (worthWriting(stored.record, next.record) === 'never') return stored
-      const outcome = await committer.commit({
-        record: next.record,
-        version: stored.version,
-        nextAt: next.nextAt,
-        reservations: [],
-        lease: 'unchanged',
-      })
+      if (delivery === null && worthWriting(stored.record, next.record) === 'never') return stored
+      const [outcome] = await store.commit([
+        {
+          record: next.record,
+          version: stored.version,
+          nextAt: next.nextAt,
+          delivery,
+          reservations: [],
+          lease: 'unchanged',
+        },
+      ])
+      if (outcome === 'replayed') return stored
       if (outcome === 'committed') {
         changed(id)
         return { record: next.record, version: stored.version + 1, nextAt: next.nextAt }
@@ -375,7 +395,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       await Promise.all(performing)
       await Promise.all([...records.values()].map(held => held.queue))
       for (const held of records.values()) held.cancelWake()
-      await committer.drained()
       await store.release(name, [...records.keys()])
       records.clear()
     },

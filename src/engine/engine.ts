@@ -161,12 +161,13 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       const attempt = stored?.record.attempts.find(candidate => candidate.id === attemptId)
       const deployment = attempt === undefined ? undefined : deploymentNamed(attempt.deployment)
       const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
-      await driver.apply(id, {
+      const event = {
         type: 'heard',
         attempt: attemptId,
         handle: heard.handle,
         seen: { observation: heard.observation, cost },
-      })
+      } as const
+      await driver.apply(id, event, heard.deliveryId === null ? null : `${providerName}:${heard.deliveryId}`)
     },
     start() {
       started ??= driver.start().then(() => {

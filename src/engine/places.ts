@@ -39,7 +39,9 @@ export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
     for (const deployment of occupied) count(deployment, 1)
     if (occupied.length > 0) takenBy.set(id, occupied)
     else takenBy.delete(id)
-    return before.flatMap(deployment => next(deployment))
+    return [...new Set(before)]
+      .filter(deployment => times(before, deployment) > times(occupied, deployment))
+      .flatMap(next)
   }
 
   /** As many waiting records as there are free places, in the order in which they began to wait. */
@@ -85,6 +87,10 @@ export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
     full: (deployment, until) => void fullUntil.set(deployment, until),
     close: (deployment, until) => void closedUntil.set(deployment, Math.max(until, closedUntil.get(deployment) ?? 0)),
   }
+}
+
+function times(list: readonly string[], value: string): number {
+  return list.filter(entry => entry === value).length
 }
 
 /** An attempt takes a place from its start intent until it has ended and nothing of it can still run there. */

@@ -55,17 +55,6 @@ export async function reservationsFit(db: Database, change: Change): Promise<boo
   return true
 }
 
-/** Attempts that take a place, and the money reserved for them, per deployment. */
-export async function countInFlight(db: Database): Promise<Map<string, { attempts: number; reserved: number }>> {
-  const rows = await db
-    .selectFrom('attempts')
-    .select(({ fn }) => ['deployment', fn.countAll<number>().as('attempts'), fn.sum<number>('reserved').as('reserved')])
-    .where('live', '=', isLive)
-    .groupBy('deployment')
-    .execute()
-  return new Map(rows.map(row => [row.deployment, { attempts: Number(row.attempts), reserved: Number(row.reserved) }]))
-}
-
 function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
   return {
     id: attempt.id,

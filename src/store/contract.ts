@@ -10,28 +10,19 @@ export interface Store {
    * (or an insert's id exists), `refused` when a reservation no longer fits. The others still apply.
    */
   commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
-  /** Takes the lease of up to `limit` records that are due and not leased by somebody else, oldest due first. */
+  /** Takes the lease of up to `limit` records that are due and that nobody holds (this engine included), oldest due first. */
   lease(request: LeaseRequest): Promise<readonly StoredPrediction[]>
   /** Takes the lease of one record, due or not; null when somebody else holds it or there is no such record. */
   leaseOne(id: string, request: Omit<LeaseRequest, 'limit'>): Promise<StoredPrediction | null>
   /** Renews every lease of this engine in one statement; answers which records it still holds, with their stored version. */
   renew(engine: string, leaseMs: number): Promise<ReadonlyMap<string, number>>
-  /** Gives leases back, so that the records can be taken at once when they are due. */
+  /** Gives leases back and makes the records due: a successor takes them at once, whatever was being waited for. */
   release(engine: string, ids: readonly string[]): Promise<void>
   get(id: string): Promise<StoredPrediction | null>
   /** Newest first. */
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
-  /**
-   * When (by the store's clock) the next record is both due and free: a leased one counts from the end of its lease.
-   * Null when none waits.
-   */
-  nextDue(): Promise<number | null>
-  /** Live attempts and their reserved money per deployment. */
-  inFlight(): Promise<ReadonlyMap<string, { readonly attempts: number; readonly reserved: number }>>
   /** Finds the prediction of an attempt, for webhooks and uploads; null when unknown. */
   predictionOf(attemptId: string): Promise<string | null>
-  /** Remembers a delivery id for the replay cache; false when it was seen before. */
-  rememberDelivery(key: string): Promise<boolean>
   /** Reads or creates a named secret (random bytes, base64url). */
   secret(name: string): Promise<string>
 
@@ -60,6 +51,8 @@ export interface Change {
   readonly version: number
   /** When the record wants to be stepped next; null only when it is settled. */
   readonly nextAt: number | null
+  /** A webhook's delivery id, remembered in the same transaction (the replay cache). Default: none. */
+  readonly delivery?: string | null
   /** Places and money that this change takes; checked in the same transaction. */
   readonly reservations: readonly Reservation[]
   /**
@@ -76,7 +69,8 @@ export interface Reservation {
   readonly concurrency: number
 }
 
-export type CommitOutcome = 'committed' | 'conflict' | 'refused'
+/** `replayed`: its delivery was seen before, so the change is already part of the record. */
+export type CommitOutcome = 'committed' | 'conflict' | 'refused' | 'replayed'
 
 export interface LeaseRequest {
   readonly engine: string

@@ -1,8 +1,11 @@
-import type { ExpressionBuilder, Selectable } from 'kysely'
+import { type Expression, type ExpressionBuilder, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { PredictionRecord } from '../core/prediction.ts'
 import { reservationsFit, writeAttempts } from './attempts.ts'
 import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
 import type { Database, PredictionsTable, Schema } from './schema.ts'
+
+/** How long a webhook's delivery id is remembered; vendors repeat deliveries for minutes to hours and sign a timestamp. */
+const deliveriesKeptMs = 7 * 24 * 3_600_000
 
 /** A change whose record has been written as JSON already: once, before the transaction. */
 export interface PreparedChange {
@@ -20,9 +23,25 @@ export async function applyChange(db: Database, { change, json }: PreparedChange
     if (!(await isCurrent(db, change, now))) return 'conflict'
     if (!(await reservationsFit(db, change))) return 'refused'
   }
+  // Looked up first: a repeated delivery of a record that has moved on is a replay, not a conflict.
+  const delivery = change.delivery ?? null
+  if (delivery !== null && (await isDelivered(db, delivery))) return 'replayed'
   if (!(await writeRow(db, change, json, now))) return 'conflict'
+  if (delivery !== null) await rememberDelivery(db, delivery, now)
   await writeAttempts(db, change.record)
   return 'committed'
+}
+
+async function isDelivered(db: Database, key: string): Promise<boolean> {
+  return (await db.selectFrom('deliveries').select('key').where('key', '=', key).executeTakeFirst()) !== undefined
+}
+
+async function rememberDelivery(db: Database, key: string, now: number): Promise<void> {
+  await db
+    .deleteFrom('deliveries')
+    .where('seen_at', '<', now - deliveriesKeptMs)
+    .execute()
+  await db.insertInto('deliveries').values({ key, seen_at: now }).execute()
 }
 
 async function isCurrent(db: Database, change: Change, now: number): Promise<boolean> {
@@ -81,7 +100,7 @@ export async function leaseDue(db: Database, request: LeaseRequest, now: number)
         .selectFrom('predictions')
         .select('id')
         .where('next_at', '<=', now)
-        .where(isFreeFor(request.engine, now))
+        .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
         .orderBy('next_at')
         .orderBy('id')
         .limit(request.limit),
@@ -126,49 +145,22 @@ export async function renewLeases(
   return new Map(rows.map(row => [row.id, row.version]))
 }
 
-/** Gives back those of the named leases that are the engine's. */
-export async function releaseLeases(db: Database, engine: string, ids: readonly string[]): Promise<void> {
+/** Gives back those of the named leases that are the engine's; what it was waiting for is its successor's business now. */
+export async function releaseLeases(db: Database, engine: string, ids: readonly string[], now: number): Promise<void> {
   const atOnce = 500
   for (let from = 0; from < ids.length; from += atOnce) {
     await db
       .updateTable('predictions')
-      .set({ lease_engine: null, lease_until: null })
+      .set(({ ref }) => ({ lease_engine: null, lease_until: null, next_at: dueAtOnce(ref('next_at'), now) }))
       .where('lease_engine', '=', engine)
       .where('id', 'in', ids.slice(from, from + atOnce))
       .execute()
   }
 }
 
-/** When the next record is both due and free; a record that somebody leases counts from the end of that lease. */
-export async function nextDueAt(db: Database, now: number): Promise<number | null> {
-  const free = await db
-    .selectFrom('predictions')
-    .select('next_at')
-    .where('next_at', 'is not', null)
-    .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
-    .orderBy('next_at')
-    .limit(1)
-    .executeTakeFirst()
-  const leased = await db
-    .selectFrom('predictions')
-    .select(({ fn, eb }) =>
-      fn
-        .min<number | null>(
-          eb
-            .case()
-            .when('next_at', '>', eb.ref('lease_until'))
-            .then(eb.ref('next_at'))
-            .else(eb.ref('lease_until'))
-            .end(),
-        )
-        .as('at'),
-    )
-    .where('next_at', 'is not', null)
-    .where('lease_engine', 'is not', null)
-    .where('lease_until', '>', now)
-    .executeTakeFirst()
-  const moments = [free?.next_at ?? null, leased?.at ?? null].filter(moment => moment !== null)
-  return moments.length === 0 ? null : Math.min(...moments)
+/** Now, where it was to be due later; never, where it is settled. */
+export function dueAtOnce(nextAt: Expression<number | null>, now: number): RawBuilder<number | null> {
+  return sql<number | null>`case when ${nextAt} > ${now} then ${now} else ${nextAt} end`
 }
 
 /** One record as stored. */

@@ -5,6 +5,7 @@ import { Kysely } from 'kysely'
 import { invariant } from '../core/failure.ts'
 import type { Store } from './contract.ts'
 import { migrate } from './migrate.ts'
+import { dueAtOnce } from './predictions.ts'
 import type { Schema } from './schema.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
 import { createSqlStore } from './store.ts'
@@ -18,7 +19,7 @@ export interface SqliteStoreOptions {
 
 export interface SqliteStore extends Store {
   /**
-   * Frees every record from its lease. For a process that has just become the owner of the data folder: whoever held
+   * Frees every record from its lease and makes it due at once. For a process that has just become the owner of the data folder: whoever held
    * those leases is dead, and waiting for them to lapse would only delay the pickup.
    */
   voidLeases(): Promise<void>
@@ -51,7 +52,7 @@ export async function openSqliteStore({ path, now = Date.now }: SqliteStoreOptio
     async voidLeases() {
       await db
         .updateTable('predictions')
-        .set({ lease_engine: null, lease_until: null })
+        .set(({ ref }) => ({ lease_engine: null, lease_until: null, next_at: dueAtOnce(ref('next_at'), now()) }))
         .where('lease_engine', 'is not', null)
         .execute()
     },

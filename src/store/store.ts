@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { invariant } from '../core/failure.ts'
-import { countInFlight } from './attempts.ts'
 import type { CommitOutcome, Store } from './contract.ts'
 import { findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
@@ -11,15 +10,11 @@ import {
   leaseById,
   leaseDue,
   listPredictions,
-  nextDueAt,
   type PreparedChange,
   releaseLeases,
   renewLeases,
 } from './predictions.ts'
 import type { Database, Schema } from './schema.ts'
-
-/** How long a webhook's delivery id is remembered; vendors repeat deliveries for minutes to hours and sign a timestamp. */
-const deliveriesKeptMs = 7 * 24 * 3_600_000
 
 export interface SqlStoreOptions {
   /** A migrated database; the store closes it. */
@@ -69,31 +64,14 @@ export function createSqlStore({ db, now }: SqlStoreOptions): Store {
     lease: async request => await leaseDue(db, request, await now(db)),
     leaseOne: async (id, request) => await leaseById(db, id, request, await now(db)),
     renew: async (engine, leaseMs) => await renewLeases(db, engine, leaseMs, await now(db)),
-    release: async (engine, ids) => await releaseLeases(db, engine, ids),
+    release: async (engine, ids) => await releaseLeases(db, engine, ids, await now(db)),
     get: async id => await findPrediction(db, id),
     list: async query => await listPredictions(db, query),
-    nextDue: async () => await nextDueAt(db, await now(db)),
-    inFlight: async () => await countInFlight(db),
     async predictionOf(attemptId) {
       const row = await db.selectFrom('attempts').select('prediction_id').where('id', '=', attemptId).executeTakeFirst()
       return row?.prediction_id ?? null
     },
 
-    async rememberDelivery(key) {
-      return await db.transaction().execute(async transaction => {
-        const at = await now(transaction)
-        await transaction
-          .deleteFrom('deliveries')
-          .where('seen_at', '<', at - deliveriesKeptMs)
-          .execute()
-        const { numInsertedOrUpdatedRows } = await transaction
-          .insertInto('deliveries')
-          .values({ key, seen_at: at })
-          .onConflict(conflict => conflict.column('key').doNothing())
-          .executeTakeFirst()
-        return numInsertedOrUpdatedRows === 1n
-      })
-    },
     async secret(name) {
       // Insert first, read after: of two processes that ask at once, both get the one that was stored.
       const value = randomBytes(32).toString('base64url')

@@ -56,10 +56,17 @@ export function describeStoreLeases(name: string, open: () => Promise<OpenedStor
       expect(await leased(store, 'one')).toEqual([])
     })
 
-    it('leases to an engine again what it already holds', async () => {
+    it('does not lease again to an engine what it already holds', async () => {
       const { store } = await setup({ a: 0 })
       await leased(store, 'one')
-      expect(await leased(store, 'one')).toEqual(['a'])
+      expect(await leased(store, 'one')).toEqual([])
+    })
+
+    it('makes what is given back due at once', async () => {
+      const { store } = await setup({ a: 60_000 })
+      await leasedOne(store, 'a', 'one')
+      await store.release('one', ['a'])
+      expect(await leased(store, 'two')).toEqual(['a'])
     })
 
     it('leases one record by id, due or not, unless somebody else holds it', async () => {
@@ -87,7 +94,7 @@ export function describeStoreLeases(name: string, open: () => Promise<OpenedStor
       await advance(14_999)
       expect(await leased(store, 'two')).toEqual(['c'])
       await advance(1)
-      expect(await leased(store, 'two')).toEqual(['a', 'b', 'c'])
+      expect(await leased(store, 'two')).toEqual(['a', 'b'])
     })
 
     it('does not revive a lease that has lapsed', async () => {
@@ -170,34 +177,6 @@ export function describeStoreLeases(name: string, open: () => Promise<OpenedStor
       await store.commit([sampleChange(samplePrediction({ id: 'a' }), { version: 1, lease: 'release' })])
       expect(await store.renew('one', 15_000)).toEqual(new Map())
       expect(await leasedOne(store, 'a', 'two')).toBe('a')
-    })
-  })
-
-  describe(`${name}: nextDue`, () => {
-    it('is null when nothing waits', async () => {
-      const { store, now } = await setup()
-      expect(await store.nextDue()).toBe(null)
-      await store.commit([sampleChange(samplePrediction({ id: 'a', settledAt: now }), { nextAt: null })])
-      expect(await store.nextDue()).toBe(null)
-    })
-
-    it('is the earliest due time, also when that has passed', async () => {
-      const { store, now, advance } = await setup({ a: 500, b: 200, c: 900 })
-      expect(await store.nextDue()).toBe(now + 200)
-      await advance(10_000)
-      expect(await store.nextDue()).toBe(now + 200)
-    })
-
-    it('counts a leased record from the end of its lease or from its due time, whichever is later', async () => {
-      const { store, now, advance } = await setup({ soon: 100, late: 40_000 })
-      await leasedOne(store, 'soon', 'one')
-      expect(await store.nextDue()).toBe(now + 15_000)
-      await leasedOne(store, 'late', 'one')
-      await store.release('one', ['soon'])
-      expect(await store.nextDue()).toBe(now + 100)
-      await leasedOne(store, 'soon', 'one')
-      await advance(15_000)
-      expect(await store.nextDue()).toBe(now + 100)
     })
   })
 }

@@ -173,26 +173,6 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       expect(await commitOne(store, reserving(starting('b'), 1, { version: 7 }))).toBe('conflict')
       expect(await commitOne(store, reserving(starting('b'), 1))).toBe('conflict')
     })
-
-    it('reports attempts and reserved money in flight per deployment', async () => {
-      const { store } = await setup()
-      expect(await store.inFlight()).toEqual(new Map())
-      const planned = sampleAttempt({ id: 'c1', deployment: 'sharp@runpod', state: 'planned', release: 'none' })
-      const over = sampleAttempt({ id: 'd1', deployment: 'sharp@koyeb', state: 'won', release: 'confirmed' })
-      await store.commit([
-        sampleChange(starting('a')),
-        sampleChange(starting('b')),
-        sampleChange(samplePrediction({ id: 'c', attempts: [planned] })),
-        sampleChange(samplePrediction({ id: 'd', attempts: [over] })),
-        sampleChange(starting('e', 'sharp@modal')),
-      ])
-      expect(await store.inFlight()).toEqual(
-        new Map([
-          ['sharp@runpod', { attempts: 2, reserved: 1 }],
-          ['sharp@modal', { attempts: 1, reserved: 0.5 }],
-        ]),
-      )
-    })
   })
 
   describe(`${name}: list`, () => {
@@ -271,13 +251,17 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
   })
 
   describe(`${name}: deliveries and secrets`, () => {
-    it('knows a delivery the second time, also when both come at once', async () => {
+    it('takes a delivery in once: a repetition changes nothing, also when both come at once', async () => {
       const { store, advance } = await setup()
-      const both = await Promise.all([store.rememberDelivery('msg_1'), store.rememberDelivery('msg_1')])
-      expect(both.toSorted()).toEqual([false, true])
+      await store.commit([sampleChange(samplePrediction({ id: 'a' }))])
+      const heard = (version: number, delivery: string) =>
+        sampleChange(samplePrediction({ id: 'a' }), { version, delivery })
+      const both = await Promise.all([commitOne(store, heard(1, 'msg_1')), commitOne(store, heard(1, 'msg_1'))])
+      expect(both).toEqual(['committed', 'replayed'])
       await advance(24 * 3_600_000)
-      expect(await store.rememberDelivery('msg_1')).toBe(false)
-      expect(await store.rememberDelivery('msg_2')).toBe(true)
+      expect(await commitOne(store, heard(2, 'msg_1'))).toBe('replayed')
+      expect(await commitOne(store, heard(1, 'msg_2'))).toBe('conflict')
+      expect(await commitOne(store, heard(2, 'msg_2'))).toBe('committed')
     })
 
     it('creates a secret once: 32 random bytes, the same for whoever asks, another one for another name', async () => {
