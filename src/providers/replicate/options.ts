@@ -67,19 +67,19 @@ export function parseOptions(options: ReplicateOptions): Required<ReplicateOptio
   return { ...result.data, baseUrl: result.data.baseUrl.replace(/\/+$/, '') }
 }
 
-/** A target as config or the store gives it; fails with `input_invalid` naming the wrong field. */
+/** A target as config or the store gives it; fails with `deployment_missing` naming the wrong field. */
 export function parseTarget(target: unknown): ReplicateTarget & JsonObject {
   const given = z.record(z.string(), z.unknown()).safeParse(target).data ?? {}
   const forms = (['version', 'model', 'deployment'] as const).filter(form => given[form] !== undefined)
   const [form] = forms
   if (form === undefined || forms.length > 1)
-    refuse('input_invalid', 'A replicate target names exactly one of `version`, `model` and `deployment`.')
+    refuse('deployment_missing', 'A replicate target names exactly one of `version`, `model` and `deployment`.')
   const result = targetSchemas[form].safeParse(target)
-  if (!result.success) refuse('input_invalid', `replicate target: ${explain(result.error)}`)
+  if (!result.success) refuse('deployment_missing', `replicate target: ${explain(result.error)}`)
   const { hardware, pricePerSecond } = result.data
   if (hardware !== undefined && pricePerSecond === undefined && !(hardware in pricesPerSecond))
     refuse(
-      'input_invalid',
+      'deployment_missing',
       `replicate target: no price is known for hardware "${hardware}". Set pricePerSecond, or use one of ${Object.keys(pricesPerSecond).join(', ')}.`,
     )
   return result.data
