@@ -123,14 +123,14 @@ test('the published client runs a model on an uploaded photo and gets the stored
   expect(new Set(statuses)).toEqual(new Set(['succeeded']))
 })
 
-test('behind a proxy with TLS, the published client gets its usual FileOutput', async () => {
-  const publicUrl = 'https://gateway.example'
+test('behind a local proxy with TLS, the published client gets its usual FileOutput', async () => {
+  const publicUrl = 'https://localhost:8443'
   const { app, succeed } = await setup(publicUrl)
   const fetch = async (url: string | URL | Request, init?: RequestInit) => app().fetch(new Request(url, init))
   const replicate = new Replicate({ auth: 'any', baseUrl: `${publicUrl}/v1`, fetch })
   succeed()
   const output = (await replicate.run('acme/sketch', { input: { image: new Blob([png]) } })) as FileOutput
-  expect(output.url().href).toMatch(/^https:\/\/gateway\.example\/v1\/outputs\//)
+  expect(output.url().href).toMatch(/^https:\/\/localhost:8443\/v1\/outputs\//)
   expect(await (await output.blob()).text()).toBe(splat)
 })
 

@@ -100,6 +100,17 @@ test('ends without done when the server closes, so that readers come back', asyn
   expect(front.clock.waiting).toBe(0)
 })
 
+test('a reader that pauses gets one comment for all the silence, and leaves no timer behind', async () => {
+  const front = await setup()
+  await front.add({ id: 'p1' })
+  const response = await front.send('/v1/predictions/p1/events')
+  await front.clock.advance(60_000)
+  await front.change('p1', { status: 'succeeded', completedAt: 1 })
+  const text = await response.text()
+  expect(text.match(/^(event|:).*$/gm)).toEqual(['event: prediction', 'event: prediction', 'event: done'])
+  expect(front.clock.waiting).toBe(0)
+})
+
 test('a reader that does not read is not written to', async () => {
   const front = await setup()
   await front.add({ id: 'p1' })

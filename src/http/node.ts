@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { createFailure, SurefootError } from '../core/failure.ts'
-import { hostsOf } from './safety.ts'
+import { hostsOf, isLoopback } from './safety.ts'
 
 /** A server that listens. */
 export interface Listening {
@@ -64,11 +64,6 @@ export async function listen({ port, host, publicUrl, app }: ListenOptions): Pro
       return closed
     },
   }
-}
-
-/** True for addresses that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 async function bind(server: Server, port: number, host: string): Promise<number> {

@@ -220,7 +220,7 @@ describe('get', () => {
       completedAt: now + 6_500,
       settledAt: now + 7_000,
       output,
-      progress: { stage: 'writing', fraction: 1 },
+      progress: { stage: 'writing', fraction: null },
       decisions: [{ at: now, attempt: 1, what: 'start', why: 'first in the route' }],
       attempts: [
         sampleAttempt({
@@ -246,9 +246,9 @@ describe('get', () => {
       metrics: { predict_time: 3, total_time: 6.5 },
       started_at: '2026-01-01T00:00:02.000Z',
       completed_at: '2026-01-01T00:00:06.500Z',
-      logs: '2026-01-01T00:00:00.000Z attempt 1: start: first in the route\n100%|####################| 100/100 [writing]',
+      logs: '2026-01-01T00:00:00.000Z start: first in the route\n100%|####################| 100/100 [writing]',
       surefoot: {
-        progress: { stage: 'writing', fraction: 1 },
+        progress: { stage: 'writing', fraction: null },
         cost: { amount: 0.03, currency: 'USD', estimated: true },
         deployment: 'sketch@two',
         output: { name: 'scene.ply', media_type: 'application/octet-stream', bytes: 10, facts: { count: 3 } },

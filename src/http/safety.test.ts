@@ -8,7 +8,7 @@ describe('Host', () => {
     ['localhost:8787', 200],
     ['LOCALHOST:8787', 200],
     ['[::1]:8787', 200],
-    ['gateway.example', 200],
+    ['gateway.example', 403],
     ['127.0.0.1', 403],
     ['127.0.0.1:9999', 403],
     ['127.0.0.1.evil.example:8787', 403],
@@ -30,13 +30,33 @@ describe('Host', () => {
     expect(response.status).toBe(403)
   })
 
-  test('the public base URL is the origin of links for who came by it, and only for them', async () => {
+  test.each([
+    ['GET /v1/predictions', 403],
+    ['POST /v1/predictions', 403],
+    ['GET /v1/files/f1', 403],
+    ['GET /', 403],
+    ['GET /openapi.json', 403],
+    ['GET /v1/files/f1/download', 422],
+    ['GET /v1/inputs/photo.png', 422],
+    ['GET /v1/outputs/p1/scene.ply', 422],
+    ['PUT /v1/uploads/a1/scene.ply', 422],
+    ['POST /v1/webhooks/replicate/a1/bad', 401],
+  ])('under the public base URL only addresses with their own permission are served: %s', async (call, status) => {
     const publicUrl = 'https://gateway.example'
+    const { send } = await setup({ publicUrl, allowedHosts: hostsOf(8787, publicUrl) })
+    const [method, path] = call.split(' ')
+    const byHeader = await send(path ?? '', { method, headers: { host: 'gateway.example' } })
+    const byUrl = await send(`http://gateway.example${path}`, { method, headers: { host: '127.0.0.1:8787' } })
+    expect([byHeader.status, byUrl.status]).toEqual([status, status])
+  })
+
+  test('links begin with the origin that the caller used, or with the public one of a local proxy', async () => {
+    const publicUrl = 'https://localhost:8443'
     const { send } = await setup({ publicUrl, allowedHosts: hostsOf(8787, publicUrl) })
     const models = async (base: string) =>
       (await (await send(`${base}/v1/models/acme/sketch`)).json()) as { url: string }
-    expect((await models('http://gateway.example')).url).toBe('https://gateway.example/v1/models/acme/sketch')
-    expect((await models(origin)).url).toBe(`${origin}/v1/models/acme/sketch`)
+    expect((await models('http://localhost:8443')).url).toBe('https://localhost:8443/v1/models/acme/sketch')
+    expect((await models('http://localhost:8787')).url).toBe('http://localhost:8787/v1/models/acme/sketch')
   })
 
   test('on port 80 the port may be left out', () => {

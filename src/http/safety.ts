@@ -17,24 +17,37 @@ export function hostsOf(port: number, publicUrl: string | null): readonly string
  * Without tokens, whoever reaches the port may spend money, and every web page that is open on this machine reaches it.
  * So requests must name one of our hosts, and those that a browser marks as coming from elsewhere are refused, other
  * ports of this machine included. Programs (curl, the clients, kits, providers) send neither mark and pass. Open to all
- * pages are only the Studio page itself and links whose signature is the permission.
+ * pages are only the Studio page itself and links whose signature is the permission. Under a public base URL, where all
+ * the world may call, only what carries its permission in its address is served.
  */
 export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareHandler<Env> {
+  const publicOrigin = publicUrl === null ? null : new URL(publicUrl)
   return async (c, next) => {
     const url = new URL(c.req.url)
     // A request line may carry a whole URL, so host and header can differ.
-    const host = c.req.header('host') ?? url.host
-    if (!allowedHosts.includes(host.toLowerCase()) || !allowedHosts.includes(url.host)) {
+    const hosts = [url.host, (c.req.header('host') ?? url.host).toLowerCase()]
+    if (!hosts.every(host => allowedHosts.includes(host))) {
       refuseHttp('host_refused', 'This host name is not one of ours; set publicUrl in the config to serve it.')
     }
-    const origin = publicUrl !== null && new URL(publicUrl).host === url.host ? publicUrl : url.origin
-    c.set('origin', origin.replace(/\/$/, ''))
+    const outside = publicOrigin !== null && !isLoopback(publicOrigin.hostname) && hosts.includes(publicOrigin.host)
+    if (outside && !carriesPermission(url.pathname)) {
+      refuseHttp(
+        'host_refused',
+        'Without access tokens only signed links, uploads and webhooks are served to the outside.',
+      )
+    }
+    c.set('origin', publicOrigin?.host === url.host ? publicOrigin.origin : url.origin)
     c.set('owner', 'local')
     if (!isOpenToAllPages(c, url.pathname) && comesFromElsewhere(c)) {
       refuseHttp('origin_refused', 'Pages of other sites and ports may not call this server.')
     }
     await next()
   }
+}
+
+/** True for host names and addresses that only this machine reaches; IPv6 with or without brackets. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 /** Sets on every answer what keeps a browser from framing, sniffing, caching or sharing it. */
@@ -62,7 +75,12 @@ function comesFromElsewhere(c: Context): boolean {
 
 function isOpenToAllPages(c: Context, path: string): boolean {
   if (c.req.method !== 'GET' && c.req.method !== 'HEAD') return false
-  return !path.startsWith('/v1/')
-    ? /^\/($|assets\/|[\w-]+\.(svg|png|ico|html)$)/.test(path)
-    : /^\/v1\/(outputs\/[^/]+\/[^/]+|inputs\/[^/]+|files\/[^/]+\/download)$/.test(path)
+  return signedLink.test(path) || /^\/($|assets\/|[\w-]+\.(svg|png|ico|html)$)/.test(path)
 }
+
+/** Paths whose signature or secret is checked before anything else. */
+function carriesPermission(path: string): boolean {
+  return signedLink.test(path) || /^\/v1\/(uploads|webhooks)\//.test(path)
+}
+
+const signedLink = /^\/v1\/(outputs\/[^/]+\/[^/]+|inputs\/[^/]+|files\/[^/]+\/download)$/

@@ -1,6 +1,6 @@
 import type { Failure } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { Attempt, Cost, PredictionRecord, Progress, StoredOutput } from '../core/prediction.ts'
+import type { Attempt, Cost, PredictionRecord, StoredOutput } from '../core/prediction.ts'
 import { isTerminal } from '../core/prediction.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
 import type { Links } from './links.ts'
@@ -115,16 +115,14 @@ function toFailureView({ code, message, fault, advice }: Failure): FailureJson {
 }
 
 /** One line per decision; then, because clients look for it from the end, progress as tqdm writes it. */
-function toLogs({ decisions, progress }: PredictionRecord): string {
-  const lines = decisions.map(({ at, attempt, what, why }) => {
-    const who = attempt === null ? '' : `attempt ${attempt}: `
-    return `${toTime(at)} ${who}${what}: ${why}`
-  })
-  if (progress !== null && progress.fraction !== null) lines.push(toProgressLine(progress, progress.fraction))
+function toLogs({ status, decisions, progress }: PredictionRecord): string {
+  const lines = decisions.map(({ at, what, why }) => `${toTime(at)} ${what}: ${why}`)
+  const fraction = status === 'succeeded' ? 1 : (progress?.fraction ?? null)
+  if (fraction !== null) lines.push(toProgressLine(fraction, progress?.stage ?? null))
   return lines.join('\n')
 }
 
-function toProgressLine({ stage }: Progress, fraction: number): string {
+function toProgressLine(fraction: number, stage: string | null): string {
   const percent = Math.round(fraction * 100)
   const bar = '#'.repeat(Math.round(percent / 5)).padEnd(20)
   return `${percent}%|${bar}| ${percent}/100${stage === null ? '' : ` [${stage}]`}`

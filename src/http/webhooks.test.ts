@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest'
+import { createProviderLinks } from './links.ts'
+import { origin, setup } from './test-support.ts'
+
+describe('webhooks', () => {
+  test('are answered after the engine has heard them', async () => {
+    const { send, deps } = await setup()
+    const path = createProviderLinks(deps.signer, origin).webhook('replicate', 'a1', 'good') ?? ''
+    const response = await send(path, { method: 'POST', body: '{}' })
+    expect([response.status, await response.text()]).toEqual([204, ''])
+  })
+
+  test.each([
+    ['another provider', '/v1/webhooks/other/a1/good', '{}', 404],
+    ['a bad signature', '/v1/webhooks/replicate/a1/bad', '{}', 401],
+    ['an empty body', '/v1/webhooks/replicate/a1/good', '', 422],
+    ['more than 5 MB', '/v1/webhooks/replicate/a1/good', 'x'.repeat(5_000_001), 413],
+  ])('%s is refused', async (_, path, body, status) => {
+    const { send } = await setup()
+    const response = await send(path, { method: 'POST', body })
+    expect([response.status, await response.json()]).toMatchObject([status, { status }])
+  })
+})
