@@ -104,10 +104,15 @@ test('a reader that pauses gets one comment for all the silence, and leaves no t
   const front = await setup()
   await front.add({ id: 'p1' })
   const response = await front.send('/v1/predictions/p1/events')
+  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader()
+  const decoder = new TextDecoder()
+  await reader.read()
   await front.clock.advance(60_000)
   await front.change('p1', { status: 'succeeded', completedAt: 1 })
-  const text = await response.text()
-  expect(text.match(/^(event|:).*$/gm)).toEqual(['event: prediction', 'event: prediction', 'event: done'])
+  await front.clock.advance(0)
+  let text = ''
+  for (let part = await reader.read(); !part.done; part = await reader.read()) text += decoder.decode(part.value)
+  expect(text.match(/^(event|:).*$/gm)).toEqual([': keep-alive', 'event: prediction', 'event: done'])
   expect(front.clock.waiting).toBe(0)
 })
 

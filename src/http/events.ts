@@ -63,7 +63,6 @@ function toEventStream(
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
   const writer = writable.getWriter()
   const encoder = new TextEncoder()
-  let over = false
   let stopTimer: () => void = () => undefined
 
   async function send(text: string): Promise<void> {
@@ -75,16 +74,10 @@ function toEventStream(
 
   function keepAlive(): void {
     stopTimer()
-    if (over) return
     stopTimer = clock.after(keepAliveMs, () => {
       // The write settles when it is read; whoever stops reading gets one comment at most.
       send(': keep-alive\n\n').catch(() => undefined)
     })
-  }
-
-  function end(): void {
-    over = true
-    stopTimer()
   }
 
   async function sendAll(): Promise<void> {
@@ -93,13 +86,13 @@ function toEventStream(
       await send(`event: prediction\nid: ${stored.version}\ndata: ${JSON.stringify(options.view(stored))}\n\n`)
     }
     if (!options.signal.aborted) await send('event: done\ndata: {}\n\n')
-    end()
+    stopTimer()
     await writer.close()
   }
 
   writer.closed.catch(() => options.gone.abort())
   sendAll().catch(error => {
-    end()
+    stopTimer()
     if (!options.signal.aborted) log('error', 'event stream failed', { error: inspect(error) })
     writer.abort(error).catch(() => undefined)
   })
