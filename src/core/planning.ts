@@ -31,16 +31,10 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
     return { kind: 'fail', failure: last.failure }
 
   const counted = draft.attempts.filter(attempt => !wasRateLimited(attempt))
-  if (counted.length >= policy.attempts || draft.attempts.length - counted.length >= maxRateLimited) {
-    const why = `${counted.length} of ${policy.attempts} attempts are used up`
-    return {
-      kind: 'fail',
-      failure:
-        last === null
-          ? createFailure('budget_exceeded', `${why}.`)
-          : { ...last.failure, message: `${last.failure.message} No attempt is left: ${why}.` },
-    }
-  }
+  if (counted.length >= policy.attempts)
+    return exhausted(last?.failure, `${counted.length} of ${policy.attempts} attempts are used up`)
+  const limited = draft.attempts.length - counted.length
+  if (limited >= maxRateLimited) return exhausted(last?.failure, `rate limits refused ${limited} starts`)
 
   const usable = world.route.filter(deployment => !isSpent(draft, deployment.name))
   if (usable.length === 0)
@@ -76,6 +70,12 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
   }
   const until = Math.min(...ordered.map(deployment => opensAt(draft, deployment, last)))
   return { kind: 'wait', until, why: `Next try in ${seconds(until - now)}.` }
+}
+
+function exhausted(last: Failure | undefined, why: string): Plan {
+  if (last === undefined)
+    return { kind: 'fail', failure: createFailure('budget_exceeded', `No attempt is left: ${why}.`) }
+  return { kind: 'fail', failure: { ...last, message: `${last.message} No attempt is left: ${why}.` } }
 }
 
 /** Plans the attempt; it starts at once, or as soon as its deployment has a free place. */

@@ -55,4 +55,11 @@ export const defaultPolicy: Policy = {
 }
 
 /** For routes that never leave this machine. */
-export const localPolicy: Policy = { ...defaultPolicy, deadlineMs: 2 * 60_000, stallMs: 10_000, lastStageMs: 10_000 }
+export const localPolicy: Policy = {
+  ...defaultPolicy,
+  deadlineMs: 2 * 60_000,
+  stallMs: 10_000,
+  lastStageMs: 10_000,
+  // Whether a local start happened can be seen at once.
+  unknownMs: 2_000,
+}

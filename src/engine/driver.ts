@@ -7,7 +7,7 @@ import { type Step, step } from '../core/step.ts'
 import type { DeploymentWorld, World } from '../core/world.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import type { Log, Route } from './contract.ts'
+import type { Deployment, Log, Route } from './contract.ts'
 import { createPlaces } from './places.ts'
 
 /**
@@ -76,6 +76,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   let clockOffset = 0
   let leaseUntil = 0
   let running = false
+  const renewing: Promise<void> | null = null
   let cancelLoops: (() => void)[] = []
 
   const now = () => clock.now() + clockOffset
@@ -167,7 +168,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             delivery,
             reservations: next.reservations.map(deployment => ({
               deployment,
-              concurrency: concurrencyOf(deployment),
+              concurrency: deploymentOf(deployment)?.concurrency ?? 0,
             })),
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
@@ -191,10 +192,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
   }
 
-  function concurrencyOf(name: string): number {
+  function deploymentOf(name: string): Deployment | undefined {
     for (const route of routes.values())
-      for (const deployment of route.deployments) if (deployment.name === name) return deployment.concurrency
-    return 0
+      for (const deployment of route.deployments) if (deployment.name === name) return deployment
+    return undefined
   }
 
   /** After the write: memory follows, calls that nobody waits for end, new ones begin, and the next wake-up is set. */
@@ -222,9 +223,18 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   function begin(held: Held, effect: Effect): void {
-    const task = perform(effect, held.current, leaseUntil).then(answer => deliver(held.id, answer))
+    const task = leaseFor(effect)
+      .then(until => perform(effect, held.current, until))
+      .then(answer => deliver(held.id, answer))
     performing.add(task)
     void task.finally(() => performing.delete(task))
+  }
+
+  /** A start is sent only while the lease outlasts its time limit: renewed first where it would be close. */
+  async function leaseFor(effect: Effect): Promise<number> {
+    if (effect.type === 'start' && leaseUntil - now() < leaseMs - renewEveryMs / 2)
+      await renew().catch(reportStoreFault)
+    return leaseUntil
   }
 
   /** What an effect brought back is worth more than one try: a handle that is not stored is a run that nobody follows. */
@@ -333,6 +343,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       if (version === undefined) letGo(held)
       else if (version > held.version) refresh(held, version)
     }
+    // Ours by the store's word, unknown here: the answer to an insert or to a lease was lost.
+    for (const id of mine.keys()) if (!records.has(id)) void apply(id, { type: 'timePassed' }).catch(reportStoreFault)
   }
 
   /** Runs `work` now and again `everyMs` after its end, until stopped. */
@@ -363,7 +375,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         return await enqueue(held, { type: 'timePassed' })
       } catch (error) {
         letGo(held)
-        throw error
+        // The write may have happened although its answer was lost: then the prediction exists, and ends like any other.
+        const stored = await store.get(record.id).catch(() => null)
+        if (stored === null) throw error
+        return (await apply(record.id, { type: 'timePassed' })) ?? stored
       }
     },
     held(id) {

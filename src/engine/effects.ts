@@ -76,9 +76,13 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       return {
         type: 'startRejected',
         ...answer,
-        failure: createFailure('internal', 'The lease was too short to send the start; nothing was started.', {
-          fault: 'surefoot',
-        }),
+        failure: createFailure(
+          'provider_unreachable',
+          'The lease was too short to send the start; nothing was started.',
+          {
+            fault: 'surefoot',
+          },
+        ),
       }
     }
     const job = jobFor(record, effect.attempt, deployment)
