@@ -7,8 +7,9 @@ import { type Step, step } from '../core/step.ts'
 import type { DeploymentWorld, World } from '../core/world.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import type { Deployment, Log, Route } from './contract.ts'
+import type { Log, Route } from './contract.ts'
 import { createPlaces } from './places.ts'
+import { everyDeployment, findDeployment } from './routes.ts'
 
 /**
  * Drives predictions: holds their leases, steps them when they are due, stores what changed, begins what must begin.
@@ -76,7 +77,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   let clockOffset = 0
   let leaseUntil = 0
   let running = false
-  const renewing: Promise<void> | null = null
+  let renewing: Promise<void> | null = null
   let cancelLoops: (() => void)[] = []
 
   const now = () => clock.now() + clockOffset
@@ -87,8 +88,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     const at = now()
     const world = route.deployments.map(deployment => places.world(deployment, at))
     const deployments: { [name: string]: DeploymentWorld } = {}
-    for (const other of routes.values())
-      for (const deployment of other.deployments) deployments[deployment.name] ??= places.world(deployment, at)
+    for (const deployment of everyDeployment(routes)) deployments[deployment.name] ??= places.world(deployment, at)
     return {
       policy: route.policy,
       world: { route: world, deployments, mayBegin, alone, engine: name, newId, jitter: random },
@@ -168,7 +168,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             delivery,
             reservations: next.reservations.map(deployment => ({
               deployment,
-              concurrency: deploymentOf(deployment)?.concurrency ?? 0,
+              concurrency: findDeployment(routes, deployment)?.concurrency ?? 0,
             })),
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
@@ -190,12 +190,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       settle(held, event, next, mayBegin)
       return { record: held.current, version: held.version, nextAt: next.nextAt }
     }
-  }
-
-  function deploymentOf(name: string): Deployment | undefined {
-    for (const route of routes.values())
-      for (const deployment of route.deployments) if (deployment.name === name) return deployment
-    return undefined
   }
 
   /** After the write: memory follows, calls that nobody waits for end, new ones begin, and the next wake-up is set. */
@@ -232,8 +226,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   /** A start is sent only while the lease outlasts its time limit: renewed first where it would be close. */
   async function leaseFor(effect: Effect): Promise<number> {
-    if (effect.type === 'start' && leaseUntil - now() < leaseMs - renewEveryMs / 2)
-      await renew().catch(reportStoreFault)
+    if (effect.type !== 'start') return leaseUntil
+    const needed = (findDeployment(routes, effect.deployment)?.provider.limits.startTimeoutMs ?? 0) + renewEveryMs / 2
+    if (leaseUntil - now() > needed) return leaseUntil
+    renewing ??= renew()
+      .catch(reportStoreFault)
+      .finally(() => {
+        renewing = null
+      })
+    await renewing
     return leaseUntil
   }
 

@@ -8,6 +8,7 @@ import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
 import { collectOutput } from './collect.ts'
 import type { Deployment, Links, Log, Route } from './contract.ts'
+import { findDeployment } from './routes.ts'
 import { createLimit, type Limit } from './timeout.ts'
 
 /** Performs effects: one call each, with a time limit, answered by one event. Decides nothing and never rejects. */
@@ -42,11 +43,8 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
   const limits = new Map<string, Limit>()
 
   function deploymentOf(record: PredictionRecord, name: string): Deployment {
-    for (const route of routes.values())
-      for (const deployment of route.deployments) if (deployment.name === name) return deployment
-    throw new SurefootError(
-      createFailure('deployment_missing', `${name} is not configured any more; prediction ${record.id} needs it.`),
-    )
+    const missing = `${name} is not configured any more; prediction ${record.id} needs it.`
+    return findDeployment(routes, name) ?? refuse('deployment_missing', missing)
   }
 
   async function withLimit<T>(effect: Effect, limitMs: number, work: (io: Io) => Promise<T>): Promise<T> {

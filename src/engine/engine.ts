@@ -10,6 +10,7 @@ import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
 import { addFile, checkInput } from './inputs.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
+import { findDeployment, findProvider } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createWatchers } from './watchers.ts'
 
@@ -133,12 +134,6 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     }
   }
 
-  function providerNamed(name: string): Provider | null {
-    for (const route of routes.values())
-      for (const deployment of route.deployments) if (deployment.providerName === name) return deployment.provider
-    return null
-  }
-
   const engine: Engine = {
     routes,
     create,
@@ -148,7 +143,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     watch,
     addFile: request => addFile(inputs, request, request.signal),
     async hear(providerName, attemptId, secret, request) {
-      const provider = providerNamed(providerName)
+      const provider = findProvider(routes, providerName)
       if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))
         refuse('input_invalid', 'No such webhook.', { status: 404 })
       const id = await store.predictionOf(attemptId)
@@ -159,7 +154,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         .finally(limit.done)
       const stored = await get(id)
       const attempt = stored?.record.attempts.find(candidate => candidate.id === attemptId)
-      const deployment = attempt === undefined ? undefined : deploymentNamed(attempt.deployment)
+      const deployment = attempt === undefined ? undefined : findDeployment(routes, attempt.deployment)
       const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
       const event = {
         type: 'heard',
@@ -182,12 +177,6 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     },
   }
   return engine
-
-  function deploymentNamed(name: string): Deployment | undefined {
-    for (const route of routes.values())
-      for (const deployment of route.deployments) if (deployment.name === name) return deployment
-    return undefined
-  }
 }
 
 /** Whether inputs can get to a deployment and outputs back, given whether providers can reach us. */

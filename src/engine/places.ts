@@ -2,6 +2,7 @@ import type { PredictionRecord } from '../core/prediction.ts'
 import { isEnded } from '../core/prediction.ts'
 import type { DeploymentWorld } from '../core/world.ts'
 import type { Deployment, Route } from './contract.ts'
+import { everyDeployment } from './routes.ts'
 
 /**
  * What this process knows about its deployments: places taken by the records that it drives, who waits for one, and
@@ -20,9 +21,7 @@ export interface Places {
 }
 
 export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
-  const limits = new Map<string, number>()
-  for (const route of routes.values())
-    for (const deployment of route.deployments) limits.set(deployment.name, deployment.concurrency)
+  const limits = new Map(everyDeployment(routes).map(({ name, concurrency }) => [name, concurrency]))
   const taken = new Map<string, number>()
   const takenBy = new Map<string, readonly string[]>()
   const waitingFor = new Map<string, Set<string>>()
