@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Effect, PredictionEvent, Seen } from '../core/events.ts'
-import { createFailure, type Failure, type FailureCode, invariant, SurefootError } from '../core/failure.ts'
+import { createFailure, type Failure, type FailureCode, invariant, refuse, SurefootError } from '../core/failure.ts'
 import { notifyTimeoutMs } from '../core/notify.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PredictionRecord } from '../core/prediction.ts'

@@ -77,7 +77,7 @@ const stageWords: Record<string, string> = {
   queued: 'In the queue',
   booting: 'Starting a worker',
   running: 'Working',
-  collecting: 'Fetching the result',
+  collect: 'Fetching the result',
   decode: 'Reading the photo',
   depth: 'Estimating depth',
   layers: 'Placing splats',

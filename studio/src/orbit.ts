@@ -47,10 +47,9 @@ export function createOrbit(limits: Limits): Orbit {
     },
     allowSway(allowed) {
       swayAllowed = allowed
-      if (!allowed) {
-        idleSince = null
-        wanted = clampView(wanted, limits)
-      }
+      if (allowed || idleSince === null) return
+      idleSince = null
+      wanted = photoView(limits)
     },
     advance(now) {
       const seconds = last === null ? 1 / 60 : now - last
