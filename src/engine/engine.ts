@@ -120,7 +120,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         dirty = false
         const stored = await get(id)
         if (stored === null) return
-        if (shown === null ? stored.version > afterVersion : stored.record !== shown.record) {
+        if (shown === null ? stored.version > afterVersion : isNews(shown, stored)) {
           shown = stored
           yield stored
         }
@@ -176,6 +176,13 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     },
   }
   return engine
+}
+
+/** A newer version, or progress that is not written yet. */
+function isNews(shown: StoredPrediction, stored: StoredPrediction): boolean {
+  const before = shown.record.progress
+  const after = stored.record.progress
+  return stored.version > shown.version || after?.fraction !== before?.fraction || after?.stage !== before?.stage
 }
 
 /** Whether inputs can get to a deployment and outputs back, given whether providers can reach us. */

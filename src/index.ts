@@ -1,0 +1,17 @@
+/** Surefoot's public face: everything an app or a config file imports. */
+export {
+  type Config,
+  type DeploymentConfig,
+  defineConfig,
+  type ModelConfig,
+  type ProviderContext,
+} from './config/config.ts'
+export { type Failure, type FailureCode, failureCodes, SurefootError } from './core/failure.ts'
+export type { Policy } from './core/policy.ts'
+export type { Cost, PredictionStatus, Progress } from './core/prediction.ts'
+export type { AttemptsJson, FailureJson, OutputJson, PredictionJson, SurefootJson } from './http/shapes.ts'
+export { defineModel } from './models/index.ts'
+export type { Provider } from './providers/contract.ts'
+export { local } from './providers/local/index.ts'
+export { replicate } from './providers/replicate/index.ts'
+export { type CreateOptions, createSurefoot, type InputFile, type Surefoot, type SurefootOptions } from './surefoot.ts'

@@ -1,0 +1,81 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { LoadedConfig } from './config/load-config.ts'
+import type { Clock } from './core/clock.ts'
+import { systemClock } from './engine/clock.ts'
+import type { Engine, Log } from './engine/contract.ts'
+import { createEngine } from './engine/engine.ts'
+import type { FileStore } from './files/contract.ts'
+import { createDiskFiles } from './files/disk.ts'
+import { createDownload } from './files/download.ts'
+import { createSigner, type Signer } from './files/signing.ts'
+import { createProviderLinks } from './http/links.ts'
+import type { Store } from './store/contract.ts'
+import { type FolderLock, lockFolder } from './store/lock.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+
+/** Everything that stands on one data folder, opened and running. */
+export interface Opened {
+  readonly engine: Engine
+  readonly store: Store
+  readonly files: FileStore
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly lock: FolderLock
+  /** Stops the engine, then closes the store and gives the folder back. Running work stays where it is and is picked up on the next start. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a data folder as its only owner and starts the engine on it. Fails with a `SurefootError` of status 409 when
+ * another process owns the folder; then nothing stays open.
+ */
+export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Opened> {
+  const lock = await lockFolder(config.dataDirectory)
+  const closing: (() => Promise<void>)[] = [lock.release]
+  const close = async () => {
+    while (closing.length > 0) await closing.pop()?.()
+  }
+  try {
+    const store = await openSqliteStore({ path: join(config.dataDirectory, 'surefoot.db') })
+    closing.push(store.close)
+    // Whoever held leases is dead: the lock says so.
+    await store.voidLeases()
+    const files = createDiskFiles({ directory: join(config.dataDirectory, 'files') })
+    const signer = createSigner(await store.secret('links'))
+    const engine = createEngine({
+      name: `engine-${randomUUID()}`,
+      alone: true,
+      store,
+      files,
+      download: createDownload({ clock: systemClock }),
+      routes: config.routes,
+      links: createProviderLinks(signer, config.publicUrl),
+      serverKey: await store.secret('markers'),
+      clock: systemClock,
+      random: Math.random,
+      newId,
+      fetch: globalThis.fetch,
+      notify: async () => false,
+      log,
+    })
+    closing.push(engine.stop)
+    await engine.start()
+    return { engine, store, files, signer, clock: systemClock, lock, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** 26 characters of base 32: 128 bits from the system's generator, in the alphabet of Replicate's ids. */
+export function newId(): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+  let bits = BigInt(`0x${randomBytes(17).toString('hex')}`)
+  let id = ''
+  for (let length = 0; length < 26; length++) {
+    id += alphabet[Number(bits & 31n)]
+    bits >>= 5n
+  }
+  return id
+}
