@@ -246,6 +246,7 @@ function finish(draft: Draft, now: number, status: PredictionStatus, failure: Fa
   draft.failure = failure
   draft.completedAt = now
   draft.retryAt = null
+  if (status === 'succeeded') draft.progress = { stage: null, fraction: 1 }
   queueNotification(draft, 'completed', now, world)
 }
 
