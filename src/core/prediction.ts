@@ -25,8 +25,8 @@ export interface Cost {
   readonly estimated: boolean
 }
 
-/** A verified file in our own store. */
-export interface StoredOutput {
+/** A file in our own store that belongs to a prediction. */
+export interface StoredFile {
   /** Key in the file store. */
   readonly key: string
   /** File name that users see, e.g. `scene.ply`. */
@@ -35,19 +35,13 @@ export interface StoredOutput {
   readonly bytes: number
   /** Lower-case hex. */
   readonly sha256: string
-  /** What verification found, e.g. `{ count, bounds }` for splats. */
+  /** What its check found: `{ width, height }` of a photo, `{ count, bounds }` of a splat. */
   readonly facts: JsonObject
 }
-
-/** A file that came with the input, kept in our own store. */
-export interface StoredInput {
-  readonly key: string
-  readonly name: string
-  readonly mediaType: string
-  readonly bytes: number
-  readonly sha256: string
-  readonly facts: JsonObject
-}
+/** A file that came with the input, checked by its bytes. */
+export type StoredInput = StoredFile
+/** A verified output. */
+export type StoredOutput = StoredFile
 
 /** Something that the engine was asked to do and that has not answered yet. */
 export interface PendingEffect {
