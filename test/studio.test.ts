@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import sharp from 'sharp'
-import { build } from 'vite'
+import sharp, { type ResizeOptions } from 'sharp'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import type { PredictionJson } from '../src/http/shapes.ts'
 import { launchBrowser } from './support/browser.ts'
@@ -27,7 +26,11 @@ let browser: Browser
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'surefoot-studio-'))
-  await build({ root: join(root, 'studio'), logLevel: 'warn' })
+  // In its own process: here NODE_ENV is "test", which would build React's development version.
+  execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', 'studio', '--logLevel', 'warn'], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: 'production' },
+  })
   const port = await freePort()
   origin = `http://127.0.0.1:${port}`
   gateway = spawn(process.execPath, [join(root, 'src/cli/bin.ts'), 'serve', '--port', String(port)], {
@@ -73,32 +76,38 @@ test('a dropped photo becomes a scene seen from where it was taken; its file, it
   const entry = page.getByRole('navigation', { name: 'History' }).getByRole('link', { name: /rocket\.jpg/ })
   await entry.waitFor()
   expect(await entry.getAttribute('aria-current')).toBe('page')
-  await expect.poll(() => entry.locator('img').evaluate(image => (image as HTMLImageElement).naturalWidth)).toBe(640)
+  await expect.poll(() => page.evaluate('document.querySelector(".history img").naturalWidth')).toBe(640)
   await sceneIsReady(page)
 
   await page.getByRole('button', { name: 'New photo' }).click()
   await page.getByRole('heading', { name: 'Turn a photo into a scene' }).waitFor()
-  expect(await page.evaluate(() => (globalThis as Opened).contexts.map(context => context.isContextLost()))).toEqual([
-    true,
-  ])
+  expect(await page.evaluate('contexts.map(context => context.isContextLost())')).toEqual([true])
   expect(complaints).toEqual([])
 })
 
-test('the arrow keys look around and R comes back to where the photo was taken', async () => {
+test('arrow keys and drags look around; R and a double click come back to where the photo was taken', async () => {
   const { page } = await openPage({ viewport: { width: 480, height: 480 } })
   await page.goto(`${origin}/?p=${await create(cat)}`)
   await sceneIsReady(page)
   const start = await pictureOf(page)
   await page.getByRole('application').focus()
   for (let presses = 0; presses < 4; presses++) await page.keyboard.press('ArrowRight')
-  await expect.poll(async () => difference(start, await pictureOf(page)), patience).toBeGreaterThan(4)
+  const moved = () => expect.poll(async () => difference(start, await pictureOf(page)), patience)
+  await moved().toBeGreaterThan(4)
   await page.keyboard.press('r')
-  await expect.poll(async () => difference(start, await pictureOf(page)), patience).toBeLessThan(0.5)
+  await moved().toBeLessThan(0.5)
+  await page.mouse.move(200, 200)
+  await page.mouse.down()
+  await page.mouse.move(60, 200, { steps: 3 })
+  await page.mouse.up()
+  await moved().toBeGreaterThan(2)
+  await page.mouse.dblclick(200, 200)
+  await moved().toBeLessThan(0.5)
 })
 
 test('fits a phone: nothing is wider than the screen, before and after', async () => {
   const { page } = await openPage({ viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true })
-  const widest = () => page.evaluate(() => document.documentElement.scrollWidth)
+  const widest = () => page.evaluate('document.documentElement.scrollWidth')
   await page.goto(origin)
   await page.getByText('Choose or take a photo').waitFor()
   expect(await widest()).toBe(360)
@@ -123,9 +132,7 @@ test('a file that is no picture is refused with one sentence and a way on', asyn
 
 test('without WebGL the page says so, and the file can still be had', async () => {
   const { page } = await openPage()
-  await page.addInitScript(() => {
-    HTMLCanvasElement.prototype.getContext = () => null
-  })
+  await page.addInitScript('HTMLCanvasElement.prototype.getContext = () => null')
   await page.goto(`${origin}/?p=${await create(cat)}`)
   await expect.poll(() => page.getByRole('alert').innerText()).toContain('has no WebGL 2')
   expect(await page.getByRole('link', { name: /^Download PLY/ }).getAttribute('href')).toContain('/v1/outputs/')
@@ -156,8 +163,15 @@ test("progress is the server's own: its stage, its fraction or none, and cancel 
   await page.getByRole('button', { name: 'Try again' }).waitFor()
 })
 
-/** What the page's own script context keeps for the tests. */
-type Opened = typeof globalThis & { contexts: WebGL2RenderingContext[] }
+/** Remembers every WebGL context that the page opens. Scripts for the page are text: it has other globals than tests have. */
+const rememberContexts = `
+  globalThis.contexts = []
+  const { getContext } = HTMLCanvasElement.prototype
+  HTMLCanvasElement.prototype.getContext = function (...args) {
+    const context = getContext.apply(this, args)
+    if (context instanceof WebGL2RenderingContext) contexts.push(context)
+    return context
+  }`
 
 /** A fresh browser profile that asks for less motion, with all that a browser complains about. */
 async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> {
@@ -174,28 +188,18 @@ async function openPage(options: BrowserContextOptions = {}): Promise<{ page: Pa
     if (message.type() === 'error') complaints.push(message.text())
   })
   page.on('pageerror', error => complaints.push(error.message))
-  await page.addInitScript(() => {
-    const opened = globalThis as Opened
-    opened.contexts = []
-    const { getContext } = HTMLCanvasElement.prototype
-    HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: [string]) {
-      const context = getContext.apply(this, args)
-      if (context instanceof WebGL2RenderingContext) opened.contexts.push(context)
-      return context
-    } as typeof getContext
-  })
+  await page.addInitScript(rememberContexts)
   return { page, complaints }
 }
 
 /** Drops a file in the middle of the page, as a hand would. */
 async function drop(page: Page, path: string): Promise<void> {
   const bytes = readFileSync(path).toString('base64')
-  const transfer = await page.evaluateHandle(base64 => {
+  const transfer = await page.evaluateHandle(`
     const data = new DataTransfer()
-    const photo = Uint8Array.from(atob(base64), character => character.charCodeAt(0))
-    data.items.add(new File([photo], 'rocket.jpg', { type: 'image/jpeg' }))
-    return data
-  }, bytes)
+    const photo = Uint8Array.from(atob('${bytes}'), character => character.charCodeAt(0))
+    data.items.add(new File([photo], '${basename(path)}', { type: 'image/jpeg' }))
+    data`)
   for (const type of ['dragenter', 'dragover', 'drop'])
     await page.dispatchEvent('main', type, { dataTransfer: transfer })
 }
@@ -231,7 +235,7 @@ async function difference(before: Buffer, after: Buffer): Promise<number> {
   return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
 }
 
-function rawPixels(picture: Buffer, size: sharp.ResizeOptions): Promise<Buffer> {
+function rawPixels(picture: Buffer, size: ResizeOptions): Promise<Buffer> {
   return sharp(picture).removeAlpha().resize(size).raw().toBuffer()
 }
 

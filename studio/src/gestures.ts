@@ -8,7 +8,7 @@ export function attachGestures(element: HTMLElement, orbit: Orbit, changed: () =
   const abort = new AbortController()
   const options = { signal: abort.signal }
   const pointers = new Map<number, { x: number; y: number }>()
-  const act = (move: (now: number) => void) => {
+  const act = (move: (now: number) => unknown) => {
     move(performance.now() / 1000)
     changed()
   }
@@ -57,9 +57,10 @@ export function attachGestures(element: HTMLElement, orbit: Orbit, changed: () =
   element.addEventListener(
     'wheel',
     event => {
-      event.preventDefault()
       const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY
-      act(now => orbit.approach(-pixels / 600, now))
+      // At the end of the way the wheel belongs to the page again: nobody is caught in the scene.
+      if (orbit.approach(-pixels / 600, performance.now() / 1000)) event.preventDefault()
+      changed()
     },
     { ...options, passive: false },
   )
@@ -78,7 +79,7 @@ export function attachGestures(element: HTMLElement, orbit: Orbit, changed: () =
 }
 
 const step = 0.25
-const keys: { [key: string]: (orbit: Orbit, now: number) => void } = {
+const keys: { [key: string]: (orbit: Orbit, now: number) => unknown } = {
   ArrowLeft: (orbit, now) => orbit.turn(-step, 0, now),
   ArrowRight: (orbit, now) => orbit.turn(step, 0, now),
   ArrowUp: (orbit, now) => orbit.turn(0, step, now),

@@ -37,9 +37,10 @@ test('standing still is no part of the next movement: a key after a minute still
   expect(orbit.advance(60).view.azimuth).toBeLessThan(limits.azimuth / 2)
 })
 
-test('approaching ends at the closest and at the farthest point', () => {
+test('approaching ends at the closest and at the farthest point, and tells when there is no way left', () => {
   const orbit = createOrbit(limits)
-  orbit.approach(5, 0)
+  expect(orbit.approach(5, 0)).toBe(true)
+  expect(orbit.approach(1, 0)).toBe(false)
   expect(settle(orbit, 0).view.distance).toBe(limits.closest)
   orbit.approach(-5, 20)
   expect(settle(orbit, 20).view.distance).toBe(limits.farthest)

@@ -8,8 +8,8 @@ import { approach, clampView, isSameView, type Limits, photoView, swayAt, type V
 export interface Orbit {
   /** Moves the eye by parts of its limits: 1 is from the middle to the edge. Positive is right and up. */
   turn(right: number, up: number, now: number): void
-  /** Moves closer by this part of the way between closest and farthest; negative moves away. */
-  approach(part: number, now: number): void
+  /** Moves closer by this part of the way between closest and farthest; negative moves away. False at the end of the way. */
+  approach(part: number, now: number): boolean
   /** Back to where the photo was taken. */
   reset(now: number): void
   /** True allows the idle sway (false for people who asked for less motion). */
@@ -40,7 +40,9 @@ export function createOrbit(limits: Limits): Orbit {
       lead({ azimuth: azimuth + right * limits.azimuth, elevation: elevation + up * limits.elevation, distance }, now)
     },
     approach(part, now) {
-      lead({ ...wanted, distance: wanted.distance - part * (limits.farthest - limits.closest) }, now)
+      const before = wanted.distance
+      lead({ ...wanted, distance: before - part * (limits.farthest - limits.closest) }, now)
+      return wanted.distance !== before
     },
     reset(now) {
       lead(photoView(limits), now)
