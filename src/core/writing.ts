@@ -1,29 +1,32 @@
-import type { PredictionRecord } from './prediction.ts'
+import type { Attempt, PredictionRecord } from './prediction.ts'
 
 /** Progress is written at most this often. */
 export const progressEveryMs = 1_000
-
-/** Poll schedules live in memory: whoever takes the record over simply polls at once. */
-const volatile = new Set(['nextPollAt', 'pollFailures', 'nextFindAt'])
-/** Changes that are worth a write, but not more than one a second. */
-const gradual = new Set(['progress', 'changedAt', 'word', 'logLength', 'cost'])
 
 /**
  * When a changed record must be written: `now` for anything that matters, `later` for mere progress, `never` for an
  * observation that changed nothing.
  */
 export function worthWriting(stored: PredictionRecord, current: PredictionRecord): 'now' | 'later' | 'never' {
-  if (project(stored, true) !== project(current, true)) return 'now'
-  return project(stored, false) === project(current, false) ? 'never' : 'later'
+  if (essence(stored) !== essence(current)) return 'now'
+  return lasting(stored) === lasting(current) ? 'never' : 'later'
 }
 
-function project(record: PredictionRecord, withoutGradual: boolean): string {
-  return JSON.stringify(record, (key, value: unknown) => {
-    if (volatile.has(key) || (withoutGradual && gradual.has(key))) return undefined
-    if (key === 'pending')
-      return (value as PredictionRecord['attempts'][number]['pending']).filter(
-        entry => entry.kind !== 'poll' && entry.kind !== 'find',
-      )
-    return value
+/** Everything but the schedules of polls and finds: those live in memory, and whoever takes over simply asks at once. */
+function lasting(record: PredictionRecord): string {
+  return JSON.stringify({ ...record, attempts: record.attempts.map(withoutSchedule) })
+}
+
+/** What is also worth a write before the second is over: all that is lasting, but what merely progresses. */
+function essence(record: PredictionRecord): string {
+  const attempts = record.attempts.map(attempt => {
+    const { progress, changedAt, word, logLength, cost, ...rest } = withoutSchedule(attempt)
+    return rest
   })
+  return JSON.stringify({ ...record, progress: null, attempts })
+}
+
+function withoutSchedule(attempt: Attempt): Partial<Attempt> {
+  const { nextPollAt, pollFailures, nextFindAt, ...rest } = attempt
+  return { ...rest, pending: attempt.pending.filter(({ kind }) => kind !== 'poll' && kind !== 'find') }
 }
