@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'studio/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           testTimeout: 30_000,
           restoreMocks: true,
         },
