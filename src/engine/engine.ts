@@ -1,13 +1,13 @@
 import type { Clock, Random } from '../core/clock.ts'
 import { createRecord } from '../core/create-record.ts'
-import { refuse } from '../core/failure.ts'
+import { refuse, SurefootError } from '../core/failure.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './contract.ts'
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
-import { addFile, checkInput } from './inputs.ts'
+import { addFile, checkInput, discardFiles } from './inputs.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { findDeployment, findProvider } from './routes.ts'
 import { createLimit } from './timeout.ts'
@@ -93,7 +93,13 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       },
       driver.now(),
     )
-    return driver.insert(record)
+    try {
+      return await driver.insert(record)
+    } catch (error) {
+      // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
+      if (SurefootError.is(error)) await discardFiles(inputs, checked.added)
+      throw error
+    }
   }
 
   async function get(id: string): Promise<StoredPrediction | null> {

@@ -19,6 +19,8 @@ export interface InputDependencies {
 export interface CheckedInput {
   readonly input: JsonObject
   readonly files: { readonly [field: string]: StoredInput }
+  /** Files that were stored for this request: nobody else knows of them, so they go when it comes to nothing. */
+  readonly added: readonly FileRow[]
 }
 
 /** Stores a file under a fresh id. */
@@ -94,13 +96,24 @@ export async function checkInput(
       input[field] = typeof value === 'string' && /^https?:/i.test(value) ? value : `/v1/files/${row.id}`
     }
   } catch (error) {
-    for (const row of added) {
-      await dependencies.store.deleteFile(row.id)
-      await dependencies.files.remove(row.key)
-    }
+    await discardFiles(dependencies, added)
     throw error
   }
-  return { input, files }
+  return { input, files, added }
+}
+
+/**
+ * Removes files of a request that came to nothing; never fails, because what led here is what must be told. Bytes first:
+ * on a full disk that makes the room which taking away their row needs.
+ */
+export async function discardFiles(
+  { store, files }: Pick<InputDependencies, 'store' | 'files'>,
+  rows: readonly FileRow[],
+): Promise<void> {
+  for (const row of rows) {
+    await files.remove(row.key).catch(() => {})
+    await store.deleteFile(row.id).catch(() => {})
+  }
 }
 
 async function fetchFile(

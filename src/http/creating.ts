@@ -1,4 +1,4 @@
-import { refuse } from '../core/failure.ts'
+import { refuse, SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Route } from '../engine/contract.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
@@ -35,6 +35,7 @@ export async function createPrediction(
 ): Promise<StoredPrediction> {
   const cancelAfterMs = readCancelAfter(c)
   const stored = new Map<string, FileRow>()
+  let isAsked = false
   try {
     const draft = isMultipart(c)
       ? await readForm(deps, c, model, stored)
@@ -42,6 +43,7 @@ export async function createPrediction(
     const route = model ?? findRoute(deps, draft.body)
     const { input, files } = await resolveInput(deps, c, route, draft)
     const { webhook, webhook_events_filter: filter } = draft.body
+    isAsked = true
     return await deps.engine.create({
       model: route.model.name,
       owner: c.get('owner'),
@@ -55,8 +57,18 @@ export async function createPrediction(
           : { url: webhook, events: filter === undefined || filter.length === 0 ? ['output', 'completed'] : filter },
     })
   } catch (error) {
-    for (const row of stored.values()) await removeFile(deps, row)
+    // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
+    if (!isAsked || SurefootError.is(error)) await removeFiles(deps, stored.values())
     throw error
+  }
+}
+
+/** What led here is what the caller must be told, so what cannot be removed is told to the log only. */
+async function removeFiles(deps: AppDependencies, rows: Iterable<FileRow>): Promise<void> {
+  for (const row of rows) {
+    await removeFile(deps, row).catch(error => {
+      deps.log('error', 'a file of a refused request could not be removed', { file: row.id, error: String(error) })
+    })
   }
 }
 
@@ -148,7 +160,7 @@ async function resolveInput(deps: AppDependencies, c: Context, { model }: Route,
 }
 
 /** A form has only text; fields that the model's schema wants otherwise are read as JSON. */
-function fromText(schema: JsonObject, field: string, text: string): Json {
+export function fromText(schema: JsonObject, field: string, text: string): Json {
   const properties = schema.properties as { readonly [name: string]: JsonObject | undefined } | undefined
   if (properties?.[field]?.type === 'string') return text
   try {

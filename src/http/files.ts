@@ -151,13 +151,13 @@ export function addFiles(app: App, deps: AppDependencies): void {
   )
 }
 
-/** Removes an uploaded file, row and bytes. */
+/** Removes an uploaded file. Bytes first: on a full disk that makes the room which taking away the row needs. */
 export async function removeFile(
   { store, files }: Pick<AppDependencies, 'store' | 'files'>,
   row: FileRow,
 ): Promise<void> {
-  await store.deleteFile(row.id)
   await files.remove(row.key)
+  await store.deleteFile(row.id)
 }
 
 /** Stores the `content` part as it arrives; name and metadata may come after it, so the row is completed at the end. */
