@@ -20,7 +20,7 @@ const faces = ['src/open.ts', 'src/surefoot.ts']
 
 /**
  * Who may import whom: this table is the one source of it. A zone may always import itself; `*.test.ts`, `*.long.ts` and
- * `test-support.ts` may import anything.
+ * `test-*.ts` may import anything.
  */
 const mayImport: { readonly [zone: string]: readonly string[] } = {
   'src/core': [],
