@@ -207,5 +207,5 @@ function readFolder(folder: string): SourceFile[] {
 }
 
 function isTest(path: string): boolean {
-  return /\.(test|long)\.tsx?$|\/test-support\.ts$/.test(path)
+  return /\.(test|long)\.tsx?$|\/test-[\w-]+\.ts$/.test(path)
 }
