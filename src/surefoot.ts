@@ -1,10 +1,13 @@
+import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { type LoadedConfig, loadConfig } from './config/load-config.ts'
 import { refuse } from './core/failure.ts'
 import type { JsonObject } from './core/json.ts'
 import { isTerminal } from './core/prediction.ts'
-import type { Log } from './engine/contract.ts'
+import type { Engine, Log } from './engine/contract.ts'
 import type { OpenedFile } from './files/contract.ts'
+import { fromText } from './http/creating.ts'
+import { removeFile } from './http/files.ts'
 import { createLinks } from './http/links.ts'
 import type { AttemptsJson, PredictionJson } from './http/shapes.ts'
 import { toAttemptsView, toPredictionView } from './http/view.ts'
@@ -19,6 +22,8 @@ export interface CreateOptions {
   readonly model?: string
   /** Plain values; file fields may be http(s) URLs or data URIs. */
   readonly input?: JsonObject
+  /** Further values as the text that a form has for them; read as JSON where the model wants other than text. */
+  readonly fields?: { readonly [field: string]: string }
   /** Input files by field, e.g. `{ image: file }` with a `File` from a form. */
   readonly files?: { readonly [field: string]: InputFile }
   /** Ends the prediction so long after its creation, as `aborted` or `canceled`. Default: the route's own deadline. */
@@ -75,7 +80,7 @@ const instances = Symbol.for('surefoot')
  * const { status, surefoot: { progress } } = await surefoot.wait(id)
  */
 export function createSurefoot(options: SurefootOptions = {}): Surefoot {
-  const directory = options.directory ?? process.cwd()
+  const directory = resolve(options.directory ?? '.')
   const holder = globalThis as { [instances]?: Map<string, Surefoot> }
   holder[instances] ??= new Map()
   const known = holder[instances]
@@ -115,29 +120,31 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     return stored === null ? null : await view(stored)
   }
 
-  async function create({ model, input = {}, files = {}, cancelAfterMs }: CreateOptions): Promise<PredictionJson> {
-    const { engine } = await open()
+  async function create(options: CreateOptions): Promise<PredictionJson> {
+    const { engine, store, files } = await open()
     const stored: { [field: string]: FileRow } = {}
-    for (const [field, file] of Object.entries(files)) {
-      stored[field] = await engine.addFile({
+    let created: StoredPrediction
+    try {
+      const model =
+        options.model ?? [...engine.routes.keys()][0] ?? refuse('deployment_missing', 'No model is configured.')
+      for (const [field, file] of Object.entries(options.files ?? {})) {
+        stored[field] = await addFile(engine, field, file)
+      }
+      const schema = engine.routes.get(model)?.model.inputSchema ?? {}
+      const fields = Object.entries(options.fields ?? {}).map(([field, text]) => [field, fromText(schema, field, text)])
+      created = await engine.create({
+        model,
         owner: 'local',
-        name: file instanceof File ? file.name : field,
-        mediaType: file instanceof Blob && file.type !== '' ? file.type : 'application/octet-stream',
-        metadata: {},
-        body: chunksOf(file),
-        maxBytes: inputLimit,
+        source: 'api',
+        input: { ...options.input, ...Object.fromEntries(fields) },
+        files: stored,
+        cancelAfterMs: options.cancelAfterMs ?? null,
+        webhook: null,
       })
+    } catch (error) {
+      for (const row of Object.values(stored)) await removeFile({ store, files }, row)
+      throw error
     }
-    const [first] = engine.routes.keys()
-    const created = await engine.create({
-      model: model ?? first ?? refuse('deployment_missing', 'No model is configured.'),
-      owner: 'local',
-      source: 'api',
-      input,
-      files: stored,
-      cancelAfterMs: cancelAfterMs ?? null,
-      webhook: null,
-    })
     return await view(created)
   }
 
@@ -195,6 +202,17 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
       await opened.close()
     },
   }
+}
+
+function addFile(engine: Engine, field: string, file: InputFile): Promise<FileRow> {
+  return engine.addFile({
+    owner: 'local',
+    name: file instanceof File ? file.name : field,
+    mediaType: file instanceof Blob && file.type !== '' ? file.type : 'application/octet-stream',
+    metadata: {},
+    body: chunksOf(file),
+    maxBytes: inputLimit,
+  })
 }
 
 function chunksOf(file: InputFile): AsyncIterable<Uint8Array> {

@@ -61,7 +61,7 @@ export function toErrorResponse(c: Context, error: unknown, log: Log): Response 
     return answer(c, httpCodes[error.cause.code], error.cause.code, error.message, error.cause.headers)
   }
   if (SurefootError.is(error) && error.failure.code !== 'internal') {
-    const status = error.status ?? statusOf(error)
+    const status = statusOf(error)
     if (status >= 500) log('error', 'request failed', { requestId: c.get('requestId'), error: inspect(error) })
     const wait = error.failure.retryAfterMs
     return answer(c, status, error.failure.code, error.failure.message, {
@@ -74,8 +74,9 @@ export function toErrorResponse(c: Context, error: unknown, log: Log): Response 
   return answer(c, 500, 'internal', 'Surefoot could not answer this request; the log has the reason by its request id.')
 }
 
-function statusOf(error: SurefootError): number {
-  return failureStatuses[error.failure.code] ?? (error.failure.fault === 'user' ? 422 : 503)
+/** The status that an error answers with: its own, else its code's, else 422 for the caller's faults and 503. */
+export function statusOf(error: SurefootError): number {
+  return error.status ?? failureStatuses[error.failure.code] ?? (error.failure.fault === 'user' ? 422 : 503)
 }
 
 function isRefusal(value: unknown): value is Refusal {

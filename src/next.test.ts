@@ -1,0 +1,235 @@
+import { expect, test, vi } from 'vitest'
+import { createFailure, SurefootError } from './core/failure.ts'
+import type { PredictionJson } from './http/shapes.ts'
+import { createProcessRoute, type ProcessRouteOptions, type ProcessStatus } from './next.ts'
+import type { CreateOptions, Surefoot } from './surefoot.ts'
+
+const address = 'https://app.example/api/process'
+const photo = new File([new Uint8Array([0xff, 0xd8, 0xff])], 'photo.jpg', { type: 'image/jpeg' })
+
+test('a form starts a prediction of the given model: files as files, other fields as their text', async () => {
+  const { route, created } = setup({ model: 'surefoot/relief' })
+  const response = await route.POST(post({ image: photo, focal_length: '35' }))
+  expect(response.status).toBe(202)
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(await response.json()).toEqual({
+    id: 'one',
+    status: 'starting',
+    stage: null,
+    fraction: null,
+    error: null,
+    output: null,
+    notice: 'A preview.',
+  })
+  expect(created).toEqual([
+    { model: 'surefoot/relief', fields: { focal_length: '35' }, files: { image: expect.any(File) } },
+  ])
+  const { image } = created[0]?.files ?? {}
+  expect(image).toMatchObject({ name: 'photo.jpg', type: 'image/jpeg', size: 3 })
+})
+
+test('without a model the configuration chooses; inputs left empty and addresses in file fields are not passed on', async () => {
+  const { route, created } = setup()
+  await route.POST(post({ image: 'http://169.254.169.254/', depth: new File([], ''), focal_length: '' }))
+  expect(created).toEqual([{ fields: {}, files: {} }])
+})
+
+test('what is no form is refused, and so is a form over the limit that does not state its length', async () => {
+  const { route, created } = setup({ maxBytes: 1000 })
+  const json = await route.POST(new Request(address, { method: 'POST', body: '{}' }))
+  expect([json.status, await json.json()]).toEqual([
+    400,
+    { error: 'Send the photo as a form (multipart/form-data).', code: 'input_invalid' },
+  ])
+  expect((await route.POST(new Request(address, { method: 'POST' }))).status).toBe(400)
+  const form = post({ image: new File([new Uint8Array(1000)], 'large.jpg') })
+  // A stream states no length.
+  const body = (await form.blob()).stream()
+  const large = await route.POST(new Request(form, { body, duplex: 'half' }))
+  expect([large.status, await large.json()]).toEqual([
+    413,
+    { error: 'The body is larger than 1,000 bytes.', code: 'input_too_large' },
+  ])
+  expect(created).toEqual([])
+  expect((await route.POST(post({ image: photo }))).status).toBe(202)
+})
+
+test('status and progress by id, as the prediction has them', async () => {
+  const { route } = setup({
+    found: {
+      ...begun,
+      status: 'processing',
+      surefoot: { ...begun.surefoot, progress: { stage: 'depth', fraction: 0.3 } },
+    },
+  })
+  const response = await route.GET(new Request(`${address}?id=one`))
+  expect(response.status).toBe(200)
+  expect(await response.json()).toMatchObject({ status: 'processing', stage: 'depth', fraction: 0.3, output: null })
+})
+
+test('a finished prediction names its file, which is streamed from the same route', async () => {
+  const { route } = setup({ found: succeeded })
+  const status = await statusFrom(await route.GET(new Request(`${address}?id=one`)))
+  expect(status).toMatchObject({
+    fraction: 1,
+    output: { url: '/api/process?id=one&output', name: 'scene.ply', bytes: 3 },
+  })
+  const file = await route.GET(new Request(new URL(status.output?.url ?? '', address)))
+  expect(Object.fromEntries(file.headers)).toEqual({
+    'content-type': 'application/octet-stream',
+    'content-length': '3',
+    'content-disposition': 'attachment; filename="scene.ply"',
+    'cache-control': 'private, max-age=3600',
+  })
+  expect(await file.text()).toBe('ply')
+})
+
+test('the end of a failed prediction is told in its own sentence', async () => {
+  const { route } = setup({ found: { ...begun, status: 'failed', error: 'The run stalled.' } })
+  const response = await route.GET(new Request(`${address}?id=one`))
+  expect(await response.json()).toMatchObject({ status: 'failed', error: 'The run stalled.', output: null })
+})
+
+test.each(['?id=two', '?id=', '', '?id=two&output', '?id=one&output'])('nothing there: 404 for "%s"', async query => {
+  const { route } = setup({ found: begun })
+  const response = await route.GET(new Request(`${address}${query}`))
+  expect([response.status, await response.json()]).toEqual([
+    404,
+    { error: expect.stringMatching(/^There is no (such prediction|output)\.$/), code: 'not_found' },
+  ])
+})
+
+test("the caller's faults are told, with status and code", async () => {
+  const { route } = setup({ fails: createFailure('input_invalid', 'image is not a picture.') })
+  const response = await route.POST(post({ image: photo }))
+  expect([response.status, await response.json()]).toEqual([
+    422,
+    { error: 'image is not a picture.', code: 'input_invalid' },
+  ])
+})
+
+test('other faults are told by code only, and whole on the console', async () => {
+  const logged = vi.spyOn(console, 'error').mockReturnValue()
+  const { route } = setup({ fails: createFailure('storage_full', 'No space left in /srv/app/.surefoot.') })
+  const response = await route.POST(post({ image: photo }))
+  expect([response.status, await response.json()]).toEqual([
+    507,
+    { error: 'This cannot be done just now.', code: 'storage_full' },
+  ])
+  expect(logged.mock.calls.map(([, error]) => error.message)).toEqual(['No space left in /srv/app/.surefoot.'])
+})
+
+test('what is not ours, such as a redirect of the framework, passes through', async () => {
+  const redirect = new Error('NEXT_REDIRECT')
+  const { route } = setup({
+    authorize() {
+      throw redirect
+    },
+  })
+  await expect(route.POST(post({ image: photo }))).rejects.toBe(redirect)
+})
+
+test('authorize comes first, for every request, and what it answers is the answer', async () => {
+  const { route, created } = setup({
+    found: succeeded,
+    authorize: async ({ headers }) =>
+      headers.get('cookie') === 'session=good' ? null : new Response('Sign in.', { status: 401 }),
+  })
+  const reads = ['?id=one', '?id=one&output'].map(query => new Request(`${address}${query}`))
+  const refused = await Promise.all([route.POST(post({ image: photo })), ...reads.map(route.GET)])
+  expect(refused.map(({ status }) => status)).toEqual([401, 401, 401])
+  expect(created).toEqual([])
+  expect((await route.POST(post({ image: photo }, { cookie: 'session=good' }))).status).toBe(202)
+})
+
+test.each<Record<string, string>>([
+  { 'sec-fetch-site': 'cross-site' },
+  { 'sec-fetch-site': 'same-site' },
+  { origin: 'https://elsewhere.example', host: 'app.example' },
+  { origin: 'null', host: 'app.example' },
+])("another origin's page starts nothing: %j", async headers => {
+  const { route, created } = setup()
+  const response = await route.POST(post({ image: photo }, headers))
+  expect([response.status, await response.json()]).toEqual([
+    403,
+    { error: 'Pages of other sites may not use this.', code: 'origin_refused' },
+  ])
+  expect(created).toEqual([])
+})
+
+test.each<Record<string, string>>([
+  { 'sec-fetch-site': 'same-origin', origin: 'https://app.example', host: 'inner:3000' },
+  { origin: 'https://app.example', host: 'app.example' },
+  { origin: 'https://app.example', host: 'inner:3000', 'x-forwarded-host': 'app.example' },
+])("the app's own page and programs may: %j", async headers => {
+  const { route } = setup()
+  expect((await route.POST(post({ image: photo }, headers))).status).toBe(202)
+})
+
+const begun: PredictionJson = {
+  id: 'one',
+  model: 'surefoot/relief',
+  version: '0'.repeat(64),
+  input: {},
+  output: null,
+  status: 'starting',
+  error: null,
+  logs: '',
+  metrics: {},
+  created_at: '2030-01-01T00:00:00.000Z',
+  started_at: null,
+  completed_at: null,
+  data_removed: false,
+  source: 'api',
+  urls: { get: '', cancel: '' },
+  surefoot: {
+    progress: null,
+    failure: null,
+    cost: null,
+    deployment: null,
+    notice: 'A preview.',
+    output: null,
+    settled: false,
+  },
+}
+
+const file = { name: 'scene.ply', media_type: 'application/octet-stream', bytes: 3, sha256: '', facts: {} }
+const succeeded: PredictionJson = { ...begun, status: 'succeeded', surefoot: { ...begun.surefoot, output: file } }
+
+interface Setup extends ProcessRouteOptions {
+  /** The one prediction there is. */
+  readonly found?: PredictionJson
+  /** What `create` throws. */
+  readonly fails?: SurefootError['failure']
+}
+
+/** A route on a Surefoot that keeps what it was asked to create and knows one prediction. */
+function setup({ found, fails, ...options }: Setup = {}) {
+  const created: CreateOptions[] = []
+  const surefoot: Pick<Surefoot, 'create' | 'get' | 'openOutput'> = {
+    async create(request) {
+      if (fails !== undefined) throw new SurefootError(fails)
+      created.push(request)
+      return begun
+    },
+    async get(id) {
+      return found?.id === id ? found : null
+    },
+    async openOutput(id) {
+      if (found?.id !== id || found.surefoot.output === null) return null
+      const { name, media_type: mediaType, bytes } = found.surefoot.output
+      return { name, mediaType, bytes, total: bytes, body: new Blob(['ply']).stream() }
+    },
+  }
+  return { route: createProcessRoute(surefoot, options), created }
+}
+
+async function statusFrom(response: Response): Promise<ProcessStatus> {
+  return (await response.json()) as ProcessStatus
+}
+
+function post(fields: { readonly [name: string]: string | File }, headers: Record<string, string> = {}): Request {
+  const body = new FormData()
+  for (const [name, value] of Object.entries(fields)) body.set(name, value)
+  return new Request(address, { method: 'POST', body, headers })
+}
