@@ -32,6 +32,8 @@ export interface EngineDependencies {
   readonly fetch: typeof globalThis.fetch
   /** Delivers one webhook to the user; true when the receiver took it. */
   readonly notify: (record: PredictionRecord, notification: string, signal: AbortSignal) => Promise<boolean>
+  /** Refuses with `input_invalid` a webhook's URL to which nothing could ever be delivered. Default: takes every URL. */
+  readonly checkWebhook?: (url: string) => void
   readonly log: Log
 }
 
@@ -75,6 +77,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         { status: 422 },
       )
     }
+    if (request.webhook !== null) dependencies.checkWebhook?.(request.webhook.url)
     const limit = createLimit(clock, inputTimeoutMs, 'Fetching the input')
     const checked = await checkInput(inputs, route.model, request, limit.signal).finally(limit.done)
     const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= route.policy.deadlineMs
@@ -153,13 +156,13 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         refuse('input_invalid', 'No such webhook.', { status: 404 })
       const id = await store.predictionOf(attemptId)
       if (id === null) return refuse('input_invalid', 'No such attempt.', { status: 404 })
+      const attempt = (await get(id))?.record.attempts.find(candidate => candidate.id === attemptId)
+      const deployment = attempt === undefined ? undefined : findDeployment(routes, attempt.deployment)
+      const to = { attemptId, target: deployment?.target ?? null }
       const limit = createLimit(clock, provider.limits.callTimeoutMs, 'Verifying the webhook')
       const heard = await provider
-        .hear(request, { fetch: dependencies.fetch, signal: limit.signal }, driver.now())
+        .hear(request, { fetch: dependencies.fetch, signal: limit.signal }, driver.now(), to)
         .finally(limit.done)
-      const stored = await get(id)
-      const attempt = stored?.record.attempts.find(candidate => candidate.id === attemptId)
-      const deployment = attempt === undefined ? undefined : findDeployment(routes, attempt.deployment)
       const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
       const event = {
         type: 'heard',

@@ -31,8 +31,16 @@ export interface Provider {
   /** Runs of ours that the provider knows, started at or after `since` (ms). Absent where it cannot be searched. */
   find?(marker: Marker, since: number, io: Io): Promise<readonly FoundRun[]>
   cancel?(handle: Json, io: Io): Promise<CancelAnswer>
-  /** Verifies and parses a webhook. `secret` is the marker's secret from the URL; refuses by throwing `SurefootError`. */
-  hear?(request: HeardRequest, io: Io, now: number): Promise<Heard>
+  /**
+   * Verifies and parses a webhook, or a kit's own call, about the attempt that its URL names; that the URL holds the
+   * marker's secret was checked before. Refuses by throwing `SurefootError`.
+   */
+  hear?(request: HeardRequest, io: Io, now: number, to: Addressee): Promise<Heard>
+  /**
+   * What the vendor says of a target's queue and workers; absent where it says nothing. For people and for failures'
+   * words, never for decisions about one run. Throws like `poll`.
+   */
+  health?(target: JsonObject, io: Io): Promise<Health>
   /** Money of one attempt from the vendor's metrics and the price table, or null when neither is known. */
   cost(observation: Observation, target: JsonObject): Cost | null
   /** Price of one second of work at this target in USD, or null when unknown. For worst-case reservations. */
@@ -117,6 +125,28 @@ export interface HeardRequest {
   readonly headers: Headers
   /** Raw bytes: signatures are made over these. */
   readonly body: Uint8Array
+}
+
+/** The attempt that a callback URL names. */
+export interface Addressee {
+  readonly attemptId: string
+  /** The target of its deployment as `parseTarget` returned it; null when that is not configured any more. */
+  readonly target: JsonObject | null
+}
+
+/** A target's queue and workers at one moment. */
+export interface Health {
+  /**
+   * `queueing`: jobs wait for a worker that is busy, starting or not to be had. `crash-loop`: jobs wait and workers only
+   * die. `no-workers`: jobs wait and none is coming. `unknown`: the vendor's numbers say nothing.
+   */
+  readonly state: 'ok' | 'queueing' | 'crash-loop' | 'no-workers' | 'unknown'
+  /** One sentence with the numbers. */
+  readonly message: string
+  /** Waiting jobs; null when the vendor does not tell. */
+  readonly queued: number | null
+  /** How many workers are in each state, by the vendor's own words. */
+  readonly workers: { readonly [state: string]: number }
 }
 
 export interface Heard {

@@ -7,6 +7,7 @@ import {
   accepted,
   fileOf,
   follow,
+  hear,
   hearAll,
   hour,
   io,
@@ -90,7 +91,9 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
     expect(fractions).toEqual([...fractions].sort((one, other) => one - other))
     expect(fractions.length).toBeGreaterThan(2)
     expect(last.outputs).toHaveLength(1)
-    expect(under.provider.cost(last, under.target)).toMatchObject({ currency: 'USD', estimated: false })
+    const cost = under.provider.cost(last, under.provider.parseTarget(under.target))
+    expect(cost).toMatchObject({ currency: 'USD', estimated: under.costEstimated ?? false })
+    expect(cost?.amount).toBeGreaterThan(0)
   },
   'poll: never a worker': async under => {
     const { handle } = await accepted(under)
@@ -229,7 +232,7 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
     const { handle } = await accepted(under)
     await follow(under, handle)
     const request = under.heard().at(-1) as HeardRequest
-    const heard = await under.provider.hear?.(request, io(under), under.clock.now())
+    const heard = await hear(under, request)
     expect(heard).toMatchObject({ handle, observation: { status: 'succeeded' } })
   },
   'webhook: forged': async under => {
@@ -247,20 +250,20 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
       headers,
       body: new TextEncoder().encode(new TextDecoder().decode(body).replace('succeeded', 'failed')),
     }
-    const answer = under.provider.hear?.(changed, io(under), under.clock.now())
+    const answer = hear(under, changed)
     await expect(answer).rejects.toMatchObject({ failure: { code: 'auth_rejected' }, status: 401 })
   },
   'webhook: played again later': async under => {
     const { handle } = await accepted(under)
     await follow(under, handle)
     const request = under.heard().at(-1) as HeardRequest
-    const answer = under.provider.hear?.(request, io(under), under.clock.now() + 6 * 60_000)
+    const answer = hear(under, request, under.clock.now() + 6 * 60_000)
     await expect(answer).rejects.toMatchObject({ failure: { code: 'auth_rejected' }, status: 401 })
   },
   'webhook: stamped by a wrong clock': async under => {
     const { handle } = await accepted(under)
     await follow(under, handle)
-    const answer = under.provider.hear?.(under.heard().at(-1) as HeardRequest, io(under), under.clock.now())
+    const answer = hear(under, under.heard().at(-1) as HeardRequest)
     await expect(answer).rejects.toMatchObject({ failure: { message: expect.stringMatching(/\d+ s behind/) } })
   },
   'webhook: late': async under => {
@@ -273,8 +276,8 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
     const { handle } = await accepted(under)
     await follow(under, handle)
     await under.clock.advance(1000)
-    const ids = under.heard().map(each => under.provider.hear?.(each, io(under), under.clock.now()))
-    const last = (await Promise.all(ids)).slice(-2).map(each => each?.deliveryId)
+    const ids = under.heard().map(each => hear(under, each))
+    const last = (await Promise.all(ids)).slice(-2).map(each => each.deliveryId)
     expect(last[0]).toEqual(expect.any(String))
     expect(last[0]).toBe(last[1])
   },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import type { HeardRequest, Io, Job, Marker, Observation, Provider, StartAnswer } from '../providers/contract.ts'
+import type { Heard, HeardRequest, Io, Job, Marker, Observation, Provider, StartAnswer } from '../providers/contract.ts'
 import type { SimulatedClock } from './clock.ts'
 
 /** An adapter together with the emulator it talks to, both fresh, on simulated time. */
@@ -12,6 +12,8 @@ export interface ProviderUnderTest {
   readonly fetch: typeof globalThis.fetch
   /** Where runs may call back; null where the vendor has no webhooks. */
   readonly webhookUrl: string | null
+  /** True where the vendor's metrics leave out time that it bills, so that costs are marked as estimates. Default false. */
+  readonly costEstimated?: boolean
   /** Webhooks that arrived so far, oldest first. */
   heard(): readonly HeardRequest[]
   /** Runs that the vendor would bill. */
@@ -126,12 +128,19 @@ export async function follow(
   return { trail, fractions, errors, last }
 }
 
+/** What the adapter makes of one webhook about the attempt of `marker`. */
+export function hear(under: ProviderUnderTest, request: HeardRequest, now = under.clock.now()): Promise<Heard> {
+  if (under.provider.hear === undefined) throw new Error('this provider has no webhooks: skip the cell')
+  const to = { attemptId: marker.attemptId, target: under.provider.parseTarget(under.target) }
+  return under.provider.hear(request, io(under), now, to)
+}
+
 /** What the adapter makes of every webhook so far: a status, or the code of its refusal. */
 export async function hearAll(under: ProviderUnderTest, now: number): Promise<string[]> {
   const verdicts: string[] = []
   for (const request of under.heard()) {
     try {
-      verdicts.push((await under.provider.hear?.(request, io(under), now))?.observation.status ?? 'unheard')
+      verdicts.push((await hear(under, request, now)).observation.status)
     } catch (error) {
       verdicts.push(SurefootError.is(error) ? error.failure.code : 'thrown')
     }

@@ -49,7 +49,8 @@ function setup() {
     })
     return { headers, body: new TextEncoder().encode(text) }
   }
-  const listen = async (request: { headers: Headers; body: Uint8Array }, at: number) => hear?.(request, io, at)
+  const listen = async (request: { headers: Headers; body: Uint8Array }, at: number) =>
+    hear?.(request, io, at, { attemptId: 'attempt-1', target: null })
   return { secrets, send, listen }
 }
 
