@@ -133,8 +133,12 @@ export function adopt(draft: Draft, attempt: AttemptDraft, now: number, handle: 
   attempt.nextPollAt = now
   attempt.pollFailures = 0
   attempt.pending = attempt.pending.filter(entry => entry.kind !== 'start' && entry.kind !== 'find')
-  if (isEnded(attempt.state)) {
+  // Only now can a run that nobody wants be told: its time to confirm the end counts from here.
+  if (isEnded(attempt.state) || attempt.abandoned !== null) {
+    attempt.abandoned = { as: 'failed', failure: attempt.failure, ...attempt.abandoned, at: now }
     attempt.nextCancelAt = now
+  }
+  if (isEnded(attempt.state)) {
     draft.settledAt = null
     decide(
       draft,

@@ -3,7 +3,7 @@ import { type AttemptDraft, type Draft, decide, seconds } from './draft.ts'
 import type { Effect } from './events.ts'
 import { createFailure } from './failure.ts'
 import type { Policy } from './policy.ts'
-import { type EffectKind, isEnded, isTerminal } from './prediction.ts'
+import { type Abandoned, type EffectKind, isEnded, isTerminal } from './prediction.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
 /** Longest wait between polls that fail, and between cancels that are not confirmed. */
@@ -23,19 +23,12 @@ export function follow(draft: Draft, attempt: AttemptDraft, now: number, policy:
   if (deployment === undefined) return followUnconfigured(draft, attempt, now)
   const effects: Effect[] = []
   if (attempt.state === 'planned') effects.push(...sendStart(attempt, now, deployment, world))
+  if (attempt.state === 'unknown') giveUpUnknown(draft, attempt, now, policy)
   if (attempt.state === 'unknown') effects.push(...look(attempt, now, deployment, world))
   if (attempt.state === 'collecting') effects.push(...collect(attempt, now, policy, world))
   if (attempt.handle !== null && attempt.release === 'open') {
     effects.push(...stop(draft, attempt, now, policy, deployment, world))
     if (attempt.release === 'open') effects.push(...poll(attempt, now, deployment, world))
-  }
-  if (
-    attempt.abandoned !== null &&
-    attempt.handle === null &&
-    !isEnded(attempt.state) &&
-    attempt.state !== 'submitting'
-  ) {
-    giveUpUnknown(draft, attempt, now, policy)
   }
   return effects
 }
@@ -51,12 +44,12 @@ export function followAt(attempt: AttemptDraft, policy: Policy, world: World): n
   if (attempt.state === 'collecting' && !isPending(attempt, 'collect')) at = Math.min(at, attempt.nextCollectAt ?? 0)
   if (attempt.release === 'open' && attempt.handle !== null) {
     if (deployment.canPoll && !isPending(attempt, 'poll')) at = Math.min(at, attempt.nextPollAt ?? 0)
-    if (wantsStop(attempt) && deployment.canCancel && !isPending(attempt, 'cancel'))
+    if (attempt.abandoned !== null && deployment.canCancel && !isPending(attempt, 'cancel'))
       at = Math.min(at, attempt.nextCancelAt ?? Infinity)
-    if (wantsStop(attempt)) at = Math.min(at, givenUpAt(attempt, policy))
+    if (attempt.abandoned !== null) at = Math.min(at, givenUpAt(attempt.abandoned, policy))
   }
   if (attempt.abandoned !== null && attempt.handle === null && attempt.state === 'unknown')
-    at = Math.min(at, givenUpAt(attempt, policy))
+    at = Math.min(at, givenUpAt(attempt.abandoned, policy))
   for (const pending of attempt.pending) at = Math.min(at, orphanedAt(pending, world))
   return at
 }
@@ -103,11 +96,6 @@ function collect(attempt: AttemptDraft, now: number, policy: Policy, world: Worl
   return [{ type: 'collect', ...begin(attempt, 'collect', now, 2 * policy.collectMs, world), outputs: attempt.outputs }]
 }
 
-/** An attempt that should not run any more: given notice, or ended on our side while it may still run there. */
-function wantsStop(attempt: AttemptDraft): boolean {
-  return attempt.abandoned !== null || isEnded(attempt.state)
-}
-
 function stop(
   draft: Draft,
   attempt: AttemptDraft,
@@ -116,8 +104,8 @@ function stop(
   deployment: DeploymentWorld,
   world: World,
 ): Effect[] {
-  if (!wantsStop(attempt)) return []
-  if (now >= givenUpAt(attempt, policy)) {
+  if (attempt.abandoned === null) return []
+  if (now >= givenUpAt(attempt.abandoned, policy)) {
     decide(
       draft,
       now,
@@ -137,14 +125,13 @@ function stop(
   ]
 }
 
-/** Counted from the notice, or from the end where a run showed up after it. */
-function givenUpAt(attempt: AttemptDraft, policy: Policy): number {
-  return (attempt.abandoned?.at ?? attempt.endedAt ?? attempt.plannedAt) + policy.releaseMs
+function givenUpAt(notice: Abandoned, policy: Policy): number {
+  return notice.at + policy.releaseMs
 }
 
 /** A start whose answer was lost and that nobody found: recorded as given up, still adopted should it ever show up. */
 function giveUpUnknown(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy): void {
-  if (attempt.abandoned === null || now < givenUpAt(attempt, policy)) return
+  if (attempt.abandoned === null || now < givenUpAt(attempt.abandoned, policy)) return
   decide(draft, now, attempt, 'given up', `The run never showed up within ${seconds(policy.releaseMs)}.`)
   endAttempt(attempt, now, attempt.abandoned.as, attempt.abandoned.failure)
   attempt.release = 'given_up'
@@ -153,21 +140,11 @@ function giveUpUnknown(draft: Draft, attempt: AttemptDraft, now: number, policy:
 /** The deployment left the configuration: nobody can be asked any more. */
 function followUnconfigured(draft: Draft, attempt: AttemptDraft, now: number): Effect[] {
   if (attempt.release !== 'open' && isEnded(attempt.state)) return []
-  decide(
-    draft,
-    now,
-    attempt,
-    'given up',
-    `${attempt.deployment} is not configured any more, so the run cannot be followed.`,
-  )
-  const started = attempt.release === 'open' || attempt.state === 'submitting' || attempt.state === 'unknown'
-  confirmEnd(
-    attempt,
-    now,
-    'failed',
-    createFailure('deployment_missing', `${attempt.deployment} is not configured any more.`),
-  )
-  attempt.release = started ? 'given_up' : 'none'
+  const why = `${attempt.deployment} is not configured any more.`
+  decide(draft, now, attempt, 'given up', `${why} Nobody there can be asked.`)
+  const mayRun = attempt.release === 'open' || attempt.state === 'submitting' || attempt.state === 'unknown'
+  confirmEnd(attempt, now, 'failed', createFailure('deployment_missing', why))
+  if (mayRun) attempt.release = 'given_up'
   return []
 }
 

@@ -34,8 +34,11 @@ export function queueNotification(draft: Draft, event: WebhookEvent, now: number
 export function sendNotifications(draft: Draft, now: number, world: World): Effect[] {
   const next = draft.webhook?.queue.find(entry => entry.state === 'waiting')
   if (next === undefined) return []
-  if (next.pending !== null && (next.pending.engine !== world.engine || now >= next.pending.until)) next.pending = null
-  if (next.pending !== null || next.nextAt > now) return []
+  const { pending } = next
+  if (pending !== null && pending.engine === world.engine && now < pending.until) return []
+  // Whoever sent it is gone and may have delivered it or not: a try that failed.
+  if (pending !== null) notified(draft, next.id, pending.id, false, now)
+  if (next.state !== 'waiting' || next.nextAt > now) return []
   const effect = world.newId()
   next.tries += 1
   next.pending = { id: effect, kind: 'notify', at: now, until: now + 2 * notifyTimeoutMs, engine: world.engine }

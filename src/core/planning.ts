@@ -118,10 +118,11 @@ function fitsBudget(draft: Draft, policy: Policy, deployment: DeploymentWorld): 
   return spent + reservationFor(deployment, policy) <= policy.budget
 }
 
-/** Known cost, else what was reserved; nothing for an attempt that never started. */
+/** The worst case while it may still run somewhere, then what it cost; nothing for an attempt that never started. */
 export function spentOn(attempt: AttemptDraft): number {
-  if (attempt.cost !== null) return attempt.cost.amount
-  return attempt.state !== 'planned' && (attempt.release !== 'none' || !isEnded(attempt.state)) ? attempt.reserved : 0
+  const { state, release, cost, reserved } = attempt
+  if (state === 'planned' || (release === 'none' && isEnded(state))) return 0
+  return release === 'confirmed' ? (cost?.amount ?? reserved) : Math.max(cost?.amount ?? 0, reserved)
 }
 
 function lastFailure(draft: Draft): { attempt: AttemptDraft; failure: Failure } | null {

@@ -41,6 +41,7 @@ export function step(
   takeIn(draft, event, now, world)
   noteFailures(record, draft, now, policy, world)
   takeInOrphans(draft, now, world)
+  noteWork(draft, now, world)
   endWhatIsOver(draft, now, world)
   for (const attempt of draft.attempts) runTimers(draft, attempt, now, policy, world)
   const effects: Effect[] = []
@@ -55,7 +56,7 @@ export function step(
     // Giving up inside `follow` may have ended the last attempt: what comes next is planned by the next step.
     if (!isTerminal(draft.status) && activeAttempts(draft).length === 0 && planAt === Infinity) planAt = now
   }
-  project(draft, now, world)
+  showProgress(draft)
   if (world.mayBegin) effects.push(...sendNotifications(draft, now, world))
   draft.settledAt = isSettled(draft) ? (draft.settledAt ?? now) : null
   return {
@@ -87,12 +88,13 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
   const awaited = takePending(attempt, event.effect)
   switch (event.type) {
     case 'started':
+      if (attempt.handle !== null) return
       adopt(draft, attempt, now, event.handle)
       if (event.seen !== null) observe(draft, attempt, now, event.seen)
       return
     case 'found': {
       const [run] = event.runs
-      if (run === undefined) return
+      if (run === undefined || attempt.handle !== null) return
       adopt(draft, attempt, now, run.handle)
       if (run.seen !== undefined) observe(draft, attempt, now, { observation: run.seen, cost: null })
       return
@@ -187,6 +189,14 @@ function takeInOrphans(draft: Draft, now: number, world: World): void {
       if (pending.kind === 'collect') attempt.nextCollectAt = now
     }
   }
+}
+
+/** The first sign of work makes a waiting prediction `processing`; a run that shows up after the end changes nothing. */
+function noteWork(draft: Draft, now: number, world: World): void {
+  if (draft.status !== 'starting' || draft.attempts.every(attempt => attempt.runningAt === null)) return
+  draft.startedAt = now
+  draft.status = 'processing'
+  queueNotification(draft, 'start', now, world)
 }
 
 /** Sets the terminal status when one is due, first by verified output, then by cancel, then by deadline. */
@@ -293,14 +303,8 @@ function plan(draft: Draft, now: number, policy: Policy, world: World): number {
   }
 }
 
-/** What the outside sees, derived from the attempts. Status never goes backwards. */
-function project(draft: Draft, now: number, world: World): void {
-  const started = draft.attempts.flatMap(attempt => attempt.runningAt ?? [])
-  if (draft.startedAt === null && started.length > 0) draft.startedAt = Math.min(...started)
-  if (draft.status === 'starting' && draft.startedAt !== null) {
-    draft.status = 'processing'
-    queueNotification(draft, 'start', now, world)
-  }
+/** Progress of the newest attempt that works. */
+function showProgress(draft: Draft): void {
   const shown = activeAttempts(draft).at(-1)
   if (shown !== undefined)
     draft.progress = shown.state === 'collecting' ? { stage: 'collect', fraction: null } : shown.progress
