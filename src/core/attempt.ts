@@ -3,7 +3,7 @@ import type { Seen } from './events.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { Json } from './json.ts'
 import type { ObservedStatus } from './observation.ts'
-import { type Abandoned, type EffectKind, type EndedAttemptState, isEnded } from './prediction.ts'
+import { type Abandoned, type EffectKind, type EndedAttemptState, isEnded, isTerminal } from './prediction.ts'
 
 /**
  * How one attempt moves.
@@ -14,7 +14,8 @@ import { type Abandoned, type EffectKind, type EndedAttemptState, isEnded } from
  * Ranked by state, not by arrival: an observation that lies behind the attempt's state changes nothing but the stall
  * watch. From every live state an attempt can end as failed, lost, canceled or superseded; an ended one never lives
  * again, but a handle that shows up later is kept so that the run behind it is cancelled and its cost counted.
- * An *abandoned* attempt keeps its state until the provider confirms its end, and may still win until then.
+ * An *abandoned* attempt keeps its state until the provider confirms its end; should it succeed before that, the notice
+ * is taken back and its output collected.
  */
 const rank: { readonly [status in ObservedStatus]?: number } = { queued: 1, booting: 2, running: 3 }
 const rankOfState: { readonly [state: string]: number } = {
@@ -213,7 +214,7 @@ export function observe(draft: Draft, attempt: AttemptDraft, now: number, seen: 
 }
 
 function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { observation }: Seen): void {
-  if (isEnded(attempt.state)) return confirmEnd(attempt, now, 'failed', null)
+  if (isEnded(attempt.state) || isTerminal(draft.status)) return confirmEnd(attempt, now, 'failed', null)
   if (attempt.state === 'collecting') return
   const outputs = observation.outputs ?? []
   if (outputs.length === 0) {
@@ -234,15 +235,15 @@ function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { obse
   attempt.nextPollAt = null
   attempt.nextCancelAt = null
   attempt.release = 'confirmed'
-  if (attempt.abandoned !== null) {
-    decide(
-      draft,
-      now,
-      attempt,
-      'late success',
-      'The provider finished before the cancel took effect; its output is collected, first verified output wins.',
-    )
-  }
+  if (attempt.abandoned === null) return
+  attempt.abandoned = null
+  decide(
+    draft,
+    now,
+    attempt,
+    'late success',
+    'The provider finished before the cancel took effect; its output is collected, first verified output wins.',
+  )
 }
 
 function observeGone(draft: Draft, attempt: AttemptDraft, now: number): void {

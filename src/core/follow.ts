@@ -168,10 +168,10 @@ export function pollAgain(attempt: AttemptDraft, now: number, pollMs: number, as
 }
 
 /** A collect that was cut off is tried again until its time is over. */
-export function collectAgain(attempt: AttemptDraft, now: number): void {
+export function collectAgain(attempt: AttemptDraft, now: number, askedMs: number | undefined): void {
   attempt.collectFailures += 1
-  attempt.nextCollectAt =
-    now + Math.min(maxRetryMs, firstCollectRetryMs * 2 ** Math.min(10, attempt.collectFailures - 1))
+  const backoff = Math.min(maxRetryMs, firstCollectRetryMs * 2 ** Math.min(10, attempt.collectFailures - 1))
+  attempt.nextCollectAt = now + Math.max(backoff, askedMs ?? 0)
 }
 
 /** Terminal and nothing left to do: every attempt released, every notification delivered or dead. */

@@ -21,8 +21,8 @@ export type Plan =
 
 /**
  * Chooses the next deployment, or says that waiting or failing is what remains. Order: the route's own; deployments
- * with fewer failed tries first, except that a failure which may pass (`retry: same`) gives the same deployment one
- * more try. Deployments whose credentials, target or memory already failed are out.
+ * with fewer tries that failed or stalled first, except that a failure which may pass (`retry: same`) gives the same
+ * deployment one more try. Deployments whose credentials, target or memory already failed are out.
  */
 export function planNext(draft: Draft, now: number, policy: Policy, world: World): Plan {
   const last = lastFailure(draft)
@@ -60,7 +60,9 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
     if (until > now && until - now <= patienceMs)
       return { kind: 'wait', until, why: `${first.name} is tried again in ${seconds(until - now)}.` }
   }
-  const open = ordered.find(deployment => opensAt(draft, deployment, last) <= now)
+  const opened = ordered.filter(deployment => opensAt(draft, deployment, last) <= now)
+  // A full deployment is waited for only where no other one could begin at once.
+  const open = opened.find(deployment => deployment.free > 0) ?? opened[0]
   if (open !== undefined) {
     const why =
       last === null
@@ -125,13 +127,13 @@ export function spentOn(attempt: AttemptDraft): number {
   return release === 'confirmed' ? (cost?.amount ?? reserved) : Math.max(cost?.amount ?? 0, reserved)
 }
 
+/** The newest: beside a hedge, not always the one of the newest attempt. */
 function lastFailure(draft: Draft): { attempt: AttemptDraft; failure: Failure } | null {
-  for (let index = draft.attempts.length - 1; index >= 0; index--) {
-    const attempt = draft.attempts[index]
-    const failure = attempt?.failure ?? attempt?.abandoned?.failure
-    if (attempt !== undefined && failure != null) return { attempt, failure }
-  }
-  return null
+  const failed = draft.attempts.flatMap(attempt => {
+    const failure = attempt.failure ?? attempt.abandoned?.failure
+    return failure == null ? [] : [{ attempt, failure, at: attempt.abandoned?.at ?? attempt.endedAt ?? 0 }]
+  })
+  return failed.toSorted((a, b) => a.at - b.at).at(-1) ?? null
 }
 
 function failuresOn(draft: Draft, deployment: string): Failure[] {
@@ -159,9 +161,10 @@ function order(
   deployments: readonly DeploymentWorld[],
   last: { attempt: AttemptDraft; failure: Failure } | null,
 ): DeploymentWorld[] {
-  const tries = new Map(deployments.map(deployment => [deployment.name, failuresOn(draft, deployment.name).length]))
   const again = againOn(draft, last)
-  const weight = (deployment: DeploymentWorld) => (deployment.name === again ? -1 : (tries.get(deployment.name) ?? 0))
+  const active = activeAttempts(draft)
+  const weight = ({ name }: DeploymentWorld) =>
+    name === again ? -1 : failuresOn(draft, name).length + active.filter(attempt => attempt.deployment === name).length
   return deployments.toSorted((a, b) => weight(a) - weight(b))
 }
 

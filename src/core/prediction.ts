@@ -87,7 +87,7 @@ export interface Attempt {
   readonly pending: readonly PendingEffect[]
   readonly nextPollAt: number | null
   readonly pollFailures: number
-  /** Set when we want the attempt to end; its state still follows what the provider confirms. */
+  /** Set while we want the attempt to end; its state still follows what the provider confirms. */
   readonly abandoned: Abandoned | null
   readonly cancelTries: number
   readonly nextCancelAt: number | null

@@ -378,6 +378,6 @@ it('keeps every rule through any interleaving, and settles once the world is fai
       const { settle } = play(chosen)
       settle(kind)
     }),
-    { numRuns: 1_500 },
+    { numRuns: 2_000 },
   )
 })

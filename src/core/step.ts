@@ -121,7 +121,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       return confirmEnd(attempt, now, 'won', null)
     case 'collectFailed':
       if (!awaited || attempt.state !== 'collecting') return
-      if (mayPass(event.failure)) return collectAgain(attempt, now)
+      if (mayPass(event.failure)) return collectAgain(attempt, now, event.failure.retryAfterMs)
       return confirmEnd(attempt, now, 'failed', event.failure)
     case 'cancelAnswered':
       if (!awaited || attempt.release !== 'open') return
@@ -226,7 +226,6 @@ function endWhatIsOver(draft: Draft, now: number, world: World): void {
     if (draft.status === 'succeeded') abandon(attempt, now, 'superseded', null)
     else if (draft.status === 'failed') abandon(attempt, now, 'failed', draft.failure)
     else abandon(attempt, now, 'canceled', null)
-    if (attempt.state === 'collecting') confirmEnd(attempt, now, 'failed', draft.failure)
   }
 }
 

@@ -77,6 +77,23 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
     if (record.status !== 'succeeded') return record.output === null && winners.length === 0
     return winners.length === 1 && record.output !== null && isDeepStrictEqual(record.output, winners[0]?.output)
   },
+  '3: a prediction does not fail before its deadline while an output is collected': ({
+    before,
+    event,
+    now,
+    policy,
+    step,
+    world,
+  }) =>
+    isTerminal(before.status) ||
+    step.record.status !== 'failed' ||
+    now >= before.deadlineAt ||
+    before.attempts.every(attempt => {
+      if (attempt.state !== 'collecting') return true
+      const failed = event.type === 'collectFailed' && event.attempt === attempt.id
+      const tooLate = now >= (attempt.collectingAt ?? 0) + policy.collectMs
+      return failed || tooLate || !(attempt.deployment in world.deployments)
+    }),
   '4: an effect is stored as pending with its step, one of a kind for each attempt': ({ step: { record, effects } }) =>
     effects.every(effect =>
       effect.type === 'notify'
