@@ -1,79 +1,82 @@
 // The bootstrap behind every npm script. Plain JavaScript, because it must run on the system's Node 20: installs what
 // is missing, then runs the real command on Node 24 (the caller's own, or the one that npm brought).
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const isWindows = process.platform === 'win32'
 const [command = 'start', ...args] = process.argv.slice(2)
 
 const commands = {
-  start() {
-    buildStudio()
-    node(['src/cli/bin.ts', ...(args.length > 0 ? args : ['serve', '--sample'])])
+  async start() {
+    await buildStudio()
+    await node(['src/cli/bin.ts', ...(args.length > 0 ? args : ['serve', '--sample'])])
   },
-  build() {
-    buildStudio()
-    node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
+  async build() {
+    await buildStudio()
+    // Modules that no longer have a source must not be published.
+    rmSync(join(root, 'dist'), { recursive: true, force: true })
+    await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
   },
-  check() {
-    node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
-    if (existsSync(join(root, 'studio/tsconfig.json')))
-      node(['node_modules/typescript/bin/tsc', '-p', 'studio/tsconfig.json'])
-    node(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
+  async check() {
+    await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+    await node(['node_modules/typescript/bin/tsc', '-p', 'studio/tsconfig.json'])
+    await node(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
   },
-  fix() {
-    node(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...(args.length > 0 ? args : ['.'])])
+  async fix() {
+    await node(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...(args.length > 0 ? args : ['.'])])
   },
-  test() {
-    commands.check()
-    commands.build()
-    vitest(['run', '--project', 'unit', '--project', 'house', ...args])
+  async test() {
+    await commands.check()
+    await commands.build()
+    // One after the other: house tests start real processes, which unit tests on all processors would starve.
+    await vitest(['run', '--project', 'unit', ...args])
+    await vitest(['run', '--project', 'house', ...args])
   },
-  'test:long'() {
-    commands.build()
-    vitest(['run', '--project', 'long', ...args])
+  async 'test:long'() {
+    await commands.build()
+    await vitest(['run', '--project', 'long', ...args])
   },
-  vitest() {
-    vitest(args)
+  async vitest() {
+    await vitest(args)
   },
-  simulate() {
-    node(['src/testing/simulate.ts', ...args])
+  async simulate() {
+    await node(['src/testing/simulate.ts', ...args])
   },
-  bench() {
-    node(['bench/main.ts', ...args])
+  async bench() {
+    await node(['bench/main.ts', ...args])
   },
 }
 
-if (!(command in commands)) fail(`Unknown command "${command}". There are: ${Object.keys(commands).join(', ')}.`)
-install()
+if (!Object.hasOwn(commands, command))
+  fail(`Unknown command "${command}". There are: ${Object.keys(commands).join(', ')}.`)
+await install()
 const nodePath = findNode()
-commands[command]()
+await commands[command]()
 
 /** Runs `npm ci` unless node_modules was made from this very lock file. */
-function install() {
-  const lock = createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .digest('hex')
+async function install() {
+  const lock = hash([readFileSync(join(root, 'package-lock.json'))])
   const stamp = join(root, 'node_modules/.surefoot-lock')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
+  if (readOrNull(stamp) === lock) return
   console.error('Installing packages (first run, or the lock file changed) ...')
-  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    shell: process.platform === 'win32',
-  })
+  // Named, because a caller's NODE_ENV or npm configuration may leave out what builds the page or brings Node 24.
+  const list = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
+  await run(isWindows ? 'npm.cmd' : 'npm', list, { shell: isWindows })
   writeFileSync(stamp, lock)
 }
 
 /** The caller's Node when it is 24 or newer, else the binary that npm installed for this platform. */
 function findNode() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
-  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  const name = `node-${isWindows ? 'win' : process.platform}-${process.arch}`
   try {
     const manifest = createRequire(join(root, 'scripts/runtime/package.json')).resolve(`${name}/package.json`)
-    return join(dirname(manifest), 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+    return join(dirname(manifest), 'bin', isWindows ? 'node.exe' : 'node')
   } catch {
     return fail(
       `This needs Node 24 or newer; yours is ${process.version}, and npm offers no Node 24 package for ${process.platform}-${process.arch}. Install Node 24 and run the command again.`,
@@ -81,41 +84,78 @@ function findNode() {
   }
 }
 
-/** Builds the Studio page when one of its sources is newer than the build. */
-function buildStudio() {
-  const built = join(root, 'studio/dist/index.html')
-  const newest = newestIn(join(root, 'studio'))
-  if (existsSync(built) && statSync(built).mtimeMs >= newest) return
+/**
+ * Builds the Studio page unless it was built of these very sources. By content: a clone or a checkout gives files new
+ * dates, and a file that was taken away has none. The stamp lies in the build, so that any other build removes it.
+ */
+async function buildStudio() {
+  const folder = join(root, 'studio')
+  const stamp = join(folder, 'dist/.sources')
+  const paths = listFiles(folder, ['dist', 'node_modules'])
+  const sources = hash([...paths.flatMap(path => [path, readFileSync(join(folder, path))]), lockStamp()])
+  if (existsSync(join(folder, 'dist/index.html')) && readOrNull(stamp) === sources) return
   console.error('Building the Studio page ...')
-  node(['node_modules/vite/bin/vite.js', 'build', 'studio', '--logLevel', 'warn'])
-  mkdirSync(dirname(built), { recursive: true })
+  // Any other NODE_ENV of the caller's would build React's development version.
+  const env = { NODE_ENV: 'production' }
+  await node(['node_modules/vite/bin/vite.js', 'build', 'studio', '--logLevel', 'warn'], env)
+  writeFileSync(stamp, sources)
 }
 
-function newestIn(folder) {
-  let newest = 0
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.name === 'dist' || entry.name === 'node_modules') continue
-    const path = join(folder, entry.name)
-    newest = Math.max(newest, entry.isDirectory() ? newestIn(path) : statSync(path).mtimeMs)
-  }
-  return newest
+function lockStamp() {
+  return readOrNull(join(root, 'node_modules/.surefoot-lock')) ?? ''
 }
 
-function vitest(list) {
-  node(['node_modules/vitest/vitest.mjs', ...list])
+/** Paths below a folder, sorted, without the named folders. */
+function listFiles(folder, without, prefix = '') {
+  const entries = readdirSync(join(folder, prefix), { withFileTypes: true })
+  return entries
+    .filter(({ name }) => !without.includes(name))
+    .flatMap(entry => {
+      const path = prefix + entry.name
+      return entry.isDirectory() ? listFiles(folder, without, `${path}/`) : [path]
+    })
+    .sort()
+}
+
+function hash(parts) {
+  const digest = createHash('sha256')
+  for (const part of parts) digest.update(`${part.length}\n`).update(part)
+  return digest.digest('hex')
+}
+
+function readOrNull(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : null
+}
+
+async function vitest(list) {
+  await node(['node_modules/vitest/vitest.mjs', ...list])
 }
 
 /** Runs Node 24 with its folder first on PATH, so that children find the same one. */
-function node(list) {
-  const PATH = `${dirname(nodePath)}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`
-  run(nodePath, list, { env: { ...process.env, PATH, NODE_OPTIONS: process.env.NODE_OPTIONS ?? '' } })
+async function node(list, env = {}) {
+  const PATH = `${dirname(nodePath)}${isWindows ? ';' : ':'}${process.env.PATH ?? ''}`
+  await run(nodePath, list, { env: { ...process.env, PATH, ...env } })
 }
 
-function run(file, list, options) {
-  const result = spawnSync(file, list, { cwd: root, stdio: 'inherit', ...options })
-  if (result.error) fail(`Could not run ${file}: ${result.error.message}`)
-  if (result.signal) process.kill(process.pid, result.signal)
-  if (result.status !== 0) process.exit(result.status ?? 1)
+/**
+ * Runs a program to its end; ends this process as the program did unless that was well. A terminal sends Ctrl-C to the
+ * program itself, so we only stay until it has stopped; what is sent to us alone, we pass on.
+ */
+async function run(file, list, options) {
+  const child = spawn(file, list, { cwd: root, stdio: 'inherit', ...options })
+  const pass = signal => {
+    if (signal === 'SIGTERM' || !process.stdin.isTTY) child.kill(signal)
+  }
+  process.on('SIGINT', pass)
+  process.on('SIGTERM', pass)
+  const { code, signal } = await new Promise(resolve => {
+    child.once('error', error => fail(`Could not run ${file}: ${error.message}`))
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+  })
+  process.off('SIGINT', pass)
+  process.off('SIGTERM', pass)
+  if (signal !== null) process.kill(process.pid, signal)
+  if (code !== 0) process.exit(code ?? 1)
 }
 
 function fail(message) {

@@ -11,7 +11,7 @@ export interface SimulatedClock extends Clock {
 }
 
 /** `start` is the first `now()`, in milliseconds since 1970. */
-export function createSimulatedClock(start = Date.UTC(2026, 0, 1)): SimulatedClock {
+export function createSimulatedClock(start: number = Date.UTC(2026, 0, 1)): SimulatedClock {
   let now = start
   let order = 0
   const timers = new Map<number, { readonly at: number; readonly run: () => void }>()

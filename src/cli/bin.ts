@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { main } from './main.ts'
+
+// Node calls SQLite and type stripping experimental on each start; people who run a command can do nothing about it.
+process.removeAllListeners('warning')
+process.on('warning', warning => {
+  if (warning.name !== 'ExperimentalWarning') console.error(warning.stack)
+})
+// `surefoot list | head -1`: whoever read our output has had enough.
+process.stdout.on('error', () => process.exit(0))
+
+const code = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  onSignal(listener) {
+    process.on('SIGINT', listener)
+    process.on('SIGTERM', listener)
+    return () => {
+      process.off('SIGINT', listener)
+      process.off('SIGTERM', listener)
+    }
+  },
+})
+// Not `exitCode`: after a second Ctrl-C nothing that is still open may hold the terminal.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))

@@ -1,0 +1,119 @@
+import { openAsBlob } from 'node:fs'
+import { basename } from 'node:path'
+import { createFailure, failureCodes, refuse, SurefootError } from '../core/failure.ts'
+import { isTerminal } from '../core/prediction.ts'
+import type { AttemptsJson, ModelJson, PageJson, PredictionJson } from '../http/shapes.ts'
+import { readEvents } from './event-stream.ts'
+
+/** What commands ask of a gateway. Ends that the gateway states are `SurefootError`s in its own words; see also `isGone`. */
+export interface Client {
+  models(): Promise<readonly ModelJson[]>
+  create(request: PhotoRequest): Promise<PredictionJson>
+  get(id: string): Promise<PredictionJson>
+  /** Newest first, at most 100. */
+  list(): Promise<readonly PredictionJson[]>
+  attempts(id: string): Promise<AttemptsJson>
+  cancel(id: string): Promise<PredictionJson>
+  /** The prediction now and after each change, until it has ended. */
+  watch(id: string): AsyncIterable<PredictionJson>
+  /** The bytes behind a link in one of the answers. */
+  open(link: string): Promise<ReadableStream<Uint8Array>>
+}
+
+/** A photo for a model. */
+export interface PhotoRequest {
+  /** Path of a file. */
+  readonly photo: string
+  /** `owner/name`. */
+  readonly model: string
+  /** Plain input fields, as text. */
+  readonly fields: { readonly [name: string]: string }
+  /** Seconds after which the prediction is to end, done or not. */
+  readonly timeoutSeconds?: number
+}
+
+/** A client of the gateway at `origin`, over `fetch` or over an app's own function. */
+export function createClient(origin: string, fetch: (request: Request) => Promise<Response>): Client {
+  async function call(path: string, init: RequestInit = {}): Promise<Response> {
+    const response = await orGone(fetch(new Request(new URL(path, origin), init)))
+    return response.ok ? response : await refuseAs(response)
+  }
+
+  async function read<T>(path: string, init?: RequestInit): Promise<T> {
+    const response = await call(path, init)
+    // Our own answers: what they hold is the contract of `http/shapes.ts`.
+    return (await orGone(response.json())) as T
+  }
+
+  return {
+    models: async () => (await read<PageJson<ModelJson>>('/v1/models')).results,
+    async create({ photo, model, fields, timeoutSeconds }) {
+      const form = new FormData()
+      form.set('version', model)
+      for (const [name, value] of Object.entries(fields)) form.set(name, value)
+      // Read from the disk as it is sent.
+      form.set('image', await openAsBlob(photo), basename(photo))
+      const headers: Record<string, string> =
+        timeoutSeconds === undefined ? {} : { 'cancel-after': `${timeoutSeconds}s` }
+      return await read('/v1/predictions', { method: 'POST', body: form, headers })
+    },
+    get: id => read(`/v1/predictions/${encodeURIComponent(id)}`),
+    list: async () => (await read<PageJson<PredictionJson>>('/v1/predictions')).results,
+    attempts: id => read(`/v1/predictions/${encodeURIComponent(id)}/attempts`),
+    cancel: id => read(`/v1/predictions/${encodeURIComponent(id)}/cancel`, { method: 'POST' }),
+    async *watch(id) {
+      const { body } = await call(`/v1/predictions/${encodeURIComponent(id)}/events`)
+      try {
+        for await (const { event, data } of readEvents(body ?? emptyBody())) {
+          if (event !== 'prediction') continue
+          const prediction = JSON.parse(data) as PredictionJson
+          yield prediction
+          if (isTerminal(prediction.status)) return
+        }
+      } catch (cause) {
+        throw goneError(cause)
+      }
+      throw goneError()
+    },
+    open: async link => (await call(link)).body ?? emptyBody(),
+  }
+}
+
+const goneStatus = 503
+
+/** True where the gateway could not be reached or broke off in the middle: it may answer again, or somebody else may. */
+export function isGone(error: unknown): boolean {
+  return SurefootError.is(error) && error.failure.code === 'provider_unreachable' && error.status === goneStatus
+}
+
+function goneError(cause?: unknown): SurefootError {
+  const failure = createFailure('provider_unreachable', 'The gateway went away.', {
+    fault: 'surefoot',
+    advice: 'What it was doing goes on as soon as it is started again.',
+  })
+  return new SurefootError(failure, { status: goneStatus, cause })
+}
+
+async function orGone<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (cause) {
+    throw goneError(cause)
+  }
+}
+
+/** The gateway's refusal as it words it; what is not in its words says at least the status. */
+async function refuseAs(response: Response): Promise<never> {
+  const body: unknown = await response.json().catch(() => null)
+  const { detail, code } =
+    typeof body === 'object' && body !== null ? (body as { detail?: unknown; code?: unknown }) : {}
+  const message = typeof detail === 'string' ? detail : `The gateway answered with ${response.status}.`
+  const known = failureCodes.find(candidate => candidate === code)
+  if (known !== undefined) return refuse(known, message, { status: response.status })
+  const advice = response.status === 404 ? 'surefoot list shows what there is.' : 'Run the command again.'
+  return refuse(response.status < 500 ? 'input_invalid' : 'internal', message, { status: response.status, advice })
+}
+
+function emptyBody(): ReadableStream<Uint8Array> {
+  return new Blob([]).stream()
+}

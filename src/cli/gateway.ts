@@ -1,0 +1,16 @@
+import type { LoadedConfig } from '../config/load-config.ts'
+import type { Log } from '../engine/contract.ts'
+import { createApp } from '../http/app.ts'
+import type { Opened } from '../open.ts'
+import { findStudio } from './assets.ts'
+
+/** The HTTP front of an opened data folder, as a function. */
+export function createGateway(
+  { engine, store, files, signer, clock }: Opened,
+  config: LoadedConfig,
+  log: Log,
+  address: { readonly allowedHosts: readonly string[]; readonly closing?: AbortSignal },
+): { fetch(request: Request): Promise<Response> } {
+  const { publicUrl } = config
+  return createApp({ engine, store, files, signer, clock, publicUrl, studio: findStudio(), log, ...address })
+}

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises'
+import { inspect } from 'node:util'
+import { suggest } from '../config/refuse-config.ts'
+import { SurefootError } from '../core/failure.ts'
+import { type Command, UsageError } from './command.ts'
+import { type Io, paint, say } from './io.ts'
+
+const commands: { readonly [name: string]: () => Promise<{ readonly command: Command }> } = {
+  serve: () => import('./serve.ts'),
+  predict: () => import('./predict.ts'),
+  list: () => import('./list.ts'),
+  show: () => import('./show.ts'),
+  status: () => import('./status.ts'),
+  emulate: () => import('./emulate.ts'),
+}
+
+const help = `Usage: surefoot COMMAND [OPTIONS]
+
+  serve               Serve the HTTP API and the Studio page on this machine
+  predict PHOTO       Turn a photo into a 3D Gaussian splat
+  list                Predictions, newest first
+  show ID             What was tried for a prediction, and why
+  status [ID]         Who serves the data folder and what runs; or one prediction in a line
+  emulate PROVIDER    A provider's API on this machine, with faults on demand
+  help [COMMAND]      This text, or a command's options
+
+Exit codes: 0 done, 1 failed (one sentence says why), 2 not understood, 130 interrupted.
+`
+
+/**
+ * The command line as a function: arguments without node and script, the world as `io`; answers the exit code. Whatever
+ * goes wrong ends as one sentence on `io.stderr`; only faults of our own show a stack.
+ */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const [name = 'help', ...args] = argv
+  try {
+    if (name === '--version' || name === '-v' || name === 'version') {
+      say(io.stdout, await readVersion())
+      return 0
+    }
+    if (name === 'help' || name === '--help' || name === '-h') {
+      io.stdout.write(args[0] === undefined ? help : (await loadCommand(args[0])).usage)
+      return 0
+    }
+    const command = await loadCommand(name)
+    if (args.includes('--help') || args.includes('-h')) {
+      io.stdout.write(command.usage)
+      return 0
+    }
+    return await command.run(args, io)
+  } catch (error) {
+    say(io.stderr, `${paint(io, io.stderr, 'red', 'surefoot:')} ${explain(error)}`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+async function loadCommand(name: string): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (load === undefined) throw new UsageError(`There is no command "${name}".${suggest(name, Object.keys(commands))}`)
+  return (await load()).command
+}
+
+function explain(error: unknown): string {
+  if (error instanceof UsageError) return error.message
+  if (!SurefootError.is(error)) return `This is a fault of Surefoot; please report it.\n${inspect(error)}`
+  const { message, advice } = error.failure
+  return `${message} ${advice}`
+}
+
+async function readVersion(): Promise<string> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { readonly version: string }).version
+}

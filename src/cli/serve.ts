@@ -1,0 +1,90 @@
+import type { LoadedConfig } from '../config/load-config.ts'
+import type { Log } from '../engine/contract.ts'
+import type { Listening } from '../http/node.ts'
+import type { Opened } from '../open.ts'
+import { findStudio } from './assets.ts'
+import { type Command, noArguments, parseOptions } from './command.ts'
+import { aborted, type Interrupts, watchInterrupts } from './interrupts.ts'
+import { type Io, paint, say } from './io.ts'
+import { createLog } from './log.ts'
+import { loadSettings, placeOptions, placeUsage } from './settings.ts'
+
+const usage = `Usage: surefoot serve [OPTIONS]
+
+Serves the HTTP API and the Studio page to this machine, until Ctrl-C. What runs then is picked up on the next start.
+
+  --port N         Port, 0 for any free one (default 8787, or as SUREFOOT_PORT or the config say)
+  --host H         Loopback address (default 127.0.0.1, or as SUREFOOT_HOST or the config say)
+  --sample         Where there are no predictions yet, make the first one of a bundled photo
+${placeUsage}`
+
+const options = {
+  ...placeOptions,
+  port: { type: 'string' },
+  host: { type: 'string' },
+  sample: { type: 'boolean', default: false },
+} as const
+
+/** `surefoot serve`: the gateway of a data folder, until a signal ends it. */
+export const command: Command = {
+  usage,
+  async run(args, io) {
+    const { values, positionals } = parseOptions(args, options)
+    noArguments(positionals)
+    const config = await loadSettings(io, values)
+    const interrupts = watchInterrupts(io)
+    try {
+      return await Promise.race([serve(io, config, values.sample, interrupts), interrupts.second])
+    } finally {
+      interrupts.stop()
+    }
+  },
+}
+
+async function serve(io: Io, config: LoadedConfig, sample: boolean, { first }: Interrupts): Promise<number> {
+  const log = createLog(io.stderr, config.logLevel)
+  const { openDataFolder } = await import('../open.ts')
+  const opened = await openDataFolder(config, log)
+  try {
+    const listening = await listenOn(opened, config, log)
+    try {
+      await opened.lock.announce({ url: listening.url, pid: process.pid, startedAt: Date.now() })
+      sayWhere(io, listening.url, config)
+      const sampled = sample ? saySample(io, opened, listening.url, first) : null
+      await aborted(first)
+      say(io.stderr, 'Stopping ...')
+      await sampled
+    } finally {
+      await listening.close()
+    }
+  } finally {
+    await opened.close()
+  }
+  return 0
+}
+
+async function listenOn(opened: Opened, config: LoadedConfig, log: Log): Promise<Listening> {
+  const [{ listen }, { createGateway }] = await Promise.all([import('../http/node.ts'), import('./gateway.ts')])
+  const { host, port, publicUrl } = config
+  return await listen({ host, port, publicUrl, app: address => createGateway(opened, config, log, address) })
+}
+
+function sayWhere(io: Io, url: string, { dataDirectory, path, routes }: LoadedConfig): void {
+  say(io.stdout, `Surefoot is listening on ${paint(io, io.stdout, 'bold', url)}`)
+  say(io.stdout, `  Studio  ${findStudio() === null ? 'not built; npm run build makes it' : `${url}/`}`)
+  for (const { model, deployments } of routes.values())
+    say(io.stdout, `  Model   ${model.name} on ${deployments.map(({ name }) => name).join(', then ')}`)
+  say(io.stdout, `  Data    ${dataDirectory}`)
+  say(io.stdout, `  Config  ${path ?? 'none'}`)
+}
+
+/** The sample is a courtesy: whatever becomes of it, the gateway serves on. */
+async function saySample(io: Io, opened: Opened, url: string, signal: AbortSignal): Promise<void> {
+  try {
+    const { runSample } = await import('./sample.ts')
+    const lines = await runSample(opened, { url, studio: findStudio() !== null, signal })
+    if (lines !== null) say(io.stdout, lines)
+  } catch (error) {
+    if (!signal.aborted) say(io.stderr, `Sample: failed. ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

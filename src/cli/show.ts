@@ -1,0 +1,75 @@
+import type { AttemptJson, AttemptsJson, PredictionJson } from '../http/shapes.ts'
+import { type Command, onlyArgument, parseOptions } from './command.ts'
+import { connectToExisting } from './connection.ts'
+import { formatOutput, formatTable } from './format.ts'
+import { type Io, paint, say } from './io.ts'
+import { toRow } from './list.ts'
+import { createLog } from './log.ts'
+import { loadSettings, placeOptions, placeUsage } from './settings.ts'
+
+const usage = `Usage: surefoot show ID [OPTIONS]
+
+What was tried for a prediction, when, and why.
+
+  --json           As JSON
+${placeUsage}`
+
+const options = { ...placeOptions, json: { type: 'boolean', default: false } } as const
+
+/** `surefoot show`: the account of one prediction. */
+export const command: Command = {
+  usage,
+  async run(args, io) {
+    const { values, positionals } = parseOptions(args, options)
+    const id = onlyArgument(positionals, 'The id of a prediction')
+    const config = await loadSettings(io, values)
+    const connection = await connectToExisting({ config, log: createLog(io.stderr, config.logLevel) })
+    try {
+      const [prediction, account] = await Promise.all([connection.client.get(id), connection.client.attempts(id)])
+      if (values.json) say(io.stdout, JSON.stringify({ prediction, ...account }))
+      else print(io, prediction, account)
+      return 0
+    } finally {
+      await connection.close()
+    }
+  },
+}
+
+function print(io: Io, prediction: PredictionJson, { attempts, decisions }: AttemptsJson): void {
+  const head = (text: string) => say(io.stdout, paint(io, io.stdout, 'bold', text))
+  const { failure, output, cost, settled } = prediction.surefoot
+  const since = (time: string) => `+${((Date.parse(time) - Date.parse(prediction.created_at)) / 1_000).toFixed(2)} s`
+  head(toRow(prediction).slice(0, 4).join('  '))
+  if (output !== null) say(io.stdout, `${output.name}: ${formatOutput(output)}, sha256 ${output.sha256}`)
+  if (failure !== null) say(io.stdout, `${failure.code}: ${failure.message} ${failure.advice}`)
+  if (cost !== null)
+    say(io.stdout, `Cost: ${cost.amount.toFixed(4)} ${cost.currency}${cost.estimated ? ', estimated' : ''}`)
+  if (!settled) say(io.stdout, 'Something of it may still run.')
+
+  head('\nAttempts')
+  io.stdout.write(formatTable(attempts.map(attempt => toAttemptRow(attempt, since))))
+  head('\nDecisions')
+  io.stdout.write(
+    formatTable(
+      decisions.map(({ at, attempt, what, why }) => [since(at), attempt === null ? '' : `#${attempt}`, what, why]),
+    ),
+  )
+}
+
+/** `#1  relief@local  won  submitted +0.01 s, running +0.31 s, ended +0.92 s  ` */
+function toAttemptRow(attempt: AttemptJson, since: (time: string) => string): readonly string[] {
+  const stages = ['submitted', 'queued', 'booting', 'running', 'collecting', 'ended'] as const
+  const times = stages.flatMap(stage => {
+    const at = attempt[`${stage}_at`]
+    return at === null ? [] : [`${stage} ${since(at)}`]
+  })
+  const { failure, state, word } = attempt
+  const end = failure === null ? '' : `${failure.code}: ${failure.message}`
+  return [
+    `#${attempt.number}`,
+    attempt.deployment,
+    word === null || word === state ? state : `${state} (${word})`,
+    times.join(', '),
+    end,
+  ]
+}
