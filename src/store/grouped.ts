@@ -9,10 +9,12 @@ const fullRound = 250
  *
  * Idle: a call starts a round with itself alone. Busy: calls queue; when the round ends, what has queued becomes the next
  * round, up to `fullRound` items. After a full one, whatever else waits for this thread goes first. A round that fails with
- * several callers in it is repeated one caller at a time, so that one bad change does not fail its neighbours.
+ * several callers in it is repeated one caller at a time, so that one bad change does not fail its neighbours; unless the
+ * failure `isShared`: then it is everybody's, and waiting for it once per caller would help nobody.
  */
 export function createGrouped<Item, Outcome>(
   run: (items: readonly Item[]) => Promise<readonly Outcome[]>,
+  isShared: (error: unknown) => boolean = () => false,
 ): (items: readonly Item[]) => Promise<readonly Outcome[]> {
   interface Call {
     readonly items: readonly Item[]
@@ -31,8 +33,8 @@ export function createGrouped<Item, Outcome>(
         from += call.items.length
       }
     } catch (error) {
-      if (calls.length > 1) for (const call of calls) await runRound([call])
-      else calls[0]?.reject(error)
+      if (calls.length > 1 && !isShared(error)) for (const call of calls) await runRound([call])
+      else for (const call of calls) call.reject(error)
     }
   }
 

@@ -15,15 +15,17 @@ export const migrations: readonly Migration[] = [initial]
 
 /**
  * Brings a database to the newest schema: all missing steps in one transaction, so that it is either old or new. Doing
- * nothing when it is up to date. Refuses a database that a newer release has migrated: its rows may mean things that
+ * nothing when it is up to date. `enter` is called first in that transaction, to keep other processes out. Refuses a database that a newer release has migrated: its rows may mean things that
  * this code does not know.
  */
 export async function migrate(
   db: Kysely<Schema>,
   steps: readonly Migration[] = migrations,
+  enter: (db: Database) => Promise<void> = async () => {},
 ): Promise<{ readonly from: number; readonly to: number }> {
   const newest = steps.at(-1)?.version ?? 0
   return await db.transaction().execute(async transaction => {
+    await enter(transaction)
     await transaction.schema
       .createTable('schema_version')
       .ifNotExists()

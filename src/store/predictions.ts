@@ -2,6 +2,7 @@ import { type Expression, type ExpressionBuilder, type RawBuilder, type Selectab
 import type { PredictionRecord } from '../core/prediction.ts'
 import { reservationsFit, writeAttempts } from './attempts.ts'
 import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
+import { later, type Moment, type StoreDialect } from './dialect.ts'
 import type { Database, PredictionsTable, Schema } from './schema.ts'
 
 /** How long a webhook's delivery id is remembered; vendors repeat deliveries for minutes to hours and sign a timestamp. */
@@ -58,7 +59,8 @@ async function writeRow(db: Database, change: Change, json: string, now: number)
   const changing = {
     version: version + 1,
     status: record.status,
-    next_at: nextAt,
+    // Whole milliseconds: a bigint takes no fraction, and later is never too early.
+    next_at: nextAt === null ? null : Math.ceil(nextAt),
     settled: record.settledAt === null ? 0 : 1,
     record: json,
     ...toLeaseColumns(change.lease, now),
@@ -91,20 +93,30 @@ function toLeaseColumns(
 }
 
 /** Takes leases of due records, oldest due first, in one statement: two engines never get the same record. */
-export async function leaseDue(db: Database, request: LeaseRequest, now: number): Promise<StoredPrediction[]> {
+export async function leaseDue(
+  db: Database,
+  dialect: StoreDialect,
+  { engine, leaseMs, limit }: LeaseRequest,
+): Promise<StoredPrediction[]> {
+  const now = dialect.now()
   const rows = await db
-    .updateTable('predictions')
-    .set({ lease_engine: request.engine, lease_until: now + request.leaseMs })
-    .where('id', 'in', due =>
-      due
-        .selectFrom('predictions')
-        .select('id')
-        .where('next_at', '<=', now)
-        .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
-        .orderBy('next_at')
-        .orderBy('id')
-        .limit(request.limit),
+    // Not inside `in (...)`: PostgreSQL may run a subquery twice, and would lock more rows than the limit.
+    .with('due', cte =>
+      dialect.lockRows(
+        cte
+          .selectFrom('predictions')
+          .select('id')
+          .where('next_at', '<=', now)
+          .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
+          .orderBy('next_at')
+          .orderBy('id')
+          .limit(limit),
+        'skip',
+      ),
     )
+    .updateTable('predictions')
+    .set({ lease_engine: engine, lease_until: later(now, leaseMs) })
+    .where('id', 'in', ({ selectFrom }) => selectFrom('due').select('id'))
     .returning(stored)
     .execute()
   // RETURNING promises no order.
@@ -114,15 +126,16 @@ export async function leaseDue(db: Database, request: LeaseRequest, now: number)
 /** Takes the lease of one record, due or not. */
 export async function leaseById(
   db: Database,
+  dialect: StoreDialect,
   id: string,
-  request: Omit<LeaseRequest, 'limit'>,
-  now: number,
+  { engine, leaseMs }: Omit<LeaseRequest, 'limit'>,
 ): Promise<StoredPrediction | null> {
+  const now = dialect.now()
   const row = await db
     .updateTable('predictions')
-    .set({ lease_engine: request.engine, lease_until: now + request.leaseMs })
+    .set({ lease_engine: engine, lease_until: later(now, leaseMs) })
     .where('id', '=', id)
-    .where(isFreeFor(request.engine, now))
+    .where(isFreeFor(engine, now))
     .returning(stored)
     .executeTakeFirst()
   return row === undefined ? null : fromRow(row)
@@ -131,35 +144,56 @@ export async function leaseById(
 /** Renews what the engine still holds. A lease that has lapsed is not revived: others may have relied on its end. */
 export async function renewLeases(
   db: Database,
+  dialect: StoreDialect,
   engine: string,
   leaseMs: number,
-  now: number,
 ): Promise<Map<string, number>> {
+  const now = dialect.now()
   const rows = await db
+    .with('mine', cte => {
+      const held = cte
+        .selectFrom('predictions')
+        .select('id')
+        .where('lease_engine', '=', engine)
+        .where('lease_until', '>', now)
+      return dialect.lockRows(held.orderBy('id'), 'wait')
+    })
     .updateTable('predictions')
-    .set({ lease_until: now + leaseMs })
-    .where('lease_engine', '=', engine)
-    .where('lease_until', '>', now)
+    .set({ lease_until: later(now, leaseMs) })
+    .where('id', 'in', ({ selectFrom }) => selectFrom('mine').select('id'))
     .returning(['id', 'version'])
     .execute()
   return new Map(rows.map(row => [row.id, row.version]))
 }
 
 /** Gives back those of the named leases that are the engine's; what it was waiting for is its successor's business now. */
-export async function releaseLeases(db: Database, engine: string, ids: readonly string[], now: number): Promise<void> {
+export async function releaseLeases(
+  db: Database,
+  dialect: StoreDialect,
+  engine: string,
+  ids: readonly string[],
+): Promise<void> {
+  const now = dialect.now()
   const atOnce = 500
   for (let from = 0; from < ids.length; from += atOnce) {
     await db
+      .with('mine', cte => {
+        const named = cte
+          .selectFrom('predictions')
+          .select('id')
+          .where('lease_engine', '=', engine)
+          .where('id', 'in', ids.slice(from, from + atOnce))
+        return dialect.lockRows(named.orderBy('id'), 'wait')
+      })
       .updateTable('predictions')
       .set(({ ref }) => ({ lease_engine: null, lease_until: null, next_at: dueAtOnce(ref('next_at'), now) }))
-      .where('lease_engine', '=', engine)
-      .where('id', 'in', ids.slice(from, from + atOnce))
+      .where('id', 'in', ({ selectFrom }) => selectFrom('mine').select('id'))
       .execute()
   }
 }
 
 /** Now, where it was to be due later; never, where it is settled. */
-export function dueAtOnce(nextAt: Expression<number | null>, now: number): RawBuilder<number | null> {
+export function dueAtOnce(nextAt: Expression<number | null>, now: Moment): RawBuilder<number | null> {
   return sql<number | null>`case when ${nextAt} > ${now} then ${now} else ${nextAt} end`
 }
 
@@ -191,7 +225,7 @@ function isWritable({ lease }: Change, now: number) {
 }
 
 /** Nobody's, lapsed, or the engine's own. */
-function isFreeFor(engine: string, now: number) {
+function isFreeFor(engine: string, now: Moment) {
   return ({ eb, or }: ExpressionBuilder<Schema, 'predictions'>) =>
     or([eb('lease_until', 'is', null), eb('lease_until', '<=', now), eb('lease_engine', '=', engine)])
 }

@@ -8,7 +8,7 @@ import { describeStore } from '../testing/describe-store.ts'
 import type { OpenedStore } from '../testing/opened-store.ts'
 import { sampleAttempt, sampleChange, samplePrediction } from '../testing/sample-records.ts'
 import type { Schema } from './schema.ts'
-import { openSqliteStore } from './sqlite.ts'
+import { createSqliteDifferences, openSqliteStore } from './sqlite.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
 import { createSqlStore } from './store.ts'
 
@@ -106,7 +106,7 @@ describe('openSqliteStore', () => {
     const database = new DatabaseSync(path)
     database.exec(`pragma max_page_count = ${database.prepare('pragma page_count').get()?.page_count}`)
     const db = new Kysely<Schema>({ dialect: createSqliteDialect(database) })
-    const limited = createSqlStore({ db, now: async () => 1_000 })
+    const limited = createSqlStore({ db, dialect: createSqliteDifferences(() => 1_000) })
     const big = sampleChange(samplePrediction({ id: 'big', input: { text: 'x'.repeat(200_000) } }))
     await expect(limited.commit([big])).rejects.toMatchObject({ failure: { code: 'storage_full' }, status: 507 })
     expect(await limited.get('big')).toBe(null)

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { invariant } from '../core/failure.ts'
 import type { Store } from './contract.ts'
+import type { StoreDialect } from './dialect.ts'
 import { migrate } from './migrate.ts'
 import { dueAtOnce } from './predictions.ts'
 import type { Schema } from './schema.ts'
@@ -48,7 +49,7 @@ export async function openSqliteStore({ path, now = Date.now }: SqliteStoreOptio
     throw error
   }
   return {
-    ...createSqlStore({ db, now: async () => now() }),
+    ...createSqlStore({ db, dialect: createSqliteDifferences(now) }),
     async voidLeases() {
       await db
         .updateTable('predictions')
@@ -56,5 +57,17 @@ export async function openSqliteStore({ path, now = Date.now }: SqliteStoreOptio
         .where('lease_engine', 'is not', null)
         .execute()
     },
+  }
+}
+
+/** One process, one connection, one transaction at a time: nobody to keep out, to wait for or to tell. */
+export function createSqliteDifferences(now: () => number): StoreDialect {
+  return {
+    now,
+    lockRows: query => query,
+    enterRound: async () => {},
+    leaveRound: async () => {},
+    mayRepeat: () => false,
+    listen: () => async () => {},
   }
 }

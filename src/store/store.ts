@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import { invariant } from '../core/failure.ts'
+import { invariant, SurefootError } from '../core/failure.ts'
 import type { CommitOutcome, Store } from './contract.ts'
+import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
 import { findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
 import {
@@ -14,38 +15,59 @@ import {
   releaseLeases,
   renewLeases,
 } from './predictions.ts'
-import type { Database, Schema } from './schema.ts'
+import type { Schema } from './schema.ts'
 
 export interface SqlStoreOptions {
   /** A migrated database; the store closes it. */
   readonly db: Kysely<Schema>
-  /** The store's clock, in milliseconds since 1970; where several processes share a database, the database's own. */
-  now(db: Database): Promise<number>
+  readonly dialect: StoreDialect
 }
 
-/** The store on any SQL database that Kysely speaks to; one set of queries for all of them. */
-export function createSqlStore({ db, now }: SqlStoreOptions): Store {
-  const listeners = new Set<Parameters<Store['watch']>[0]>()
+/** How often a transaction is tried that the database undoes because of what others do at the same time. */
+const roundTries = 4
 
-  const commitGroup = createGrouped<PreparedChange, CommitOutcome>(async changes => {
-    const { at, outcomes } = await db.transaction().execute(async transaction => {
-      const at = await now(transaction)
+/** The store on any SQL database that Kysely speaks to; one set of queries for all of them. */
+export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
+  const listeners = new Set<(announcement: Announcement) => void>()
+
+  async function applyRound(changes: readonly PreparedChange[]) {
+    return await db.transaction().execute(async transaction => {
+      await dialect.enterRound(
+        transaction,
+        changes.map(({ change }) => change),
+      )
+      const at = await readClock(transaction, dialect)
       const outcomes: CommitOutcome[] = []
       for (const change of changes) outcomes.push(await applyChange(transaction, change, at))
-      return { at, outcomes }
+      const announcements = changes.flatMap(({ change }, index): Announcement[] => {
+        if (outcomes[index] !== 'committed') return []
+        const dueNow = change.nextAt !== null && change.nextAt <= at
+        return [{ id: change.record.id, version: change.version + 1, dueNow }]
+      })
+      await dialect.leaveRound(transaction, announcements)
+      return { outcomes, announcements }
     })
-    for (const [index, { change }] of changes.entries()) {
-      if (outcomes[index] !== 'committed') continue
-      const dueNow = change.nextAt !== null && change.nextAt <= at
-      announce({ id: change.record.id, version: change.version + 1, dueNow })
-    }
-    return outcomes
-  })
-
-  function announce(change: Parameters<Parameters<Store['watch']>[0]>[0]): void {
-    // In its own microtask: a listener that throws is a bug to be seen, but the commit has happened all the same.
-    for (const listener of listeners) queueMicrotask(() => listener(change))
   }
+
+  const commitGroup = createGrouped<PreparedChange, CommitOutcome>(async changes => {
+    for (let tries = 1; ; tries++) {
+      try {
+        const { outcomes, announcements } = await applyRound(changes)
+        // Our own changes are heard at once; others hear of them from the database, and we do not hear them twice.
+        for (const announcement of announcements) announce(announcement)
+        return outcomes
+      } catch (error) {
+        if (tries === roundTries || !dialect.mayRepeat(error)) throw error
+      }
+    }
+  }, isOutage)
+
+  function announce(announcement: Announcement): void {
+    // In its own microtask: a listener that throws is a bug to be seen, but the commit has happened all the same.
+    for (const listener of listeners) queueMicrotask(() => listener(announcement))
+  }
+
+  const stopListening = dialect.listen(announce)
 
   return {
     async commit(changes) {
@@ -61,10 +83,10 @@ export function createSqlStore({ db, now }: SqlStoreOptions): Store {
         }),
       )
     },
-    lease: async request => await leaseDue(db, request, await now(db)),
-    leaseOne: async (id, request) => await leaseById(db, id, request, await now(db)),
-    renew: async (engine, leaseMs) => await renewLeases(db, engine, leaseMs, await now(db)),
-    release: async (engine, ids) => await releaseLeases(db, engine, ids, await now(db)),
+    lease: async request => await leaseDue(db, dialect, request),
+    leaseOne: async (id, request) => await leaseById(db, dialect, id, request),
+    renew: async (engine, leaseMs) => await renewLeases(db, dialect, engine, leaseMs),
+    release: async (engine, ids) => await releaseLeases(db, dialect, engine, ids),
     get: async id => await findPrediction(db, id),
     list: async query => await listPredictions(db, query),
     async predictionOf(attemptId) {
@@ -95,7 +117,15 @@ export function createSqlStore({ db, now }: SqlStoreOptions): Store {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    now: async () => await now(db),
-    close: async () => await db.destroy(),
+    now: async () => await readClock(db, dialect),
+    async close() {
+      await stopListening()
+      await db.destroy()
+    },
   }
+}
+
+/** The database is away or too busy: that says nothing about any one change. */
+function isOutage(error: unknown): boolean {
+  return SurefootError.is(error) && error.status === 503
 }
