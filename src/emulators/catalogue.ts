@@ -6,11 +6,14 @@ export interface CatalogueEntry {
   readonly numbers: readonly number[]
   /** What `@parameter` means, and its default. */
   readonly parameter?: readonly [means: string, byDefault: string]
+  /** Kinds at which it can happen; absent: at every one. */
+  readonly at?: readonly string[]
 }
 
 /** The names, spelled out for declarations; the catalogue below must have exactly these. */
 export type FaultName =
   | 'create-refused'
+  | 'create-400'
   | 'create-401'
   | 'create-402'
   | 'create-403'
@@ -32,6 +35,9 @@ export type FaultName =
   | 'boot-forever'
   | 'boot-slow'
   | 'boot-timeout'
+  | 'crash-loop'
+  | 'scaled-down'
+  | 'timed-out'
   | 'aborted'
   | 'status-404-after-submit'
   | 'status-404-later'
@@ -51,6 +57,9 @@ export type FaultName =
   | 'stall'
   | 'progress-restart'
   | 'progress-back'
+  | 'progress-late'
+  | 'worker-killed'
+  | 'run-twice'
   | 'oom'
   | 'cuda-oom'
   | 'cuda-poisoned'
@@ -67,12 +76,14 @@ export type FaultName =
   | 'output-slow'
   | 'output-hang'
   | 'output-corrupt'
+  | 'output-path'
   | 'webhook-duplicate'
   | 'webhook-late'
   | 'webhook-reordered'
   | 'webhook-lost'
   | 'webhook-forged'
   | 'webhook-skewed'
+  | 'hello-lost'
 
 const polls = 'how many answers'
 const form = 'where the wait is told: seconds, float, date, body or bare'
@@ -84,6 +95,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'No connection comes about at all (in real time: it is cut before anything is read).',
     numbers: [],
   },
+  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod'] },
   'create-401': { does: 'The start is refused: bad token.', numbers: [14] },
   'create-402': { does: 'The start is refused: payment needed.', numbers: [12] },
   'create-403': { does: 'The start is refused: account locked.', numbers: [11] },
@@ -93,13 +105,14 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The start is refused as unprocessable.',
     numbers: [13],
     parameter: ['why: version, token or input', 'version'],
+    at: ['replicate'],
   },
   'create-429': {
     does: 'The start is refused: too many requests.',
     numbers: [10, 16, 17, 18],
     parameter: [form, 'seconds'],
   },
-  'upload-503': { does: 'Input files cannot be uploaded.', numbers: [] },
+  'upload-503': { does: 'Input files cannot be uploaded.', numbers: [], at: ['replicate'] },
 
   // The start happened, its answer did not.
   'accept-then-reset': { does: 'The run is started, then the connection is cut.', numbers: [20] },
@@ -136,8 +149,30 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'queue-forever': { does: 'Stays queued without end.', numbers: [1, 2] },
   'boot-forever': { does: 'Stays booting without end.', numbers: [3, 30] },
   'boot-slow': { does: 'A very slow cold start.', numbers: [3, 4], parameter: ['seconds', '360'] },
-  'boot-timeout': { does: 'The vendor gives up starting (E6716).', numbers: [3], parameter: ['after seconds', '600'] },
-  aborted: { does: 'The vendor aborts the run before it starts.', numbers: [37], parameter: ['after seconds', '5'] },
+  'boot-timeout': {
+    does: 'The vendor gives up starting.',
+    numbers: [3],
+    parameter: ['after seconds', '600'],
+    at: ['replicate'],
+  },
+  aborted: {
+    does: 'The vendor aborts the run before it starts.',
+    numbers: [37],
+    parameter: ['after seconds', '5'],
+    at: ['replicate'],
+  },
+  'crash-loop': { does: 'Workers die as they start; the status says queued.', numbers: [2], at: ['runpod'] },
+  'scaled-down': {
+    does: 'The endpoint allows no workers any more; the status says queued.',
+    numbers: [1],
+    at: ['runpod'],
+  },
+  'timed-out': {
+    does: 'The vendor ends the run as timed out.',
+    numbers: [37],
+    parameter: ['queue: before a worker took it, run: on the worker', 'queue'],
+    at: ['runpod'],
+  },
 
   // Asking for the status.
   'status-404-after-submit': {
@@ -180,7 +215,19 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     numbers: [32],
     parameter: ['at this fraction', '0.6'],
   },
-  oom: { does: 'The machine runs out of memory (E1001).', numbers: [33], parameter: ['at this fraction', '0.3'] },
+  'progress-late': {
+    does: 'A late progress update overwrites the result: it runs for ever.',
+    numbers: [45, 55],
+    at: ['runpod'],
+  },
+  'worker-killed': {
+    does: 'Worker after worker is killed; the vendor queues the same run again each time.',
+    numbers: [33],
+    parameter: ['at this fraction', '0.3'],
+    at: ['runpod'],
+  },
+  'run-twice': { does: 'Two workers run the same run at the same time.', numbers: [24], at: ['runpod'] },
+  oom: { does: 'The machine runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
   'cuda-oom': { does: 'The GPU runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
   'cuda-poisoned': {
     does: 'CUDA fails with an illegal memory access.',
@@ -188,7 +235,12 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     parameter: ['at this fraction', '0.1'],
   },
   'model-error': { does: 'The model raises an exception.', numbers: [35], parameter: ['at this fraction', '0'] },
-  interrupted: { does: 'The worker is taken away (code: PA).', numbers: [32], parameter: ['at this fraction', '0.5'] },
+  interrupted: {
+    does: 'The worker is taken away.',
+    numbers: [32],
+    parameter: ['at this fraction', '0.5'],
+    at: ['replicate'],
+  },
   'upload-error': {
     does: 'The run is good, the vendor cannot store its output.',
     numbers: [45],
@@ -205,7 +257,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     numbers: [45, 47],
     parameter: ['null, object or list', 'null'],
   },
-  'data-removed': { does: 'Succeeds, and the data is removed at once.', numbers: [48] },
+  'data-removed': { does: 'Succeeds, and the data is removed at once.', numbers: [48], at: ['replicate'] },
   'output-expired': { does: 'The output URL answers 404.', numbers: [48], parameter: ['after seconds', '0'] },
   'output-truncated': { does: 'Downloads break off.', numbers: [50], parameter: ['at this fraction', '0.6'] },
   'output-short': {
@@ -220,18 +272,33 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     numbers: [53],
     parameter: ['zero: no vertices, nan: not a number', 'nan'],
   },
+  'output-path': {
+    does: "The answer is a path on the worker's own disk.",
+    numbers: [45],
+    at: ['runpod'],
+  },
 
   // Webhooks.
   'webhook-duplicate': { does: 'Every webhook comes several times.', numbers: [54], parameter: ['times', '3'] },
   'webhook-late': { does: 'Webhooks come late.', numbers: [55], parameter: ['seconds', '30'] },
-  'webhook-reordered': { does: 'The first webhook comes after the last.', numbers: [55] },
+  'webhook-reordered': { does: 'The first webhook comes after the last.', numbers: [55], at: ['replicate'] },
   'webhook-lost': { does: 'No webhook comes.', numbers: [56] },
-  'webhook-forged': { does: 'Somebody else posts a webhook that says "succeeded".', numbers: [58] },
+  'webhook-forged': { does: 'Somebody else posts a webhook that says "succeeded".', numbers: [58], at: ['replicate'] },
   'webhook-skewed': {
     does: 'Webhooks are stamped by a wrong clock.',
     numbers: [58],
     parameter: ['seconds behind', '600'],
+    at: ['replicate'],
   },
+  'hello-lost': { does: "A kit's first call does not arrive.", numbers: [56], at: ['runpod'] },
 }
 
 export const faultNames = Object.keys(faultCatalogue) as readonly FaultName[]
+
+/** The faults that a kind's emulator can commit, in the catalogue's order. */
+export function faultsAt(kind: string): readonly FaultName[] {
+  return faultNames.filter(name => {
+    const { at }: CatalogueEntry = faultCatalogue[name]
+    return at === undefined || at.includes(kind)
+  })
+}

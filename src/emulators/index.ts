@@ -1,5 +1,5 @@
 export { createRandom } from '../testing/random.ts'
-export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames } from './catalogue.ts'
+export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames, faultsAt } from './catalogue.ts'
 export {
   asFetch,
   type Emulator,

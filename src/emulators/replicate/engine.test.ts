@@ -9,7 +9,7 @@ import { createSimulatedClock } from '../../testing/clock.ts'
 import { createMemoryFiles } from '../../testing/memory-files.ts'
 import { createRandom, createSeededIds } from '../../testing/random.ts'
 import { textModel } from '../../testing/text-model.ts'
-import { type FaultName, faultNames } from '../catalogue.ts'
+import { type FaultName, faultsAt } from '../catalogue.ts'
 import { asFetch } from '../contract.ts'
 import { createFixedWork } from '../works.ts'
 import { createReplicateEmulator } from './index.ts'
@@ -125,7 +125,7 @@ const twice: readonly FaultName[] = [
   ...(['output-truncated', 'output-short', 'output-hang', 'output-corrupt'] as const),
 ]
 
-test.each(faultNames)('%s, once: the prediction ends well, with as few runs as can be', async name => {
+test.each(faultsAt('replicate'))('%s, once: the prediction ends well, with as few runs as can be', async name => {
   const code = final.get(name)
   const ended = { running: 0, settled: true }
   if (code !== undefined) expect(await predict([`${name}*1`])).toMatchObject({ ...ended, status: 'failed', code })

@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../core/clock.ts'
-import { json, problem } from './answers.ts'
+import { json } from '../answers.ts'
+import { problem } from './answers.ts'
 
 /** How long an upload is kept. The vendor says it in `expires_at` only; a day is often quoted. */
 const keptMs = 24 * 60 * 60_000

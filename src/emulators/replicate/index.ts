@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { Clock, Random } from '../../core/clock.ts'
+import { json } from '../answers.ts'
 import { connectionReset, pause } from '../connection.ts'
 import type { Emulator, Work } from '../contract.ts'
 import { deliver } from '../deliver.ts'
 import { createDice, type FaultRule } from '../faults.ts'
-import { json, problem, throttled } from './answers.ts'
+import { createInputs } from '../inputs.ts'
+import { loseCreate, misanswerCancel, misanswerStatus } from '../misbehave.ts'
+import { createBucket } from '../rate-limit.ts'
+import { problem, throttled, wording } from './answers.ts'
 import { parseCreate } from './create-request.ts'
 import { createFiles } from './files.ts'
-import { createInputs } from './inputs.ts'
 import { createLife } from './life.ts'
-import { isExpired, loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from './misbehave.ts'
-import { createBucket } from './rate-limit.ts'
+import { isExpired, refuseCreate } from './misbehave.ts'
 import { isOver, isPurged, listView, type Run, view } from './run.ts'
 import { createWebhooks } from './webhooks.ts'
 
@@ -57,7 +59,13 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
   const reads = createBucket(clock, options.readsPerMinute ?? 3000)
   const webhooks = createWebhooks({ clock, random, secret: webhookSecret, send })
   const files = createFiles({ clock, newId, secret: token ?? 'emulated' })
-  const life = createLife({ clock, work, bootMs, notify: webhooks.notify, fetchFiles: createInputs(files, send) })
+  const life = createLife({
+    clock,
+    work,
+    bootMs,
+    notify: webhooks.notify,
+    fetchFiles: createInputs(send, files.resolve),
+  })
   const runs = new Map<string, Run>()
   /** Runs that still hold bytes, oldest first. */
   const holding = new Set<Run>()
@@ -170,7 +178,7 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
     holding.add(run)
     dropPurged(now)
     life.begin(run)
-    const lost = await loseCreate(faults, [request.signal, closed.signal])
+    const lost = await loseCreate(faults, [request.signal, closed.signal], wording)
     if (lost !== null) return lost
     return asked.waitMs === null ? json(view(run, now), 201) : hold(run, asked.waitMs, request.signal)
   }
@@ -203,14 +211,14 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
   async function read(id: string, request: Request): Promise<Response> {
     const run = runs.get(id)
     if (run === undefined) return problem(404, 'The requested resource could not be found.')
-    const wrong = await misanswerStatus(run, clock, [request.signal, closed.signal])
+    const wrong = await misanswerStatus(run, clock, [request.signal, closed.signal], wording)
     return wrong ?? json(view(run, clock.now()))
   }
 
   function cancel(id: string): Response {
     const run = runs.get(id)
     if (run === undefined || run.forgotten) return problem(404, 'The requested resource could not be found.')
-    const wrong = misanswerCancel(run)
+    const wrong = misanswerCancel(run, wording)
     if (wrong !== null) return wrong
     life.cancel(run)
     return json(view(run, clock.now()))

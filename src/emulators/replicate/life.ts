@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { FaultName } from '../catalogue.ts'
 import type { Work, WorkOutput, WorkTask } from '../contract.ts'
 import { corrupt } from '../corrupt.ts'
+import { createGate, type Gate } from '../gate.ts'
 import { type EventName, isOver, type Run, type RunStatus } from './run.ts'
 
 /** The vendor ends what runs longer. The wording of that end is not documented. */
@@ -16,7 +17,7 @@ export interface LifeOptions {
   readonly work: Work
   readonly bootMs: number
   /** Fetches the input's files; fails as the model would. */
-  readonly fetchFiles: (run: Run, signal: AbortSignal) => Promise<WorkTask['files']>
+  readonly fetchFiles: (input: WorkTask['input'], signal: AbortSignal) => Promise<WorkTask['files']>
   readonly notify: (run: Run, event: EventName) => void
 }
 
@@ -90,7 +91,7 @@ export function createLife({ clock, work, bootMs, fetchFiles, notify }: LifeOpti
   async function process(run: Run): Promise<void> {
     const { signal } = run.work
     try {
-      const files = await fetchFiles(run, signal)
+      const files = await fetchFiles(run.input, signal)
       const report = gate(run)
       const outputs = await work({ model: run.model, input: run.input, files }, report.at, signal)
       report.end()
@@ -106,44 +107,20 @@ export function createLife({ clock, work, bootMs, fetchFiles, notify }: LifeOpti
     }
   }
 
-  /** Lets reports through to the log until a fault of the run stands in the way. */
   function gate(run: Run): Gate {
-    const { faults } = run
-    let frozen = false
-    let reached = 0
-    function write(fraction: number, line?: string): void {
-      run.logs += `${line === undefined ? '' : `${line}\n`}${bar(fraction, clock.now() - (run.startedAt ?? 0))}\n`
-      notify(run, 'logs')
-    }
-    function at(fraction: number, line?: string): void {
-      if (frozen || isOver(run)) return
-      reached = fraction
-      const failure = failures.find(([name]) => faults.has(name) && fraction >= faults.number(name))
-      if (failure !== undefined) {
-        frozen = true
-        return finish(run, 'failed', failure[1])
-      }
-      if (faults.has('stall') && fraction >= faults.number('stall')) {
-        frozen = true
-        return write(faults.number('stall'), line)
-      }
-      if (once(run, 'status-404-later')) run.forgotten = true
-      write(fraction, line)
-      if (fraction >= faults.number('progress-back') && once(run, 'progress-back')) write(fraction / 2)
-      if (fraction >= faults.number('progress-restart') && once(run, 'progress-restart')) {
-        frozen = true
+    return createGate(run, failures, {
+      isOver: () => isOver(run),
+      write(fraction, line) {
+        run.logs += `${line === undefined ? '' : `${line}\n`}${bar(fraction, clock.now() - (run.startedAt ?? 0))}\n`
+        notify(run, 'logs')
+      },
+      fail: words => finish(run, 'failed', words),
+      restart() {
         run.work.abort(new Error('the worker was replaced'))
         run.work = new AbortController()
         void process(run)
-      }
-    }
-    return {
-      at,
-      frozen: () => frozen,
-      end() {
-        if (reached < 1) at(1)
       },
-    }
+    })
   }
 
   return {
@@ -153,26 +130,6 @@ export function createLife({ clock, work, bootMs, fetchFiles, notify }: LifeOpti
       if (!isOver(run) && !run.faults.has('cancel-ignored')) later(run, cancelMs, () => finish(run, 'canceled'))
     },
   }
-}
-
-interface Gate {
-  at(fraction: number, line?: string): void
-  /** The work is over, whether or not it reported its last step. */
-  end(): void
-  frozen(): boolean
-}
-
-/** True the first time that a fault which the run has is asked for. */
-export function once(run: Run, name: FaultName): boolean {
-  return shows(run, name, 1)
-}
-
-/** True for the first `limit` times that a fault which the run has is asked for. */
-export function shows(run: Run, name: FaultName, limit: number): boolean {
-  const shown = run.shown.get(name) ?? 0
-  if (!run.faults.has(name) || shown >= limit) return false
-  run.shown.set(name, shown + 1)
-  return true
 }
 
 async function store(run: Run, output: WorkOutput): Promise<WorkOutput> {

@@ -1,6 +1,6 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 
-/** A bucket that refills evenly; its size is a tenth of a minute's worth, the burst that the vendor tolerates. */
+/** A bucket that refills evenly; its size is a tenth of a minute's worth, the burst that vendors tolerate. */
 export interface Bucket {
   /** Takes one request, or says how many seconds until there is room again. */
   take(): { readonly ok: boolean; readonly remaining: number; readonly resetSeconds: number }

@@ -1,24 +1,25 @@
-import type { WorkTask } from '../contract.ts'
-import type { Files } from './files.ts'
-import type { Run } from './run.ts'
+import type { WorkTask } from './contract.ts'
 
-/** Fetches a run's input files as the model's worker would: data URIs, uploads of ours, URLs from outside. */
+/**
+ * Fetches an input's files as a model's worker would: data URIs, URLs from outside, and what `resolve` knows (uploads at
+ * the vendor). Fails as a worker would when one cannot be had.
+ */
 export function createInputs(
-  files: Files,
   send: typeof globalThis.fetch,
-): (run: Run, signal: AbortSignal) => Promise<WorkTask['files']> {
+  resolve: (url: string) => Blob | null = () => null,
+): (input: WorkTask['input'], signal: AbortSignal) => Promise<WorkTask['files']> {
   async function open(value: string, signal: AbortSignal): Promise<Blob> {
     if (value.startsWith('data:')) return decode(value)
-    const uploaded = files.resolve(value)
+    const uploaded = resolve(value)
     if (uploaded !== null) return uploaded
     const response = await send(value, { signal })
     if (!response.ok) throw new Error(`Failed to download input file: ${response.status}`)
     return await response.blob()
   }
 
-  return async (run, signal) => {
+  return async (input, signal) => {
     const found: Record<string, Blob> = {}
-    for (const [field, value] of Object.entries(run.input))
+    for (const [field, value] of Object.entries(input))
       if (typeof value === 'string' && /^(data:[^,]*,|https?:\/\/)/.test(value))
         found[field] = await open(value, signal)
     return found
