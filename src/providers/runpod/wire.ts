@@ -1,0 +1,75 @@
+import { z } from 'zod'
+
+/**
+ * What RunPod sends, read loosely: only `id` and `status` must be there, everything else that has an unexpected shape
+ * counts as absent. Source: the vendor's documents and the answers that users show.
+ */
+export interface WireJob {
+  readonly id: string
+  /** Any word: `IN_QUEUE IN_PROGRESS RUNNING COMPLETED FAILED CANCELLED TIMED_OUT` are known. */
+  readonly status: string
+  /** Milliseconds in the queue, cold start included. */
+  readonly delayTime?: number
+  /** Milliseconds on a worker; there only after a worker took the job. */
+  readonly executionTime?: number
+  /** The result, or under any other word than `COMPLETED` the last progress update. */
+  readonly output?: unknown
+  readonly error?: unknown
+}
+
+const milliseconds = z.number().nonnegative().optional().catch(undefined)
+
+export const jobSchema: z.ZodType<WireJob> = z.looseObject({
+  id: z.string().min(1),
+  status: z.string().min(1),
+  delayTime: milliseconds,
+  executionTime: milliseconds,
+})
+
+/** The first thing that our kits send, to the address that they found in `input.surefoot.hello`. */
+export interface Hello {
+  readonly surefoot: 'hello'
+  /** RunPod's id of the job, as the handler got it. */
+  readonly id: string
+}
+export const helloSchema: z.ZodType<Hello> = z.looseObject({ surefoot: z.literal('hello'), id: z.string().min(1) })
+
+/** `GET /health`. */
+export interface WireHealth {
+  readonly jobs?: { readonly inQueue?: number; readonly inProgress?: number }
+  readonly workers: { readonly [state: string]: unknown }
+}
+const count = z.int().nonnegative().optional().catch(undefined)
+export const healthSchema: z.ZodType<WireHealth> = z.looseObject({
+  jobs: z.looseObject({ inQueue: count, inProgress: count }).optional().catch(undefined),
+  workers: z.record(z.string(), z.unknown()),
+})
+
+/** Errors: `{ error }` mostly, sometimes `message`, `detail` or `title`, sometimes plain text or a proxy's page. */
+export const problemSchema: z.ZodType<{
+  readonly error?: unknown
+  readonly message?: unknown
+  readonly detail?: unknown
+  readonly title?: unknown
+}> = z.looseObject({})
+
+/** What a handler's exception looks like inside `error`, where it is a JSON string. */
+export const exceptionSchema: z.ZodType<{ readonly error_type?: string; readonly error_message: string }> =
+  z.looseObject({
+    error_type: z.string().optional().catch(undefined),
+    error_message: z.string(),
+  })
+
+/** What `start` and `hear` give and `poll` and `cancel` take. */
+export interface Handle {
+  /** Every call is made under the job's endpoint. */
+  readonly endpoint: string
+  readonly id: string
+  /** Key in our store to which the kit uploads; absent where the handler is none of ours. */
+  readonly stored?: string
+}
+export const handleSchema: z.ZodType<Handle> = z.strictObject({
+  endpoint: z.string().min(1),
+  id: z.string().min(1),
+  stored: z.string().min(1).optional(),
+})
