@@ -28,7 +28,7 @@ export async function collectOutput(
   const { model, predictionId, attemptId, outputs, signal } = request
   const [reference] = outputs
   if (reference === undefined) return refuse('output_lost', 'The provider named no output.')
-  const key = reference.kind === 'stored' ? reference.key : `outputs/${predictionId}/${attemptId}/${model.output.name}`
+  const key = outputKey(request, reference)
   await bring(files, download, key, reference, request)
   signal.throwIfAborted()
   const stat = await files.stat(key)
@@ -52,6 +52,14 @@ export async function collectOutput(
     sha256: hash.digest('hex'),
     facts: verdict.facts,
   }
+}
+
+/** Where an attempt's output lies: one key per attempt, or where a kit has put it. */
+export function outputKey(
+  { predictionId, attemptId, model }: Pick<CollectRequest, 'predictionId' | 'attemptId' | 'model'>,
+  reference: OutputReference,
+): string {
+  return reference.kind === 'stored' ? reference.key : `outputs/${predictionId}/${attemptId}/${model.output.name}`
 }
 
 async function openOrLost(files: FileStore, key: string, range?: { start: number; end?: number }) {

@@ -2,12 +2,12 @@ import type { Clock, Random } from '../core/clock.ts'
 import type { Effect, PredictionEvent } from '../core/events.ts'
 import { invariant } from '../core/failure.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
-import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import { type Attempt, isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import { type Step, step } from '../core/step.ts'
 import type { DeploymentWorld, World } from '../core/world.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import type { Log, Route } from './contract.ts'
+import type { Deployment, Log, Route } from './contract.ts'
 import { createPlaces } from './places.ts'
 import { everyDeployment, findDeployment } from './routes.ts'
 
@@ -47,6 +47,10 @@ export interface DriverDependencies {
   perform(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent>
   /** Ends the calls of effects that nobody waits for any more. */
   abort(effects: readonly string[], reason: string): void
+  /** Ends calls that whoever comes next makes again. */
+  interrupt(effects: readonly string[]): void
+  /** Removes what an attempt has brought that did not win; never rejects. */
+  discard(record: PredictionRecord, attempt: Attempt): Promise<void>
   /** Called after every change of a held record, written or not. */
   changed(id: string): void
 }
@@ -70,15 +74,20 @@ interface Held {
 }
 
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { name, alone, store, routes, clock, random, newId, log, perform, abort, changed } = dependencies
+  const { name, alone, store, routes, clock, random, newId, log, perform, abort, interrupt, discard, changed } =
+    dependencies
   const places = createPlaces(routes)
+  const all = everyDeployment(routes)
   const records = new Map<string, Held>()
-  const performing = new Set<Promise<unknown>>()
+  /** What `stop` waits for. */
+  const underWay = new Set<Promise<unknown>>()
   let clockOffset = 0
   let leaseUntil = 0
   let running = false
   let renewing: Promise<void> | null = null
-  let cancelLoops: (() => void)[] = []
+  /** Each ends one loop and resolves when its last turn is over. */
+  let endLoops: (() => Promise<void>)[] = []
+  let unwatch = () => {}
 
   const now = () => clock.now() + clockOffset
 
@@ -86,12 +95,12 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     // A model that left the configuration has no deployments: its predictions end, clearly, as `deployment_missing`.
     const route = routes.get(record.model) ?? { deployments: [], policy: defaultPolicy }
     const at = now()
-    const world = route.deployments.map(deployment => places.world(deployment, at))
     const deployments: { [name: string]: DeploymentWorld } = {}
-    for (const deployment of everyDeployment(routes)) deployments[deployment.name] ??= places.world(deployment, at)
+    const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, at))
+    all.forEach(look)
     return {
       policy: route.policy,
-      world: { route: world, deployments, mayBegin, alone, engine: name, newId, jitter: random },
+      world: { route: route.deployments.map(look), deployments, mayBegin, alone, engine: name, newId, jitter: random },
     }
   }
 
@@ -202,6 +211,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       vanished(before, next.record),
       isTerminal(next.record.status) ? `the prediction ended as ${next.record.status}` : 'the attempt ended',
     )
+    discardLost(before, next.record)
     for (const effect of next.effects) begin(held, effect)
     if (before !== next.record) changed(held.id)
     if (next.nextAt === null) letGo(held)
@@ -217,11 +227,24 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   function begin(held: Held, effect: Effect): void {
-    const task = leaseFor(effect)
-      .then(until => perform(effect, held.current, until))
-      .then(answer => deliver(held.id, answer))
-    performing.add(task)
-    void task.finally(() => performing.delete(task))
+    track(
+      leaseFor(effect)
+        .then(until => perform(effect, held.current, until))
+        .then(answer => deliver(held.id, answer)),
+    )
+  }
+
+  function track(task: Promise<unknown>): void {
+    underWay.add(task)
+    void task.finally(() => underWay.delete(task))
+  }
+
+  /** An attempt that has ended without winning keeps no file; whoever writes its end sees to that. */
+  function discardLost(before: PredictionRecord, after: PredictionRecord): void {
+    for (const attempt of after.attempts) {
+      const earlier = before.attempts.find(({ id }) => id === attempt.id)
+      if (isLoser(attempt) && (earlier === undefined || !isEnded(earlier.state))) track(discard(after, attempt))
+    }
   }
 
   /** A start is sent only while the lease outlasts its time limit: renewed first where it would be close. */
@@ -242,7 +265,11 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   async function deliver(id: string, answer: PredictionEvent): Promise<void> {
     for (;;) {
       try {
-        await apply(id, answer)
+        const stored = await apply(id, answer)
+        // Collected, but meanwhile another engine had ended the attempt: nobody but us knows of the file.
+        if (answer.type !== 'collected' || stored === null) return
+        const attempt = stored.record.attempts.find(({ id }) => id === answer.attempt)
+        if (attempt !== undefined && isLoser(attempt)) await discard(stored.record, attempt)
         return
       } catch (error) {
         reportStoreFault(error)
@@ -256,6 +283,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   async function reload(held: Held): Promise<void> {
     const fresh = await store.leaseOne(held.id, { engine: name, leaseMs })
     if (fresh === null) return letGo(held)
+    abort(vanished(held.current, fresh.record), 'another process ended the attempt')
     held.stored = fresh.record
     held.current = fresh.record
     held.version = fresh.version
@@ -309,6 +337,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       ])
       if (outcome === 'replayed') return stored
       if (outcome === 'committed') {
+        discardLost(stored.record, next.record)
         changed(id)
         return { record: next.record, version: stored.version + 1, nextAt: next.nextAt }
       }
@@ -345,25 +374,26 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       else if (version > held.version) refresh(held, version)
     }
     // Ours by the store's word, unknown here: the answer to an insert or to a lease was lost.
-    for (const id of mine.keys()) if (!records.has(id)) void apply(id, { type: 'timePassed' }).catch(reportStoreFault)
+    for (const id of mine.keys()) if (!records.has(id)) track(apply(id, { type: 'timePassed' }).catch(reportStoreFault))
   }
 
-  /** Runs `work` now and again `everyMs` after its end, until stopped. */
-  function loop(everyMs: number, work: () => Promise<void>): () => void {
+  /** Runs `work` after `everyMs`, and again so long after its end. */
+  function loop(everyMs: number, work: () => Promise<void>): () => Promise<void> {
     let cancel = () => {}
     let ended = false
-    const turn = async () => {
-      try {
-        await work()
-      } catch (error) {
-        reportStoreFault(error)
-      }
-      if (!ended) cancel = clock.after(everyMs, () => void turn())
+    let turn = Promise.resolve()
+    const wait = () => {
+      cancel = clock.after(everyMs, () => {
+        turn = work()
+          .catch(reportStoreFault)
+          .then(() => void (ended || wait()))
+      })
     }
-    cancel = clock.after(everyMs, () => void turn())
+    wait()
     return () => {
       ended = true
       cancel()
+      return turn
     }
   }
 
@@ -392,24 +422,24 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       running = true
       await renew()
       await pickUp()
-      cancelLoops = [
-        loop(renewEveryMs, renew),
-        loop(pickUpEveryMs, pickUp),
-        store.watch(change => {
-          const held = records.get(change.id)
-          if (held !== undefined && change.version > held.version)
-            void held.queue.then(() => refresh(held, change.version)).catch(reportStoreFault)
-        }),
-      ]
+      endLoops = [loop(renewEveryMs, renew), loop(pickUpEveryMs, pickUp)]
+      unwatch = store.watch(change => {
+        const held = records.get(change.id)
+        if (held !== undefined && change.version > held.version)
+          void held.queue.then(() => refresh(held, change.version)).catch(reportStoreFault)
+      })
     },
     async stop() {
       running = false
-      for (const cancel of cancelLoops) cancel()
-      cancelLoops = []
+      unwatch()
+      await Promise.all(endLoops.map(end => end()))
       for (const held of records.values()) held.cancelWake()
-      abort(interruptible(records.values()), 'the engine stops')
-      await Promise.all(performing)
-      await Promise.all([...records.values()].map(held => held.queue))
+      // An event that is being taken in may still begin effects, and every answer is an event.
+      do {
+        await Promise.all([...records.values()].map(held => held.queue))
+        interrupt(interruptible(records.values()))
+        await Promise.all(underWay)
+      } while (underWay.size > 0)
       for (const held of records.values()) held.cancelWake()
       await store.release(name, [...records.keys()])
       records.clear()
@@ -428,6 +458,11 @@ function pendingIds(record: PredictionRecord): Set<string> {
 function vanished(before: PredictionRecord, after: PredictionRecord): string[] {
   const still = pendingIds(after)
   return [...pendingIds(before)].filter(id => !still.has(id))
+}
+
+/** It got as far as collecting, and ended without winning. */
+function isLoser(attempt: Attempt): boolean {
+  return attempt.collectingAt !== null && isEnded(attempt.state) && attempt.state !== 'won'
 }
 
 /** Calls that can be cut off and simply made again; a start, a cancel or a delivery is left to finish. */

@@ -3,10 +3,10 @@ import type { Effect, PredictionEvent, Seen } from '../core/events.ts'
 import { createFailure, type Failure, type FailureCode, invariant, refuse, SurefootError } from '../core/failure.ts'
 import { notifyTimeoutMs } from '../core/notify.ts'
 import type { Observation } from '../core/observation.ts'
-import type { PredictionRecord } from '../core/prediction.ts'
+import type { Attempt, PredictionRecord } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
-import { collectOutput } from './collect.ts'
+import { collectOutput, outputKey } from './collect.ts'
 import type { Deployment, Links, Log, Route } from './contract.ts'
 import { findDeployment } from './routes.ts'
 import { createLimit, type Limit } from './timeout.ts'
@@ -14,7 +14,12 @@ import { createLimit, type Limit } from './timeout.ts'
 /** Performs effects: one call each, with a time limit, answered by one event. Decides nothing and never rejects. */
 export interface Performer {
   perform(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent>
+  /** Nobody waits for these effects any more: their calls end, and what a collect has brought goes. */
   abort(effects: readonly string[], reason: string): void
+  /** The engine stops: calls that can be made again by the next one end, and what they brought so far stays for it. */
+  interrupt(effects: readonly string[]): void
+  /** Removes the file that an attempt has brought although another one, or none, won. Never rejects. */
+  discard(record: PredictionRecord, attempt: Attempt): Promise<void>
 }
 
 export interface PerformerDependencies {
@@ -41,6 +46,8 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
   const { routes, files, download, fetch, links, clock, log, markerSecret, notify, now } = dependencies
   const linkGraceMs = dependencies.linkGraceMs ?? defaultLinkGraceMs
   const limits = new Map<string, Limit>()
+  /** Signals of calls whose prediction or attempt has ended, in contrast to those that were only cut off. */
+  const unwanted = new WeakSet<AbortSignal>()
 
   function deploymentOf(record: PredictionRecord, name: string): Deployment {
     const missing = `${name} is not configured any more; prediction ${record.id} needs it.`
@@ -180,19 +187,30 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       case 'collect': {
         const route = routes.get(record.model)
         invariant(route !== undefined, `model ${record.model} is not configured`)
+        const request = {
+          predictionId: record.id,
+          attemptId: effect.attempt,
+          model: route.model,
+          outputs: effect.outputs,
+        }
+        const { trustedOrigins } = provider
         const output = await withLimit(effect, route.policy.collectMs, io =>
-          collectOutput(files, download, {
-            predictionId: record.id,
-            attemptId: effect.attempt,
-            model: route.model,
-            outputs: effect.outputs,
-            trustedOrigins: provider.trustedOrigins,
-            signal: io.signal,
-          }),
+          collectOutput(files, download, { ...request, trustedOrigins, signal: io.signal }).finally(() =>
+            // The file may have become whole just when nobody wanted it any more.
+            unwanted.has(io.signal) ? remove(request) : undefined,
+          ),
         )
         return { type: 'collected', ...answer, output }
       }
     }
+  }
+
+  async function remove(request: Parameters<typeof outputKey>[0] & { outputs: Attempt['outputs'] }): Promise<void> {
+    const [reference] = request.outputs ?? []
+    if (reference === undefined) return
+    await files
+      .remove(outputKey(request, reference))
+      .catch(error => log('warn', 'An output that nobody wants could not be removed.', { error: String(error) }))
   }
 
   return {
@@ -204,7 +222,19 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       }
     },
     abort(effects, reason) {
-      for (const id of effects) limits.get(id)?.abort(reason)
+      for (const id of effects) {
+        const limit = limits.get(id)
+        if (limit === undefined) continue
+        unwanted.add(limit.signal)
+        limit.abort(reason)
+      }
+    },
+    interrupt(effects) {
+      for (const id of effects) limits.get(id)?.abort('the engine stops')
+    },
+    async discard(record, { id, outputs }) {
+      const model = routes.get(record.model)?.model
+      if (model !== undefined) await remove({ predictionId: record.id, attemptId: id, model, outputs })
     },
   }
 }

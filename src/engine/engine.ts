@@ -49,6 +49,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     ...dependencies,
     perform: (effect, record, leaseUntil) => performerOf().perform(effect, record, leaseUntil),
     abort: (effects, reason) => performerOf().abort(effects, reason),
+    interrupt: effects => performerOf().interrupt(effects),
+    discard: (record, attempt) => performerOf().discard(record, attempt),
     changed: watchers.changed,
   })
 
@@ -179,8 +181,13 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       return started
     },
     stop() {
-      unwatch()
-      stopped ??= driver.stop()
+      // A start that is still under way would set up its loops after they were ended.
+      stopped ??= Promise.resolve(started)
+        .catch(() => {})
+        .then(() => {
+          unwatch()
+          return driver.stop()
+        })
       return stopped
     },
   }

@@ -21,7 +21,10 @@ export interface Places {
 }
 
 export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
-  const limits = new Map(everyDeployment(routes).map(({ name, concurrency }) => [name, concurrency]))
+  const all = everyDeployment(routes)
+  const limits = new Map(all.map(({ name, concurrency }) => [name, concurrency]))
+  // Adapters read the target for it, which is too much work for every step.
+  const prices = new Map(all.map(({ name, provider, target }) => [name, provider.pricePerSecond(target)]))
   const taken = new Map<string, number>()
   const takenBy = new Map<string, readonly string[]>()
   const waitingFor = new Map<string, Set<string>>()
@@ -63,7 +66,7 @@ export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
         pollMs: provider.limits.pollMs,
         startTimeoutMs: provider.limits.startTimeoutMs,
         callTimeoutMs: provider.limits.callTimeoutMs,
-        pricePerSecond: provider.pricePerSecond(deployment.target),
+        pricePerSecond: prices.get(name) ?? null,
       }
     },
     update(record) {

@@ -1,9 +1,20 @@
+import { spentOn } from '../core/planning.ts'
 import type { Policy } from '../core/policy.ts'
-import { isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from '../core/prediction.ts'
+import { type Attempt, isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from '../core/prediction.ts'
 
-/** What the core promises, checked between any two written versions of a record. Broken rules are raised at the end of a run. */
+/**
+ * What the core promises, checked at every version of every record that a store has committed, and at every start. The
+ * numbers are those of `docs/reliability.md`. Broken rules are raised at the end of a run.
+ */
 export interface Rules {
+  /** A version that was committed just now. */
   check(record: PredictionRecord, version: number): void
+  /** A provider is being asked to start this attempt. */
+  starting(attemptId: string): void
+  /** The newest versions of all records. */
+  records(): readonly PredictionRecord[]
+  /** After everything settled: what still runs at providers, by attempt id, and the files that are kept. */
+  checkEnd(running: readonly string[], files: readonly string[]): void
   /** Throws the first broken rule, if any. */
   raise(): void
 }
@@ -28,6 +39,9 @@ const rank: { readonly [status in PredictionStatus]: number } = {
 
 export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
   const last = new Map<string, { record: PredictionRecord; version: number }>()
+  const predictionOf = new Map<string, string>()
+  const started = new Set<string>()
+  const outputs = new Map<string, string>()
   const broken: string[] = []
 
   function expect(holds: boolean, rule: string, record: PredictionRecord): void {
@@ -37,13 +51,46 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
       )
   }
 
+  function attemptOf(id: string): { attempt: Attempt; record: PredictionRecord } | null {
+    const record = last.get(predictionOf.get(id) ?? '')?.record
+    const attempt = record?.attempts.find(candidate => candidate.id === id)
+    return record === undefined || attempt === undefined ? null : { attempt, record }
+  }
+
   return {
     check(record, version) {
       const before = last.get(record.id)
       if (before !== undefined && version <= before.version) return
       last.set(record.id, { record, version })
+      for (const { id } of record.attempts) predictionOf.set(id, record.id)
       checkOne(record)
       if (before !== undefined) checkPair(before.record, record)
+    },
+    starting(id) {
+      const found = attemptOf(id)
+      if (found === null) broken.push(`4: attempt ${id} is started without a stored intent`)
+      else {
+        expect(found.attempt.submittedAt !== null, '4: a start whose intent is not stored', found.record)
+        expect(!started.has(id), '4: an attempt is started twice', found.record)
+      }
+      started.add(id)
+    },
+    records: () => [...last.values()].map(({ record }) => record),
+    checkEnd(running, files) {
+      for (const id of running) {
+        const found = attemptOf(id)
+        if (found === null) broken.push(`6: attempt ${id} runs at a provider and nobody knows it`)
+        else
+          expect(
+            found.attempt.release === 'given_up',
+            '6: a run goes on that is not recorded as given up',
+            found.record,
+          )
+      }
+      for (const key of files) {
+        const [, id = ''] = key.split('/')
+        if (outputs.get(id) !== key) broken.push(`3: the file ${key} stays although it is nobody's output`)
+      }
     },
     raise() {
       if (broken.length > 0) throw new Error(`${broken.length} broken rules; the first: ${broken[0]}`)
@@ -61,8 +108,12 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
       '3: an output without success, or success without one',
       record,
     )
-    if (record.output !== null) expect(hasFile(record.output.key), '3: the output is not in the store', record)
-    expect(record.attempts.filter(attempt => attempt.state === 'won').length <= 1 || terminal, '3: two winners', record)
+    if (record.output !== null) {
+      expect(hasFile(record.output.key), '3: the output is not in the store', record)
+      expect((outputs.get(record.id) ?? record.output.key) === record.output.key, '3: a second output', record)
+      outputs.set(record.id, record.output.key)
+    }
+    expect(record.attempts.filter(attempt => attempt.state === 'won').length <= 1, '3: two winners', record)
     expect(
       record.attempts.filter(attempt => attempt.release !== 'none' || attempt.state === 'submitting').length <=
         policy.attempts,
@@ -98,5 +149,24 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
         after,
       )
     }
+    for (const attempt of after.attempts) {
+      const earlier = before.attempts.find(candidate => candidate.id === attempt.id)
+      if (attempt.submittedAt !== null && (earlier?.submittedAt ?? null) === null) checkStart(before, after, attempt)
+    }
+  }
+
+  /** At the moment of a start's intent: is it allowed, and is what came before it looked for as it must be? */
+  function checkStart(before: PredictionRecord, after: PredictionRecord, attempt: Attempt): void {
+    expect(!isTerminal(before.status), 'a start after the end', after)
+    const others = after.attempts.filter(({ id }) => id !== attempt.id)
+    expect(
+      others.every(other => other.state !== 'unknown' || other.abandoned !== null || other.hedgedAt !== null),
+      '4: money is spent again while a lost start is still looked for',
+      after,
+    )
+    if (policy.budget === null) return
+    // A run that cost more than was reserved for it is an overshoot of an estimate, which is shown as such.
+    const taken = others.reduce((sum, other) => sum + Math.min(spentOn(other), other.reserved), attempt.reserved)
+    expect(taken <= policy.budget + 1e-9, '7: more money is reserved than policy allows', after)
   }
 }

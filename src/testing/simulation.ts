@@ -1,27 +1,24 @@
-import type { Clock, Random } from '../core/clock.ts'
+import type { Random } from '../core/clock.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
-import type { Engine, Links, Route } from '../engine/contract.ts'
-import { createEngine } from '../engine/engine.ts'
+import type { Links, Route } from '../engine/contract.ts'
+import type { FileStore } from '../files/contract.ts'
+import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { createSimulatedClock, type SimulatedClock, settle } from './clock.ts'
 import { createMemoryFiles } from './memory-files.ts'
 import { createRandom, createSeededIds } from './random.ts'
-import { createRules } from './rules.ts'
-import {
-  createScriptedProvider,
-  isRunning,
-  plainScript,
-  type Script,
-  type ScriptedProvider,
-} from './scripted-provider.ts'
+import { createRules, type Rules } from './rules.ts'
+import { createProcess, failing, type Process } from './simulation-process.ts'
+import { createReplicateSite, createScriptedSite, type Site, webhookUrl } from './simulation-sites.ts'
 import { textModel } from './text-model.ts'
 
 /**
- * A whole gateway in virtual time: three engines on one store, two providers that misbehave, clients that create and
- * cancel, processes that die between any two steps, a store that fails. One seed decides everything. Safety rules are
- * checked at every write; then the faults stop, and everything must settle.
+ * A whole gateway in virtual time: three engines with clocks of their own on one store, two scripted providers and the
+ * real Replicate adapter on its emulator, clients that create and cancel, processes that die or freeze between any two
+ * steps, a store that fails. One seed decides everything. Safety rules are checked at every write and every start; then
+ * the faults stop, and everything must settle.
  */
 export interface SimulationOptions {
   readonly seed: number
@@ -34,14 +31,17 @@ export interface SimulationResult {
   readonly seed: number
   readonly predictions: number
   readonly statuses: { readonly [status: string]: number }
+  /** Failure codes of the failed ones. */
+  readonly failures: { readonly [code: string]: number }
   readonly attempts: number
-  /** Runs begun at providers per succeeded prediction. */
-  readonly startsPerSuccess: number
+  /** Runs begun at providers, per prediction that has ended. */
+  readonly paidStartsPerPrediction: number
   readonly crashes: number
+  readonly freezes: number
   readonly virtualSeconds: number
 }
 
-const policy: Policy = {
+const basePolicy: Policy = {
   ...defaultPolicy,
   deadlineMs: 10 * 60_000,
   queueMs: 60_000,
@@ -50,11 +50,14 @@ const policy: Policy = {
   lastStageMs: 20_000,
   runMs: 120_000,
   unknownMs: 30_000,
+  collectMs: 60_000,
   releaseMs: 120_000,
 }
 const engineCount = 3
 /** Nothing may still be open this long after the faults stopped. */
-const livenessMs = 2 * policy.deadlineMs
+const livenessMs = 2 * basePolicy.deadlineMs
+/** Every process's clock is wrong by up to this much. */
+const maxSkewMs = 2_000
 
 /** Throws an error that carries the seed when a rule is broken or something does not settle. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -71,273 +74,234 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 async function run({ seed, predictions, faults = true }: SimulationOptions): Promise<SimulationResult> {
   const random = createRandom(seed)
   const clock = createSimulatedClock()
+  const startedAt = clock.now()
   const weather = { faults }
+  const policy = choosePolicy(random)
   const store = await openSqliteStore({ path: ':memory:', now: clock.now })
   const files = createMemoryFiles()
-  const providers = [
-    createProvider(clock, random, weather, true),
-    createProvider(clock, random, weather, false),
-  ] as const
   const rules = createRules({ policy, now: clock.now, hasFile: key => files.keys().includes(key) })
-  const model: Route['model'] = textModel
-  const deployments = providers.map((provider, index) => ({
-    name: `text@${index}`,
-    providerName: String(index),
-    provider,
-    target: {},
-    concurrency: 8,
-  }))
-  const routes = new Map<string, Route>([[model.name, { model, deployments, policy }]])
+  const setup = { clock, random, weather }
+  const processes: Process[] = []
+  const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]
+  const remote = createReplicateSite('replicate', {
+    ...setup,
+    async hear(attemptId, secret, request) {
+      await pick(processes)?.engine.hear('replicate', attemptId, secret, request)
+    },
+  })
+  const sites: readonly Site[] = [
+    createScriptedSite('first', true, setup),
+    remote,
+    createScriptedSite('last', false, setup),
+  ]
+  const route: Route = {
+    model: textModel,
+    deployments: sites.map(({ deployment }) => ({ ...deployment, provider: watched(deployment.provider, rules) })),
+    policy,
+  }
+  const receiver = createReceiver(random, weather)
   const newId = createSeededIds(random)
-  let crashes = 0
-  let started = 0
+  let booted = 0
 
-  function boot(): Process {
-    started += 1
-    const gate = createGate()
-    const engine = createEngine({
-      name: `engine-${started}`,
-      alone: false,
-      store: gate.port(chaoticStore(store, random, weather)),
-      files: gate.port(files),
-      download: () => Promise.reject(new Error('nothing is downloaded here')),
-      routes,
-      links: noLinks,
-      serverKey: 'simulation',
-      clock: gate.clock(clock),
+  async function boot(): Promise<Process> {
+    booted += 1
+    const process = createProcess({
+      name: `engine-${booted}`,
+      skewMs: Math.round((random() * 2 - 1) * maxSkewMs),
+      store: observed(store, rules, random, weather),
+      files: { ...files, ...failingFiles(files, random, weather) },
+      download: remote.download,
+      routes: new Map([[route.model.name, route]]),
+      links,
+      clock,
       random,
       newId,
-      fetch: () => Promise.reject(new Error('nothing is fetched here')),
-      notify: async () => true,
-      log: () => {},
+      fetch: remote.fetch,
+      notify: receiver.notify,
     })
-    // A crash also silences the providers' answers to that process.
-    return { engine, die: gate.close }
+    await process.engine.start()
+    return process
   }
 
-  const processes = await Promise.all(Array.from({ length: engineCount }, async () => startProcess(boot())))
-  const ids: string[] = []
-  store.watch(async ({ id }) => {
-    const stored = await store.get(id)
-    if (stored !== null) rules.check(stored.record, stored.version)
-  })
+  for (let count = 0; count < engineCount; count++) processes.push(await boot())
+  const accepted: string[] = []
+  let crashes = 0
+  let freezes = 0
 
-  while (ids.length < predictions) {
-    await clock.advance(Math.floor(random() * 2_000))
-    const process = processes[Math.floor(random() * processes.length)]
-    const create = process?.engine.create({
-      model: model.name,
-      owner: 'local',
-      source: 'api',
-      input: {},
-      files: {},
-      cancelAfterMs: random() < 0.05 ? 20_000 : null,
-      webhook: null,
-    })
-    void create?.then(
-      ({ record }) => ids.push(record.id),
-      () => {},
-    )
+  while (accepted.length < predictions) {
+    await clock.advance(Math.floor(random() * 3_000))
+    const process = pick(processes)
+    void process?.engine
+      .create({
+        model: textModel.name,
+        owner: 'local',
+        source: 'api',
+        input: {},
+        files: {},
+        cancelAfterMs: random() < 0.05 ? 20_000 : null,
+        webhook: random() < 0.2 ? { url: 'https://user.test/', events: ['start', 'completed'] } : null,
+      })
+      .then(
+        ({ record }) => accepted.push(record.id),
+        () => {},
+      )
     await settle()
-    if (faults && random() < 0.1) {
-      const id = ids[Math.floor(random() * ids.length)]
-      if (id !== undefined) void process?.engine.cancel(id).catch(() => {})
-    }
-    if (faults && random() < 0.03) {
+    if (!faults) continue
+    const id = random() < 0.1 ? pick(accepted) : undefined
+    if (id !== undefined) void process?.engine.cancel(id).catch(() => {})
+    if (random() < 0.03) {
+      crashes += 1
       const index = Math.floor(random() * processes.length)
       processes[index]?.die()
-      crashes += 1
       await clock.advance(Math.floor(random() * 5_000))
-      processes[index] = await startProcess(boot())
+      processes[index] = await boot()
+    }
+    if (random() < 0.01) {
+      freezes += 1
+      const frozen = pick(processes)
+      frozen?.freeze()
+      clock.after(random() * 30_000, () => frozen?.thaw())
     }
   }
 
   weather.faults = false
-  const end = clock.now() + livenessMs
-  let open = await openRecords(store, ids)
-  while (open.length > 0 && clock.now() < end) {
-    await clock.advance(5_000)
-    open = await openRecords(store, ids)
-  }
+  for (const site of sites) site.calm()
+  await untilSettled(clock, rules)
+  rules.checkEnd((await Promise.all(sites.map(site => site.running()))).flat(), files.keys())
   rules.raise()
-  if (open.length > 0)
-    throw new Error(
-      `${open.length} predictions are still open ${livenessMs / 1000} s after the faults stopped: ${JSON.stringify(open[0])}`,
-    )
-  const records = await Promise.all(ids.map(async id => (await store.get(id))?.record))
-  checkEnds(
-    records.flatMap(record => record ?? []),
-    providers,
-    clock,
-  )
-  await Promise.all(processes.map(process => stopProcess(process, clock)))
+  await checkAccount(store, rules, accepted)
+  receiver.check(rules.records())
+  await shutDown(processes, sites, clock)
   await store.close()
-  return summary(
+  return {
+    ...summarise(rules.records(), sites),
     seed,
-    records.flatMap(record => record ?? []),
-    providers,
     crashes,
-    clock,
-  )
-}
-
-interface Process {
-  readonly engine: Engine
-  die(): void
-}
-
-async function startProcess(process: Process): Promise<Process> {
-  // A store that fails at the very start: the process manager tries again.
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await process.engine.start()
-      return process
-    } catch (error) {
-      if (attempt > 20) throw error
-    }
+    freezes,
+    virtualSeconds: Math.round((clock.now() - startedAt) / 1000),
   }
 }
 
-async function stopProcess({ engine }: Process, clock: SimulatedClock): Promise<void> {
-  let done = false
-  const stopping = engine.stop().finally(() => (done = true))
-  while (!done) await clock.advance(1_000)
-  await stopping
-}
-
-async function openRecords(store: Store, ids: readonly string[]): Promise<PredictionRecord[]> {
-  const stored = await Promise.all(ids.map(id => store.get(id)))
-  return stored.flatMap(entry => (entry !== null && entry.record.settledAt === null ? entry.record : []))
-}
-
-const noLinks: Links = { input: () => null, upload: () => null, webhook: () => null }
-
-/** Everything that a process touches, until it dies: then no call answers any more and no timer fires. */
-function createGate() {
-  let open = true
-  const never = new Promise<never>(() => {})
+/** Hedging, money and what to do about lost starts differ from seed to seed. */
+function choosePolicy(random: Random): Policy {
   return {
-    close() {
-      open = false
-    },
-    port<T extends object>(target: T): T {
-      return new Proxy(target, {
-        get(object, key, receiver) {
-          const value: unknown = Reflect.get(object, key, receiver)
-          if (typeof value !== 'function') return value
-          return (...args: unknown[]) => {
-            if (!open) return never
-            const result: unknown = value.apply(object, args)
-            return result instanceof Promise
-              ? result.then(
-                  answer => (open ? answer : never),
-                  error => (open ? Promise.reject(error) : never),
-                )
-              : result
-          }
-        },
-      })
-    },
-    clock(inner: Clock): Clock {
-      return { now: inner.now, after: (delayMs, run) => inner.after(delayMs, () => void (open && run())) }
-    },
+    ...basePolicy,
+    hedges: random() < 0.3 ? 1 : 0,
+    onUnknown: random() < 0.2 ? 'fail' : 'resubmit',
+    budget: random() < 0.3 ? 0.3 : null,
   }
 }
 
-/** Fails now and then, before or after the work is done: a caller cannot know which. */
-function chaoticStore(store: Store, random: Random, weather: { faults: boolean }): Store {
+const links: Links = {
+  input: () => null,
+  upload: () => null,
+  webhook: (_provider, attemptId, secret) => webhookUrl(attemptId, secret),
+}
+
+/** The provider as it is; the rules see every start. */
+function watched(provider: Provider, rules: Rules): Provider {
   return {
-    ...store,
-    async commit(changes) {
-      if (weather.faults && random() < 0.01) throw new Error('The store is away (before the write).')
-      const outcomes = await store.commit(changes)
-      if (weather.faults && random() < 0.01) throw new Error('The store is away (after the write).')
-      return outcomes
+    ...provider,
+    start(job, io) {
+      rules.starting(job.marker.attemptId)
+      return provider.start(job, io)
     },
   }
 }
 
-function createProvider(
-  clock: Clock,
-  random: Random,
-  weather: { faults: boolean },
-  canFind: boolean,
-): ScriptedProvider {
-  const chance = (probability: number) => weather.faults && random() < probability
-  const pause = (ms: number) => new Promise<void>(resolve => void clock.after(ms, resolve))
-  function script(): Script {
-    const bootAt = random() * 5_000
-    const runAt = bootAt + random() * 5_000
-    const healthy: Script = { ...plainScript, bootAt, runAt, endAt: runAt + random() * 20_000 }
-    if (!weather.faults) return healthy
-    return {
-      ...healthy,
-      ...(random() < 0.08 && { endAt: Number.POSITIVE_INFINITY, stallAt: random() }),
-      ...(random() < 0.04 && {
-        bootAt: Number.POSITIVE_INFINITY,
-        runAt: Number.POSITIVE_INFINITY,
-        endAt: Number.POSITIVE_INFINITY,
-      }),
-      ...(random() < 0.05 && { end: 'failed' as const }),
-      ...(random() < 0.03 && { end: 'empty' as const }),
-      ...(random() < 0.03 && { end: 'gone' as const }),
-      ...(random() < 0.03 && { output: 'broken' }),
-      ...(random() < 0.1 && { ignoresCancel: true }),
-      ...(random() < 0.1 && {
-        start: random() < 0.5 ? ('lost' as const) : random() < 0.5 ? ('lost-before' as const) : ('rejected' as const),
-      }),
-    }
+/** The rules see every version that is committed, whether or not the process gets to know. */
+function observed(store: Store, rules: Rules, random: Random, weather: { readonly faults: boolean }): Store {
+  const commit: Store['commit'] = async changes => {
+    const outcomes = await store.commit(changes)
+    for (const [index, { record, version }] of changes.entries())
+      if (outcomes[index] === 'committed') rules.check(record, version + 1)
+    return outcomes
   }
-  return createScriptedProvider({
-    clock,
-    canFind,
-    script,
-    async before(verb) {
-      await pause(random() * 300)
-      if (verb !== 'start' && chance(0.1)) throw new Error('The status endpoint answers 503.')
-      if (chance(0.02)) await pause(60_000)
-    },
-  })
+  return { ...store, commit: failing(commit, random, weather, 0.01) }
 }
 
-/** After everything settled: the account must agree with what the providers know. */
-function checkEnds(records: readonly PredictionRecord[], providers: readonly ScriptedProvider[], clock: Clock): void {
-  const attempts = new Map(records.flatMap(record => record.attempts.map(attempt => [attempt.id, attempt] as const)))
-  for (const provider of providers) {
-    const seen = new Set<string>()
-    for (const run of provider.runs) {
-      if (seen.has(run.attemptId)) throw new Error(`attempt ${run.attemptId} was started twice`)
-      seen.add(run.attemptId)
-      const attempt = attempts.get(run.attemptId)
-      if (attempt !== undefined && isRunning(run, clock.now()) && attempt.release !== 'given_up') {
-        throw new Error(
-          `attempt ${run.attemptId} still runs at the provider although it is recorded as ${attempt.state}/${attempt.release}`,
-        )
+function failingFiles(files: FileStore, random: Random, weather: { readonly faults: boolean }): Partial<FileStore> {
+  return {
+    put: failing(files.put, random, weather, 0.01),
+    open: failing(files.open, random, weather, 0.005),
+  }
+}
+
+/** Where users hear of their predictions: takes most of what comes, the rest at the second try. */
+function createReceiver(random: Random, weather: { readonly faults: boolean }) {
+  const tried = new Set<string>()
+  const taken = new Set<string>()
+  return {
+    async notify(_record: PredictionRecord, notification: string): Promise<boolean> {
+      const fails = weather.faults && !tried.has(notification) && random() < 0.2
+      tried.add(notification)
+      if (!fails) taken.add(notification)
+      return !fails
+    },
+    check(records: readonly PredictionRecord[]): void {
+      for (const { id, webhook } of records) {
+        if (webhook === null) continue
+        const last = webhook.queue.at(-1)
+        if (last?.event !== 'completed') throw new Error(`the end of prediction ${id} was not announced`)
+        for (const entry of webhook.queue)
+          if (entry.state !== 'delivered' || !taken.has(entry.id))
+            throw new Error(`"${entry.event}" of prediction ${id} is ${entry.state}, and its receiver knows better`)
       }
-    }
+    },
   }
-  for (const record of records)
-    if (!isTerminal(record.status)) throw new Error(`prediction ${record.id} settled as ${record.status}`)
 }
 
-function summary(
-  seed: number,
-  records: readonly PredictionRecord[],
-  providers: readonly ScriptedProvider[],
-  crashes: number,
-  clock: SimulatedClock,
-): SimulationResult {
-  const statuses: { [status: string]: number } = {}
-  for (const record of records) statuses[record.status] = (statuses[record.status] ?? 0) + 1
-  const starts = providers.reduce((sum, provider) => sum + provider.runs.length, 0)
-  const first = Math.min(...records.map(record => record.createdAt))
-  return {
-    seed,
-    predictions: records.length,
-    statuses,
-    attempts: records.reduce((sum, record) => sum + record.attempts.length, 0),
-    startsPerSuccess: Math.round((100 * starts) / (statuses.succeeded ?? 1)) / 100,
-    crashes,
-    virtualSeconds: Math.round((clock.now() - first) / 1000),
+async function untilSettled(clock: SimulatedClock, rules: Rules): Promise<void> {
+  const open = () => rules.records().filter(record => record.settledAt === null)
+  const end = clock.now() + livenessMs
+  while (open().length > 0 && clock.now() < end) await clock.advance(5_000)
+  rules.raise()
+  const [first] = open()
+  if (first !== undefined)
+    throw new Error(
+      `${open().length} predictions are still open ${livenessMs / 1000} s after the faults stopped: ${JSON.stringify(first)}`,
+    )
+}
+
+/** What the rules saw is what the store holds, and nothing that was accepted is missing. */
+async function checkAccount(store: Store, rules: Rules, accepted: readonly string[]): Promise<void> {
+  const stored = await store.list({ owner: null, limit: 1_000_000 })
+  const seen = new Map(rules.records().map(record => [record.id, JSON.stringify(record)]))
+  const ids = new Set(stored.map(({ record }) => record.id))
+  for (const id of accepted) if (!ids.has(id)) throw new Error(`prediction ${id} was accepted and is not in the store`)
+  for (const { record } of stored) {
+    if (seen.get(record.id) !== JSON.stringify(record)) throw new Error(`prediction ${record.id} is stored differently`)
+    if (!isTerminal(record.status)) throw new Error(`prediction ${record.id} settled as ${record.status}`)
   }
+}
+
+/** Ends everything; what then still waits for the clock has leaked. */
+async function shutDown(processes: readonly Process[], sites: readonly Site[], clock: SimulatedClock): Promise<void> {
+  let running = processes.length
+  for (const { engine } of processes) void engine.stop().then(() => (running -= 1))
+  for (let waited = 0; running > 0; waited++) {
+    if (waited === 120) throw new Error(`${running} engines do not stop`)
+    await clock.advance(1_000)
+  }
+  for (const site of sites) site.close()
+  // Calls that hang at the providers end by themselves.
+  await clock.advance(10 * 60_000)
+  if (clock.waiting > 0) throw new Error(`${clock.waiting} timers are left after the end`)
+}
+
+function summarise(records: readonly PredictionRecord[], sites: readonly Site[]) {
+  const starts = sites.reduce((sum, site) => sum + site.paidStarts(), 0)
+  return {
+    predictions: records.length,
+    statuses: count(records.map(({ status }) => status)),
+    failures: count(records.flatMap(({ failure }) => failure?.code ?? [])),
+    attempts: records.reduce((sum, { attempts }) => sum + attempts.length, 0),
+    paidStartsPerPrediction: Math.round((1000 * starts) / records.length) / 1000,
+  }
+}
+
+function count(words: readonly string[]): { [word: string]: number } {
+  const counts: { [word: string]: number } = {}
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1
+  return counts
 }
