@@ -8,8 +8,10 @@ import { createEngine } from './engine/engine.ts'
 import type { FileStore } from './files/contract.ts'
 import { createDiskFiles } from './files/disk.ts'
 import { createDownload } from './files/download.ts'
+import { createOutsidePost } from './files/outside-post.ts'
 import { createSigner, type Signer } from './files/signing.ts'
 import { createProviderLinks } from './http/links.ts'
+import { createWebhookSender } from './http/webhooks-out.ts'
 import type { Store } from './store/contract.ts'
 import { type FolderLock, lockFolder } from './store/lock.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -26,11 +28,19 @@ export interface Opened {
   close(): Promise<void>
 }
 
+export interface OpenOptions {
+  /**
+   * The origin on which this process listens, asked when a webhook is sent: links in it begin with that where there is no
+   * `publicUrl`. Default: host and port of the config.
+   */
+  readonly origin?: () => string
+}
+
 /**
  * Opens a data folder as its only owner and starts the engine on it. Fails with a `SurefootError` of status 409 when
  * another process owns the folder; then nothing stays open.
  */
-export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Opened> {
+export async function openDataFolder(config: LoadedConfig, log: Log, options: OpenOptions = {}): Promise<Opened> {
   const lock = await lockFolder(config.dataDirectory)
   const closing: (() => Promise<void>)[] = [lock.release]
   const close = async () => {
@@ -43,6 +53,16 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
     await store.voidLeases()
     const files = createDiskFiles({ directory: join(config.dataDirectory, 'files') })
     const signer = createSigner(await store.secret('links'))
+    const { origin = () => originOf(config) } = options
+    const webhooks = createWebhookSender({
+      secret: await store.secret('webhooks'),
+      outside: createOutsidePost({ trustedOrigins: config.webhookOrigins }),
+      signer,
+      clock: systemClock,
+      routes: config.routes,
+      origin: () => config.publicUrl ?? origin(),
+      log,
+    })
     const engine = createEngine({
       name: `engine-${randomUUID()}`,
       alone: true,
@@ -56,7 +76,8 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
       random: Math.random,
       newId,
       fetch: globalThis.fetch,
-      notify: async () => false,
+      notify: webhooks.send,
+      checkWebhook: webhooks.check,
       log,
     })
     closing.push(engine.stop)
@@ -66,6 +87,10 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
     await close()
     throw error
   }
+}
+
+function originOf({ host, port }: LoadedConfig): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** 26 characters of base 32: 128 bits from the system's generator, in the alphabet of Replicate's ids. */

@@ -74,6 +74,7 @@ describe('loadConfig', () => {
       host: '127.0.0.1',
       port: 8787,
       publicUrl: null,
+      webhookOrigins: [],
       logLevel: 'info',
       path: null,
     })
@@ -229,6 +230,7 @@ test.each<[string, object, string]>([
   ],
   ['an empty route', { models: { relief: { route: [] } } }, 'models.relief.route: '],
   ['a port in words', { port: '8787' }, 'port: '],
+  ['a webhook origin with a path', { webhookOrigins: ['http://127.0.0.1:3000/hook'] }, 'webhookOrigins.0: has a path'],
   ['a public URL by ftp', { publicUrl: 'ftp://x.example' }, 'publicUrl: is not an http or https URL'],
   [
     'a public URL with credentials',

@@ -11,6 +11,11 @@ export interface Config {
   readonly port?: number
   /** Origin under which providers reach this gateway, `https://host`. Default none. `SUREFOOT_PUBLIC_URL` goes before it. */
   readonly publicUrl?: string
+  /**
+   * Origins, such as `http://127.0.0.1:3000`, that get webhooks although they are on this machine or in a private network.
+   * Default none: every other receiver must be on the public internet, or any caller could post into your network.
+   */
+  readonly webhookOrigins?: readonly string[]
   /** Providers by the name that deployments use. `local` is there without being named. */
   readonly providers?: { readonly [name: string]: Provider | ((context: ProviderContext) => Provider) }
   /** How models run, by public name (`surefoot/relief`) or alias (`relief`). */

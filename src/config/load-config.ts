@@ -24,6 +24,8 @@ export interface LoadedConfig {
   readonly port: number
   /** An origin without a trailing slash. */
   readonly publicUrl: string | null
+  /** Origins that get webhooks although they are private. */
+  readonly webhookOrigins: readonly string[]
   /** The least level that is logged. */
   readonly logLevel: LogLevel
   readonly providers: Readonly<Record<string, Provider>>
@@ -54,6 +56,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     host: settings.host ?? config.host ?? '127.0.0.1',
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
+    webhookOrigins: config.webhookOrigins ?? [],
     logLevel: readLogLevel(env.SUREFOOT_LOG),
     ...resolveConfig(config, dataDirectory),
     path: file,

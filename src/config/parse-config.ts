@@ -35,7 +35,7 @@ const deploymentSchema = z.strictObject({
   concurrency: z.int().min(1).max(10_000).optional(),
 })
 
-const publicUrlSchema = z
+const originSchema = z
   .url({ protocol: /^https?$/, error: 'is not an http or https URL' })
   .refine(isOrigin, 'has a path, a query or credentials; only scheme, host and port belong there')
   .transform(url => new URL(url).origin)
@@ -46,7 +46,8 @@ const configSchema = z.strictObject({
   data: z.string().min(1).optional(),
   host: z.string().min(1).optional(),
   port: z.int().min(0).max(65_535).optional(),
-  publicUrl: publicUrlSchema.optional(),
+  publicUrl: originSchema.optional(),
+  webhookOrigins: z.array(originSchema).optional(),
   providers: z
     .record(
       providerName,

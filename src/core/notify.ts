@@ -30,6 +30,16 @@ export function queueNotification(draft: Draft, event: WebhookEvent, now: number
   })
 }
 
+/**
+ * Queues the webhook about the end. An output exists once it is verified, and that is the end: whoever asked for both
+ * hears of it once, as `completed`.
+ */
+export function queueEnd(draft: Draft, now: number, world: World): void {
+  const isCompleted = draft.webhook?.events.includes('completed') === true
+  if (isCompleted) queueNotification(draft, 'completed', now, world)
+  else if (draft.status === 'succeeded') queueNotification(draft, 'output', now, world)
+}
+
 /** Sends what is due, oldest first and one at a time, so that receivers see states in order. */
 export function sendNotifications(draft: Draft, now: number, world: World): Effect[] {
   const next = draft.webhook?.queue.find(entry => entry.state === 'waiting')

@@ -3,7 +3,7 @@ import { type AttemptDraft, activeAttempts, type Draft, decide, draftOf, seconds
 import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
 import { collectAgain, follow, followAt, isSettled, orphanedAt, pollAgain } from './follow.ts'
-import { notified, notifyAt, queueNotification, sendNotifications } from './notify.ts'
+import { notified, notifyAt, queueEnd, queueNotification, sendNotifications } from './notify.ts'
 import { addAttempt, mayHedge, planNext, setBackoff } from './planning.ts'
 import type { Policy } from './policy.ts'
 import { isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
@@ -256,7 +256,7 @@ function finish(draft: Draft, now: number, status: PredictionStatus, failure: Fa
   draft.completedAt = now
   draft.retryAt = null
   if (status === 'succeeded') draft.progress = { stage: null, fraction: 1 }
-  queueNotification(draft, 'completed', now, world)
+  queueEnd(draft, now, world)
 }
 
 /** Policy's clocks on one attempt: a stall is hedged or ends like every other timer, by giving notice. */

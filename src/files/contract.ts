@@ -59,3 +59,20 @@ export interface Downloaded {
   /** File name from the URL's last path segment, decoded and cleaned. */
   readonly name: string
 }
+
+/** Posts to a URL from outside, as safely as `Download` fetches: see `outside-post.ts`. */
+export interface OutsidePost {
+  /** Refuses with `input_invalid` what can be seen from the URL alone never to be posted to: a private address in it, say. */
+  check(url: string): void
+  /**
+   * Answers the HTTP status; a redirect is an answer like any other, and bodies are not read. Fails with `input_invalid` for
+   * an address that is refused, with `provider_unreachable` for a network that fails, and with the signal's reason.
+   */
+  post(url: string, options: PostOptions): Promise<number>
+}
+
+export interface PostOptions {
+  readonly headers: { readonly [name: string]: string }
+  readonly body: string
+  readonly signal: AbortSignal
+}

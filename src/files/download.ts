@@ -1,17 +1,14 @@
-import { lookup as systemLookup } from 'node:dns/promises'
-import http, { type IncomingMessage } from 'node:http'
-import https from 'node:https'
-import type { LookupFunction } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import type { Download, DownloadOptions } from './contract.ts'
-import { type OutsideUrl, parseOutsideUrl, refuseAddress, toFileName, toPlace } from './outside-url.ts'
-import { isPublicAddress } from './public-address.ts'
+import { askOutside, type Resolve, systemResolve } from './outside-request.ts'
+import { parseOutsideUrl, toFileName, toPlace } from './outside-url.ts'
 import { abortable } from './with-signal.ts'
 
 export interface DownloadSetup {
   /** All addresses of a host name. Default: the system's resolver, hosts file included. */
-  readonly resolve?: (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>
+  readonly resolve?: Resolve
   /** For the two limits below; without a clock only the caller's signal ends a slow download. */
   readonly clock?: Clock
   /** Longest wait for an answer's head, each redirect anew. Default: 30 s. */
@@ -20,6 +17,7 @@ export interface DownloadSetup {
   readonly idleMs?: number
 }
 
+const headers = { accept: '*/*', 'accept-encoding': 'identity' }
 const mostRedirects = 5
 const redirects = new Set([301, 302, 303, 307, 308])
 /** Client errors that another try may not see again: timeout, too early, too many requests. */
@@ -35,7 +33,7 @@ const passingStatuses = new Set([408, 425, 429])
  * The body must be read, or the signal aborted: until then a connection is open.
  */
 export function createDownload(setup: DownloadSetup = {}): Download {
-  const { resolve = hostname => systemLookup(hostname, { all: true }), clock, headMs = 30_000, idleMs = 30_000 } = setup
+  const { resolve = systemResolve, clock, headMs = 30_000, idleMs = 30_000 } = setup
 
   return async (text, options) => {
     const ending = new AbortController()
@@ -78,7 +76,12 @@ export function createDownload(setup: DownloadSetup = {}): Download {
     let target = first
     for (let hop = 0; ; hop++) {
       const { url } = target
-      const response = await wait(ask(target, signal, resolve), url, headMs, 'no answer came')
+      const response = await wait(
+        askOutside(target, { method: 'GET', headers, signal, resolve }),
+        url,
+        headMs,
+        'no answer came',
+      )
       try {
         const status = response.statusCode ?? 0
         if (redirects.has(status)) {
@@ -98,31 +101,6 @@ export function createDownload(setup: DownloadSetup = {}): Download {
       }
     }
   }
-}
-
-function ask(
-  { url, trusted }: OutsideUrl,
-  signal: AbortSignal,
-  resolve: NonNullable<DownloadSetup['resolve']>,
-): Promise<IncomingMessage> {
-  // Node connects to exactly what this answers: checked here, there is no second look at DNS to be lied to.
-  const lookup: LookupFunction = (hostname, lookupOptions, callback) => {
-    resolve(hostname)
-      .then(addresses => {
-        const usable = addresses.filter(({ address }) => trusted || isPublicAddress(address))
-        const [best] = usable
-        if (best === undefined) refuseAddress(url)
-        if (lookupOptions.all === true) callback(null, [...usable])
-        else callback(null, best.address, best.family)
-      })
-      .catch((error: NodeJS.ErrnoException) => callback(error, []))
-  }
-  const headers = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'surefoot' }
-  return new Promise((resolveResponse, reject) => {
-    const { request } = url.protocol === 'https:' ? https : http
-    // No agent: a kept connection would be found again by name, past the check above.
-    request(url, { agent: false, headers, lookup, signal }, resolveResponse).on('error', reject).end()
-  })
 }
 
 /** Answers the stated length, or refuses an answer whose body is of no use. */

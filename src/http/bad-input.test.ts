@@ -1,12 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import { Kysely } from 'kysely'
 import sharp from 'sharp'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { loadConfig } from '../config/load-config.ts'
-import type { FailureCode } from '../core/failure.ts'
+import { createFailure, type FailureCode, SurefootError } from '../core/failure.ts'
 import { systemClock } from '../engine/clock.ts'
 import { createEngine } from '../engine/engine.ts'
 import { createDiskFiles, type DiskFilesOptions } from '../files/disk.ts'
@@ -15,10 +13,7 @@ import { createSigner } from '../files/signing.ts'
 import { newId } from '../open.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
-import { migrate } from '../store/migrate.ts'
-import type { Schema } from '../store/schema.ts'
-import { createSqliteDialect } from '../store/sqlite-dialect.ts'
-import { createSqlStore } from '../store/store.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
 import { createApp } from './app.ts'
 import type { ErrorBody, HttpCode } from './errors.ts'
 import { createProviderLinks } from './links.ts'
@@ -30,10 +25,16 @@ async function setup({ write }: Pick<DiskFilesOptions, 'write'> = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'surefoot-input-'))
   const config = await loadConfig({ cwd: directory, env: {} })
   const { routes, started } = countStarts(config.routes)
-  const database = new DatabaseSync(join(directory, 'surefoot.db'))
-  const db = new Kysely<Schema>({ dialect: createSqliteDialect(database) })
-  await migrate(db)
-  const store: Store = createSqlStore({ db, now: async () => Date.now() })
+  const opened = await openSqliteStore({ path: join(directory, 'surefoot.db') })
+  const disk = { isFull: false }
+  const store: Store = {
+    ...opened,
+    async commit(changes) {
+      if (!disk.isFull) return await opened.commit(changes)
+      // As the store names it when SQLite cannot grow; files and their rows still fitted.
+      throw new SurefootError(createFailure('storage_full', 'The database cannot grow: the disk is full.'))
+    },
+  }
   const files = createDiskFiles({ directory: join(directory, 'files'), ...(write && { write }) })
   const signer = createSigner('a secret for tests')
   const log = () => {}
@@ -71,7 +72,7 @@ async function setup({ write }: Pick<DiskFilesOptions, 'write'> = {}) {
     log,
   })
   return {
-    database,
+    disk,
     send: (path: string, init?: RequestInit) => app.fetch(new Request(new URL(path, origin), init)),
     /** Everything that a request can leave behind: nothing, or what is listed. */
     async left() {
@@ -366,15 +367,11 @@ describe('on a full disk nothing is started, and nothing half written stays', ()
   })
 
   test.each(doors)('a prediction with its file %s that the database has no room for is 507', async (_, request) => {
-    const { send, left, database } = await setup()
-    // A trigger, so that the file's row is written and the prediction's is not; then SQLite's own refusal to grow.
-    database.exec(`create table ballast (bytes blob); create temp trigger grow before insert on predictions
-      begin insert into ballast values (zeroblob(1000000)); end`)
-    const { page_count: pages } = database.prepare('pragma page_count').get() ?? {}
-    database.exec(`pragma max_page_count = ${Number(pages) + 20}`)
+    const { send, left, disk } = await setup()
+    disk.isFull = true
     expect(await errorOf(await send(relief, request(png)))).toEqual([507, 'storage_full'])
     expect(await left()).toEqual(nothing)
-    database.exec('drop trigger grow; pragma max_page_count = 1000000')
+    disk.isFull = false
     const response = await send(relief, asForm({ image: fileOf(png) }, { prefer: 'wait=60' }))
     expect(await response.json()).toMatchObject({ status: 'succeeded' })
   })

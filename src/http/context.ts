@@ -9,7 +9,10 @@ import type { Store } from '../store/contract.ts'
 /** What the front is made of. Nothing is opened, listened to or read from the environment here. */
 export interface AppDependencies {
   readonly engine: Engine
-  readonly store: Pick<Store, 'get' | 'putFile' | 'getFile' | 'listFiles' | 'deleteFile' | 'predictionOf' | 'now'>
+  readonly store: Pick<
+    Store,
+    'get' | 'putFile' | 'getFile' | 'listFiles' | 'deleteFile' | 'predictionOf' | 'secret' | 'now'
+  >
   readonly files: FileStore
   readonly signer: Signer
   readonly clock: Clock

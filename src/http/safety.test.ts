@@ -36,6 +36,7 @@ describe('Host', () => {
     ['GET /v1/files/f1', 403],
     ['GET /', 403],
     ['GET /openapi.json', 403],
+    ['GET /v1/webhooks/default/secret', 403],
     ['GET /v1/files/f1/download', 422],
     ['GET /v1/inputs/photo.png', 422],
     ['GET /v1/outputs/p1/scene.ply', 422],
@@ -73,6 +74,7 @@ describe('pages of other sites', () => {
     ['the Studio page, sending', 'POST /v1/predictions', { 'sec-fetch-site': 'same-origin', origin: own }, 415],
     ['an address typed by hand', 'GET /v1/predictions', { 'sec-fetch-site': 'none' }, 200],
     ['another site, reading', 'GET /v1/predictions', { 'sec-fetch-site': 'cross-site' }, 403],
+    ['another site, after our key', 'GET /v1/webhooks/default/secret', { 'sec-fetch-site': 'cross-site' }, 403],
     [
       'another site, spending',
       'POST /v1/predictions',

@@ -80,7 +80,7 @@ function isOpenToAllPages(c: Context, path: string): boolean {
 
 /** Paths whose signature or secret is checked before anything else. */
 function carriesPermission(path: string): boolean {
-  return signedLink.test(path) || /^\/v1\/(uploads|webhooks)\//.test(path)
+  return signedLink.test(path) || /^\/v1\/(uploads\/[^/]+|webhooks\/[^/]+\/[^/]+)\/[^/]+$/.test(path)
 }
 
 const signedLink = /^\/v1\/(outputs\/[^/]+\/[^/]+|inputs\/[^/]+|files\/[^/]+\/download)$/

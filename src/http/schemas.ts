@@ -156,7 +156,13 @@ const modelName = z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'has the form owner/nam
 const createFields = {
   input: z.record(z.string(), z.unknown()).openapi({ description: "The model's input; files as URLs or data URIs." }),
   webhook: z.url({ protocol: /^https?$/, error: 'is not an http or https URL' }).optional(),
-  webhook_events_filter: z.array(webhookEventSchema).optional(),
+  webhook_events_filter: z
+    .array(webhookEventSchema)
+    .refine(
+      events => events.length === 0 || events.some(event => event !== 'logs'),
+      'names only "logs", and webhooks of logs are not sent; read /v1/predictions/{id}/events',
+    )
+    .optional(),
   stream: z.boolean().optional().openapi({ deprecated: true, description: 'Accepted from older clients, ignored.' }),
 }
 

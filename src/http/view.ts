@@ -8,7 +8,7 @@ import type { AttemptsJson, FailureJson, FileJson, OutputJson, PredictionJson } 
 
 /** A stored prediction as Replicate's JSON, plus our one key. Never holds handles, provider links or file keys. */
 export function toPredictionView(
-  { record }: StoredPrediction,
+  { record }: Pick<StoredPrediction, 'record'>,
   { links, notice }: { readonly links: Links; readonly notice: string | null },
 ): PredictionJson {
   const attempt = record.attempts.find(({ state }) => state === 'won') ?? record.attempts.at(-1)

@@ -1,13 +1,14 @@
 import { z } from '@hono/zod-openapi'
 import { readBytes } from './body.ts'
 import type { App, AppDependencies } from './context.ts'
-import { addRoute } from './route.ts'
+import { addRoute, json } from './route.ts'
+import { toWebhookKey } from './webhooks-out.ts'
 
 /** A webhook carries a whole prediction with its logs and input, so more than the usual 100 kB. */
 const webhookLimit = 5_000_000
 
-/** `POST /v1/webhooks/{provider}/{attempt}/{secret}`: what providers tell us. Answered after the commit. */
-export function addWebhooks(app: App, { engine }: AppDependencies): void {
+/** Webhooks in (what providers tell us, answered after the commit), and the key by which callers check ours. */
+export function addWebhooks(app: App, { engine, store }: AppDependencies): void {
   addRoute(
     app,
     {
@@ -22,5 +23,15 @@ export function addWebhooks(app: App, { engine }: AppDependencies): void {
       await engine.hear(provider, attempt, secret, { headers: c.req.raw.headers, body })
       return c.body(null, 204)
     },
+  )
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/v1/webhooks/default/secret',
+      summary: 'The key that signs webhooks to callers',
+      responses: { 200: { description: 'The key.', content: json(z.object({ key: z.string() })) } },
+    },
+    async c => c.json({ key: toWebhookKey(await store.secret('webhooks')) }),
   )
 }
