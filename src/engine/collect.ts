@@ -25,7 +25,7 @@ export async function collectOutput(
   download: Download,
   request: CollectRequest,
 ): Promise<StoredOutput> {
-  const { model, predictionId, attemptId, outputs, signal } = request
+  const { model, outputs, signal } = request
   const [reference] = outputs
   if (reference === undefined) return refuse('output_lost', 'The provider named no output.')
   const key = outputKey(request, reference)

@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util'
 import { simulate } from './simulation.ts'
 
-/** `npm run simulate -- --seed N --predictions N [--runs N] [--no-faults]`: prints each run's seed and what came of it. */
+/**
+ * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--no-faults]`: prints each run's seed, what came of it, and
+ * how many predictions a second of processor time was enough for.
+ */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
@@ -13,10 +16,12 @@ const { values } = parseArgs({
 
 const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 for (let run = 0; run < Number(values.runs); run++) {
+  const before = process.cpuUsage()
   const result = await simulate({
     seed: first + run,
     predictions: Number(values.predictions),
     faults: !values['no-faults'],
   })
-  console.log(JSON.stringify(result))
+  const { user, system } = process.cpuUsage(before)
+  console.log(JSON.stringify({ ...result, perCpuSecond: Math.round(result.predictions / ((user + system) / 1e6)) }))
 }

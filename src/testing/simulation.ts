@@ -59,15 +59,15 @@ const livenessMs = 2 * basePolicy.deadlineMs
 /** Every process's clock is wrong by up to this much. */
 const maxSkewMs = 2_000
 
-/** Throws an error that carries the seed when a rule is broken or something does not settle. */
+/** Throws an error that says how to replay it when a rule is broken or something does not settle. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   try {
     return await run(options)
   } catch (error) {
-    throw new Error(
-      `Simulation with seed ${options.seed} and ${options.predictions} predictions failed: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    )
+    const { seed, predictions, faults = true } = options
+    const replay = `npm run simulate -- --seed ${seed} --predictions ${predictions}${faults ? '' : ' --no-faults'}`
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error(`Simulation with seed ${seed} failed: ${message}. Replay: ${replay}`, { cause: error })
   }
 }
 
