@@ -28,20 +28,13 @@ export interface Opened {
   close(): Promise<void>
 }
 
-export interface OpenOptions {
-  /**
-   * The origin on which this process listens, asked when a webhook is sent: links in it begin with that where there is no
-   * `publicUrl`. Default: host and port of the config.
-   */
-  readonly origin?: () => string
-}
-
 /**
  * Opens a data folder as its only owner and starts the engine on it. Fails with a `SurefootError` of status 409 when
  * another process owns the folder; then nothing stays open.
  */
-export async function openDataFolder(config: LoadedConfig, log: Log, options: OpenOptions = {}): Promise<Opened> {
+export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Opened> {
   const lock = await lockFolder(config.dataDirectory)
+  let origin = config.publicUrl ?? originOf(config)
   const closing: (() => Promise<void>)[] = [lock.release]
   const close = async () => {
     while (closing.length > 0) await closing.pop()?.()
@@ -53,14 +46,13 @@ export async function openDataFolder(config: LoadedConfig, log: Log, options: Op
     await store.voidLeases()
     const files = createDiskFiles({ directory: join(config.dataDirectory, 'files') })
     const signer = createSigner(await store.secret('links'))
-    const { origin = () => originOf(config) } = options
     const webhooks = createWebhookSender({
       secret: await store.secret('webhooks'),
       outside: createOutsidePost({ trustedOrigins: config.webhookOrigins }),
       signer,
       clock: systemClock,
       routes: config.routes,
-      origin: () => config.publicUrl ?? origin(),
+      origin: () => origin,
       log,
     })
     const engine = createEngine({
@@ -82,7 +74,22 @@ export async function openDataFolder(config: LoadedConfig, log: Log, options: Op
     })
     closing.push(engine.stop)
     await engine.start()
-    return { engine, store, files, signer, clock: systemClock, lock, close }
+    return {
+      engine,
+      store,
+      files,
+      signer,
+      clock: systemClock,
+      lock: {
+        ...lock,
+        async announce(owner) {
+          // Port 0 in the config becomes a real one only now.
+          origin = config.publicUrl ?? owner.url
+          await lock.announce(owner)
+        },
+      },
+      close,
+    }
   } catch (error) {
     await close()
     throw error
