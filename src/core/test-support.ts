@@ -86,6 +86,7 @@ export interface Life {
   startRejected(failure: Failure, number?: number): Step
   startUnknown(number?: number): Step
   found(runs: readonly FoundRun[], number?: number): Step
+  findFailed(number?: number): Step
   observed(status: ObservedStatus, over?: Partial<Observation>, number?: number): Step
   pollFailed(more?: { retryAfterMs?: number }, number?: number): Step
   heard(status: ObservedStatus, over?: Partial<Observation>, number?: number, cost?: Cost | null): Step
@@ -195,6 +196,8 @@ export function createLife(options: LifeOptions = {}): Life {
     startUnknown: number =>
       take({ type: 'startUnknown', ...answer('start', number), failure: sampleFailure('start_unknown') }),
     found: (runs, number) => take({ type: 'found', ...answer('find', number), runs }),
+    findFailed: number =>
+      take({ type: 'findFailed', ...answer('find', number), failure: sampleFailure('provider_unreachable') }),
     observed: (status, over, number) =>
       take({
         type: 'observed',
