@@ -148,10 +148,16 @@ async function run(file, list, options) {
   }
   process.on('SIGINT', pass)
   process.on('SIGTERM', pass)
+  // A signal to npm alone ends npm and its shell, and nobody tells us: the gateway would stay behind, with its port.
+  const parent = process.ppid
+  const orphaned = setInterval(() => {
+    if (process.env.npm_lifecycle_event !== undefined && process.ppid !== parent) child.kill('SIGTERM')
+  }, 500)
   const { code, signal } = await new Promise(resolve => {
     child.once('error', error => fail(`Could not run ${file}: ${error.message}`))
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })
+  clearInterval(orphaned)
   process.off('SIGINT', pass)
   process.off('SIGTERM', pass)
   if (signal !== null) process.kill(process.pid, signal)

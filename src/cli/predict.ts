@@ -156,14 +156,13 @@ async function settle(client: Client, id: string): Promise<void> {
 }
 
 async function findModel(client: Client, wanted: string | undefined): Promise<string> {
-  const names = (await client.models()).map(({ owner, name }) => `${owner}/${name}`)
-  const found = names.find(name => wanted === undefined || name === wanted || name.split('/')[1] === wanted)
-  return (
-    found ??
-    refuse('deployment_missing', `There is no model "${wanted}".${suggest(wanted ?? '', names)}`, {
-      advice: 'Name one of these, or add it to the config.',
-    })
-  )
+  const models = (await client.models()).map(({ owner, name }) => ({ name, full: `${owner}/${name}` }))
+  const found = models.find(({ name, full }) => wanted === undefined || wanted === name || wanted === full)
+  if (found !== undefined) return found.full
+  const names = models.flatMap(({ name, full }) => [name, full])
+  return refuse('deployment_missing', `There is no model "${wanted}".${suggest(wanted ?? '', names)}`, {
+    advice: 'Name one of these, or add it to the config.',
+  })
 }
 
 function reportOutput(io: Io, { target, json }: Job, { metrics, surefoot }: PredictionJson): void {

@@ -129,7 +129,7 @@ export async function follow(
 }
 
 /** What the adapter makes of one webhook about the attempt of `marker`. */
-export function hear(under: ProviderUnderTest, request: HeardRequest, now = under.clock.now()): Promise<Heard> {
+export function hear(under: ProviderUnderTest, request: HeardRequest, now: number = under.clock.now()): Promise<Heard> {
   if (under.provider.hear === undefined) throw new Error('this provider has no webhooks: skip the cell')
   const to = { attemptId: marker.attemptId, target: under.provider.parseTarget(under.target) }
   return under.provider.hear(request, io(under), now, to)

@@ -1,0 +1,43 @@
+import { createServer } from 'node:http'
+import { expect, onTestFinished, test } from 'vitest'
+import { faultNames } from '../emulators/index.ts'
+import { openTerminal } from './test-support.ts'
+
+test('serves the API until Ctrl-C and prints the config that leads to it', async () => {
+  const { begin } = await openTerminal()
+  const emulator = begin('emulate', 'replicate', '--port', '0', '--work', 'echo', '--fault', 'create-402')
+  const [, baseUrl = ''] = await emulator.said(/replicate\(\{ token: 'anything', baseUrl: '(\S+)' \}\)/)
+  const response = await fetch(`${baseUrl}/models/surefoot/relief/predictions`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer anything', 'content-type': 'application/json' },
+    body: JSON.stringify({ input: {} }),
+  })
+  expect(response.status).toBe(402)
+  emulator.interrupt()
+  expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
+  await expect(fetch(baseUrl)).rejects.toThrow()
+})
+
+test('--faults prints every fault', async () => {
+  const { run } = await openTerminal()
+  const { code, stdout } = await run('emulate', '--faults')
+  expect(code).toBe(0)
+  expect(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split(/[@ ]/)[0]),
+  ).toEqual(faultNames)
+})
+
+test('a port that is taken is one sentence', async () => {
+  const { run } = await openTerminal()
+  const other = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void other.close())
+  await new Promise(resolve => other.once('listening', resolve))
+  const address = other.address()
+  const port = typeof address === 'object' ? String(address?.port) : ''
+  const { code, stderr } = await run('emulate', 'replicate', '--port', port)
+  expect(code).toBe(1)
+  expect(stderr).toMatch(new RegExp(`^surefoot: Port ${port} cannot be had: [^\\n]+ Use another --port\\.\\n$`))
+})
