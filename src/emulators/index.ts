@@ -13,5 +13,6 @@ export {
 export { type ActiveFaults, createDice, type FaultPlan, type FaultRule, parseFault, parseFaultPlan } from './faults.ts'
 export { createReliefWork, type ReliefWorkOptions } from './relief-work.ts'
 export { createReplicateEmulator, type ReplicateEmulator, type ReplicateEmulatorOptions } from './replicate/index.ts'
+export { createRunpodEmulator, type RunpodEmulatorOptions } from './runpod/index.ts'
 export { type ServedEmulator, serveEmulator } from './serve.ts'
 export { createEchoWork, createFixedWork, type EchoOptions } from './works.ts'

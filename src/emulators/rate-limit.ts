@@ -1,13 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 
-/** A bucket that refills evenly; its size is a tenth of a minute's worth, the burst that vendors tolerate. */
+/** How many requests an allowance still holds. */
 export interface Bucket {
   /** Takes one request, or says how many seconds until there is room again. */
   take(): { readonly ok: boolean; readonly remaining: number; readonly resetSeconds: number }
 }
 
-export function createBucket(clock: Clock, perMinute: number): Bucket {
-  const size = Math.max(1, perMinute / 10)
+/** A bucket that refills evenly; `size` is the burst that the vendor tolerates, by default a tenth of a minute's worth. */
+export function createBucket(clock: Clock, perMinute: number, size: number = Math.max(1, perMinute / 10)): Bucket {
   let level = size
   let at = clock.now()
   return {

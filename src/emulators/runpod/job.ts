@@ -1,0 +1,90 @@
+import type { WorkOutput } from '../contract.ts'
+import type { Faulty } from '../misbehave.ts'
+
+export type JobStatus = 'IN_QUEUE' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'TIMED_OUT'
+
+/** What a job asks for beside its input. */
+export interface JobRequest {
+  readonly input: { readonly [field: string]: unknown }
+  readonly webhook: string | null
+  readonly executionTimeoutMs: number
+  readonly ttlMs: number
+  /** Waits for workers that others woke. */
+  readonly lowPriority: boolean
+}
+
+/** One job inside the emulator. */
+export interface Job extends JobRequest, Faulty {
+  readonly id: string
+  readonly endpoint: string
+  /** Where the caller reaches this emulator; the bucket's URLs begin with it. */
+  readonly origin: string
+  /** Came by `/runsync`: other limits, and forgotten sooner. */
+  readonly sync: boolean
+  readonly createdAt: number
+  status: JobStatus
+  /** When the newest worker took it. */
+  startedAt: number | null
+  completedAt: number | null
+  workerId: string | null
+  retries: number
+  /** The last progress update; the same field of the answer as the result. */
+  progress: unknown
+  /** Undefined: there is none, which is no error. */
+  output: unknown
+  error: string | null
+  /** In the worker's bucket. */
+  files: readonly WorkOutput[]
+  /** A progress update arrived after the result. */
+  isOverwritten: boolean
+  /** Chunks for `/stream` that nobody has fetched yet. */
+  chunks: unknown[]
+  /** Time of workers that this job causes on the bill. */
+  billedMs: number
+  readonly executions: Set<Execution>
+  readonly timers: Set<() => void>
+  /** Called at the end and with each chunk. */
+  readonly waiters: Set<() => void>
+}
+
+/** One worker's try of a job; there may be two at the same time. */
+export interface Execution {
+  readonly workerId: string
+  readonly stop: AbortController
+}
+
+/** Results are kept this long after the end. Source: the vendor's page on sending requests. */
+export const retentionMs = { run: 30 * 60_000, runsync: 60_000 } as const
+
+export function isOver(job: Job): boolean {
+  return job.completedAt !== null
+}
+
+/** From when on the vendor answers 404. */
+export function goneAt(job: Job): number {
+  if (job.forgotten) return Number.NEGATIVE_INFINITY
+  if (job.completedAt === null || job.isOverwritten) return job.createdAt + job.ttlMs
+  return job.completedAt + retentionMs[job.sync ? 'runsync' : 'run']
+}
+
+/** The job as `/status` and webhooks show it. */
+export function view(job: Job): Record<string, unknown> {
+  const status = wordOf(job)
+  const output = isOver(job) && !job.isOverwritten ? job.output : job.progress
+  return {
+    id: job.id,
+    status,
+    ...(job.startedAt === null ? {} : { delayTime: job.startedAt - job.createdAt, workerId: job.workerId }),
+    ...(job.startedAt === null || job.completedAt === null ? {} : { executionTime: job.completedAt - job.startedAt }),
+    ...(job.retries === 0 ? {} : { retries: job.retries }),
+    ...(output === undefined ? {} : { output }),
+    ...(job.error === null ? {} : { error: job.error }),
+  }
+}
+
+function wordOf(job: Job): string {
+  if (job.isOverwritten) return 'IN_PROGRESS'
+  if (!job.faults.has('weird-status')) return job.status
+  if (job.faults.text('weird-status') === 'end') return isOver(job) ? 'EXPIRED' : job.status
+  return job.status === 'IN_PROGRESS' ? 'WEIRD' : job.status
+}
