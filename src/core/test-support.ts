@@ -80,6 +80,8 @@ export interface Life {
   take(event: PredictionEvent): Step
   /** Moves the clock to this moment and steps. */
   at(ms: number): Step
+  /** Moves the clock only: the next event is the first that the core hears then. */
+  pass(ms: number): void
   /** The id of the effect of this kind that waits for its answer, or of none that anybody waits for. */
   pending(kind: EffectKind, number?: number): string
   started(number?: number, seen?: Observation): Step
@@ -184,6 +186,9 @@ export function createLife(options: LifeOptions = {}): Life {
     at(ms) {
       now = ms
       return take({ type: 'timePassed' })
+    },
+    pass(ms) {
+      now += ms
     },
     started: (number, seen) =>
       take({

@@ -1,0 +1,118 @@
+import { expect, it } from 'vitest'
+import { begunBy, bring } from './test-states.ts'
+import { createLife, type Life } from './test-support.ts'
+
+const [second, minute, hour] = [1_000, 60_000, 3_600_000]
+
+/** A prediction that was cancelled before it began, so that only its webhook is left. */
+function canceled(): Life {
+  const life = createLife({ webhook: ['completed'], route: [{ free: 0 }] })
+  life.cancel()
+  return life
+}
+
+function queue(life: Life): string[] {
+  return (life.record.webhook?.queue ?? []).map(({ event, state, tries }) => `${event} ${state} ${tries}`)
+}
+
+it('only events that the user asked for are sent', () => {
+  const life = createLife({ webhook: ['start'] })
+  bring.collecting(life, 1)
+  life.collected()
+  expect(queue(life)).toEqual(['start waiting 1'])
+})
+
+it('the start waits for nothing, the end waits until the start is delivered', () => {
+  const life = createLife({ webhook: ['start', 'completed'] })
+  const steps = [
+    begunBy(life, () => bring.running(life, 1)),
+    begunBy(life, () => life.heard('succeeded')),
+    begunBy(life, () => life.collected()),
+    begunBy(life, () => life.notified(true)),
+    begunBy(life, () => life.notified(true)),
+  ]
+  expect(steps).toEqual(['poll 1, notify start, poll 1', 'collect 1', '', 'notify completed', ''])
+  expect(queue(life)).toEqual(['start delivered 1', 'completed delivered 1'])
+})
+
+it('whoever asked for the output, but not for the end, hears of a success only', () => {
+  const success = createLife({ webhook: ['output'] })
+  bring.collecting(success, 1)
+  success.collected()
+  const failure = createLife({ webhook: ['output'] })
+  failure.cancel()
+  expect([queue(success), queue(failure)]).toEqual([['output waiting 1'], []])
+})
+
+it('a delivery that is refused is tried eight times in about 28 hours, and then it is dead', () => {
+  const life = canceled()
+  const waits: number[] = []
+  while (life.record.settledAt === null) {
+    life.notified(false)
+    const at = life.last.nextAt
+    if (at === null) break
+    waits.push(at - life.now)
+    expect(
+      begunBy(life, () => life.at(at - 1)),
+      'not yet',
+    ).toBe('')
+    expect(
+      begunBy(life, () => life.at(at)),
+      'now',
+    ).toBe('notify completed')
+  }
+  expect(waits).toEqual([5 * second, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 10 * hour, 10 * hour])
+  expect(queue(life)).toEqual(['completed dead 8'])
+})
+
+it('a receiver that is dead for one webhook gets the next one', () => {
+  const life = createLife({ webhook: ['start', 'completed'] })
+  bring.running(life, 1)
+  life.cancel()
+  life.cancelAnswered('ended')
+  for (let tries = 1; tries < 8; tries++) {
+    life.notified(false)
+    life.at(life.last.nextAt ?? 0)
+  }
+  expect(begunBy(life, () => life.notified(false))).toBe('notify completed')
+  expect(queue(life)).toEqual(['start dead 8', 'completed waiting 1'])
+})
+
+it('the id of a webhook is the same on every try, and another answer than the awaited one counts for nothing', () => {
+  const life = canceled()
+  const entry = () => life.record.webhook?.queue[0]
+  const first = { notification: entry()?.id ?? '', effect: entry()?.pending?.id ?? '' }
+  life.notified(false)
+  life.at(5 * second)
+  life.take({ type: 'notified', ...first, delivered: true })
+  expect([entry()?.id, entry()?.state, entry()?.pending?.id === first.effect]).toEqual([
+    first.notification,
+    'waiting',
+    false,
+  ])
+})
+
+it.each([
+  ['time limit has passed', (life: Life) => life.at(30 * second), 30 * second],
+  [
+    'process is gone',
+    (life: Life) => {
+      life.change({ engine: 'engine-2' })
+      life.at(1)
+    },
+    1,
+  ],
+])('a delivery whose %s without an answer counts as a try that failed', (_, happens, at) => {
+  const life = canceled()
+  expect(begunBy(life, () => happens(life))).toBe('')
+  expect(begunBy(life, () => life.at(at + 5 * second - 1))).toBe('')
+  expect(begunBy(life, () => life.at(at + 5 * second))).toBe('notify completed')
+  expect(queue(life)).toEqual(['completed waiting 2'])
+})
+
+it('without the lease nothing is sent, and the record is due at once', () => {
+  const life = createLife({ webhook: ['completed'], route: [{ free: 0 }] })
+  life.change({ mayBegin: false })
+  expect(begunBy(life, () => life.cancel())).toBe('')
+  expect(life.last.nextAt).toBe(life.now)
+})

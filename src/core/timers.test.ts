@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest'
+import type { FailureCode } from './failure.ts'
+import type { Observation } from './observation.ts'
+import { isTerminal } from './prediction.ts'
+import { begunBy, bring } from './test-states.ts'
+import { createLife, type Life, type LifeOptions } from './test-support.ts'
+
+const oneAttempt: LifeOptions = { policy: { attempts: 1 } }
+
+function running(seen: Partial<Observation> = {}, options: LifeOptions = oneAttempt): Life {
+  const life = createLife(options)
+  life.started()
+  life.observed('running', seen)
+  return life
+}
+
+/** What the prediction became: its status, and the code of its failure. */
+function end(life: Life): string {
+  return life.record.failure === null ? life.record.status : `${life.record.status}: ${life.record.failure.code}`
+}
+
+describe('each timer ends an attempt at its limit, not before', () => {
+  const cases: readonly (readonly [string, () => Life, number, FailureCode, string])[] = [
+    ['unknown', () => createWith('unknown'), 90_000, 'start_unknown', ''],
+    ['queue', () => createWith('queued'), 5 * 60_000, 'queue_timeout', 'cancel 1'],
+    ['boot', () => createWith('booting'), 10 * 60_000, 'boot_timeout', 'cancel 1'],
+    ['stall', () => running(), 120_000, 'stalled', 'cancel 1'],
+    ['stall below the last stage', () => running(at(0.89)), 120_000, 'stalled', 'cancel 1'],
+    ['last stage', () => running(at(0.9)), 60_000, 'stalled', 'cancel 1'],
+    ['run', () => running({}, { policy: { attempts: 1, stallMs: 3_600_000 } }), 600_000, 'run_timeout', 'cancel 1'],
+    ['collect', () => createWith('collecting'), 5 * 60_000, 'output_lost', ''],
+  ]
+  function createWith(state: 'unknown' | 'queued' | 'booting' | 'collecting'): Life {
+    const life = createLife(oneAttempt)
+    bring[state](life, 1)
+    return life
+  }
+  function at(fraction: number): Partial<Observation> {
+    return { progress: { stage: 'infer', fraction } }
+  }
+
+  it.each(cases)('%s', (_, create, limitMs, code, begins) => {
+    const life = create()
+    life.at(limitMs - 1)
+    expect([isTerminal(life.record.status), life.last.nextAt]).toEqual([false, limitMs])
+    expect(begunBy(life, () => life.at(limitMs))).toBe(begins)
+    expect(end(life)).toBe(`failed: ${code}`)
+  })
+})
+
+describe('the deadline', () => {
+  it('wins over every other timer, and says where the prediction stood', () => {
+    const life = running({}, { policy: { deadlineMs: 100_000 } })
+    life.at(99_999)
+    expect([life.record.status, life.last.nextAt]).toEqual(['processing', 100_000])
+    expect(begunBy(life, () => life.at(100_000))).toBe('cancel 1')
+    expect(life.record.failure).toMatchObject({
+      code: 'deadline_exceeded',
+      message: 'No verified output within the deadline of 100 s. Attempt 1 on first was running.',
+    })
+  })
+
+  it('is final during the last byte of the output', () => {
+    const life = createLife({ policy: { deadlineMs: 100_000 } })
+    bring.collecting(life, 1)
+    life.at(100_000)
+    life.collected()
+    expect([end(life), life.record.output, life.record.attempts.map(({ state }) => state)]).toEqual([
+      'failed: deadline_exceeded',
+      null,
+      ['failed'],
+    ])
+  })
+
+  it.each([
+    ['aborted', 'nothing worked', 'queued'],
+    ['canceled', 'something worked', 'running'],
+  ] as const)('of a client ends as %s when %s', (status, _, state) => {
+    const life = createLife({ policy: { deadlineMs: 100_000 }, deadlineBy: 'client' })
+    bring[state](life, 1)
+    life.at(100_000)
+    expect([end(life), life.record.startedAt === null]).toEqual([status, state === 'queued'])
+  })
+
+  it('of a client whose run is first seen working at that very moment ends as canceled', () => {
+    const life = createLife({ policy: { deadlineMs: 5_000 }, deadlineBy: 'client' })
+    bring.queued(life, 1)
+    life.pass(5_000)
+    life.heard('running')
+    expect([end(life), life.record.startedAt]).toEqual(['canceled', 5_000])
+  })
+})
+
+describe('the stall watch', () => {
+  const before: Partial<Observation> = { word: 'busy', logLength: 10, progress: { stage: 'infer', fraction: 0.5 } }
+  it.each([
+    ['the word', { ...before, word: 'still busy' }],
+    ['the log', { ...before, logLength: 11 }],
+    ['the fraction', { ...before, progress: { stage: 'infer', fraction: 0.51 } }],
+    ['the stage', { ...before, progress: { stage: 'save', fraction: 0.5 } }],
+  ])('begins anew when %s changes', (_, seen) => {
+    const life = running(before)
+    life.at(100_000)
+    life.heard('running', seen)
+    life.at(219_999)
+    expect(end(life)).toBe('processing')
+    life.at(220_000)
+    expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('does not begin anew when the same is said again, or less', () => {
+    const life = running(before)
+    life.at(100_000)
+    life.heard('running', before)
+    life.heard('running', { word: 'busy' })
+    life.at(119_999)
+    expect(end(life)).toBe('processing')
+    life.at(120_000)
+    expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('says with which progress the run stood', () => {
+    const life = running({ progress: { stage: 'save', fraction: 0.95 } })
+    life.at(60_000)
+    expect(life.record.failure?.message).toBe(
+      'No visible change for 60 s with progress at 95 % (limit of the last stage). No attempt is left: 1 of 1 attempts are used up.',
+    )
+  })
+})
+
+describe('a stall where the policy allows a hedge', () => {
+  const hedging: LifeOptions = { policy: { hedges: 1, attempts: 2 }, route: [{}, { name: 'second' }] }
+
+  it('starts an attempt elsewhere beside the stalled one, which is not stopped', () => {
+    const life = running({}, hedging)
+    expect(begunBy(life, () => life.at(119_999))).toBe('poll 1')
+    expect(begunBy(life, () => life.at(120_000))).toBe('start 2')
+    expect(life.record.attempts.map(({ deployment, abandoned }) => [deployment, abandoned])).toEqual([
+      ['first', null],
+      ['second', null],
+    ])
+  })
+
+  it('ends with the first verified output, and stops the other', () => {
+    const life = running({}, hedging)
+    life.at(120_000)
+    bring.running(life, 2)
+    life.heard('succeeded', {}, 1)
+    expect(begunBy(life, () => life.collected(1))).toBe('cancel 2')
+    life.cancelAnswered('ended', 2)
+    expect([life.record.output?.key, life.record.attempts.map(({ state }) => state)]).toEqual([
+      life.attempt(1).output?.key,
+      ['won', 'superseded'],
+    ])
+  })
+
+  it('gives notice to the stalled one when it stalls as long again', () => {
+    const life = running({}, hedging)
+    life.at(120_000)
+    life.at(239_999)
+    expect(life.attempt(1).abandoned).toBeNull()
+    expect(begunBy(life, () => life.at(240_000))).toContain('cancel 1')
+    expect(life.attempt(1).abandoned).toMatchObject({ at: 240_000, as: 'failed', failure: { code: 'stalled' } })
+  })
+
+  it('gives notice at once when no attempt is left for a hedge', () => {
+    const life = running({}, { ...hedging, policy: { hedges: 1, attempts: 1 } })
+    life.at(120_000)
+    expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('hedges on the same deployment when there is no other', () => {
+    const life = running({}, { policy: { hedges: 1 } })
+    expect(begunBy(life, () => life.at(120_000))).toBe('poll 1, start 2')
+  })
+})
