@@ -62,8 +62,8 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
 /** `connect` for commands that only read: an empty place stays as it is. */
 export async function connectToExisting(options: ConnectOptions): Promise<Connection> {
-  const { dataDirectory } = options.config
-  if (!existsSync(join(dataDirectory, 'surefoot.db'))) {
+  const { dataDirectory, database } = options.config
+  if (database === null && !existsSync(join(dataDirectory, 'surefoot.db'))) {
     refuse('input_invalid', `There is no data folder ${dataDirectory}.`, {
       advice: 'surefoot serve and surefoot predict make one.',
     })

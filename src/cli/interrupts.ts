@@ -12,8 +12,8 @@ export interface Interrupts {
 /** The terminal, npm and a script in between may each pass on one and the same Ctrl-C; nobody presses twice so fast. */
 const sameWithinMs = 300
 
-/** Takes over SIGINT and SIGTERM until `stop`. */
-export function watchInterrupts(io: Io): Interrupts {
+/** Takes over SIGINT and SIGTERM until `stop`. `now` is in milliseconds. */
+export function watchInterrupts(io: Pick<Io, 'onSignal'>, now: () => number = () => performance.now()): Interrupts {
   const first = new AbortController()
   let firstAt = 0
   let end: (code: number) => void = () => {}
@@ -22,9 +22,9 @@ export function watchInterrupts(io: Io): Interrupts {
   })
   const stop = io.onSignal(() => {
     if (!first.signal.aborted) {
-      firstAt = performance.now()
+      firstAt = now()
       first.abort()
-    } else if (performance.now() - firstAt > sameWithinMs) end(130)
+    } else if (now() - firstAt > sameWithinMs) end(130)
   })
   return { first: first.signal, second, stop }
 }

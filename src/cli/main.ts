@@ -7,6 +7,7 @@ import { type Io, paint, say } from './io.ts'
 
 const commands: { readonly [name: string]: () => Promise<{ readonly command: Command }> } = {
   serve: () => import('./serve.ts'),
+  worker: () => import('./worker.ts'),
   predict: () => import('./predict.ts'),
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
@@ -17,6 +18,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
 const help = `Usage: surefoot COMMAND [OPTIONS]
 
   serve               Serve the HTTP API and the Studio page on this machine
+  worker              Drive predictions beside other processes on one database
   predict PHOTO       Turn a photo into a 3D Gaussian splat
   list                Predictions, newest first
   show ID             What was tried for a prediction, and why
