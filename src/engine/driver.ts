@@ -79,6 +79,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   const places = createPlaces(routes)
   const all = everyDeployment(routes)
   const records = new Map<string, Held>()
+  /** Effects of this process that have not been answered yet. */
+  const begun = new Set<string>()
   /** What `stop` waits for. */
   const underWay = new Set<Promise<unknown>>()
   let clockOffset = 0
@@ -96,7 +98,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     const route = routes.get(record.model) ?? { deployments: [], policy: defaultPolicy }
     const at = now()
     const deployments: { [name: string]: DeploymentWorld } = {}
-    const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, at))
+    const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, at, record.id))
     all.forEach(look)
     return {
       policy: route.policy,
@@ -213,6 +215,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     )
     discardLost(before, next.record)
     for (const effect of next.effects) begin(held, effect)
+    if (mayBegin) for (const effect of forgottenEffects(next.record, name, now())) begin(held, effect)
     if (before !== next.record) changed(held.id)
     if (next.nextAt === null) letGo(held)
     else if (mayBegin) wakeAt(held, next.nextAt)
@@ -227,10 +230,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   function begin(held: Held, effect: Effect): void {
+    if (begun.has(effect.effect)) return
+    begun.add(effect.effect)
     track(
       leaseFor(effect)
         .then(until => perform(effect, held.current, until))
-        .then(answer => deliver(held.id, answer)),
+        .then(answer => deliver(held.id, answer))
+        .finally(() => begun.delete(effect.effect)),
     )
   }
 
@@ -452,6 +458,26 @@ function pendingIds(record: PredictionRecord): Set<string> {
   for (const attempt of record.attempts) for (const pending of attempt.pending) ids.add(pending.id)
   for (const entry of record.webhook?.queue ?? []) if (entry.pending !== null) ids.add(entry.pending.id)
   return ids
+}
+
+/**
+ * Effects that the record says this process has begun. Those that it has not are intents whose commit seemed to fail, or
+ * polls whose answer was not worth a write: begun now, where their time still allows it, instead of waited for.
+ */
+function forgottenEffects(record: PredictionRecord, engine: string, now: number): Effect[] {
+  const effects: Effect[] = []
+  for (const { id: attempt, deployment, handle, outputs, pending, plannedAt, submittedAt } of record.attempts) {
+    for (const { id: effect, kind, engine: owner, at, until } of pending) {
+      // An effect's own limit is at most half of the time after which it counts as lost.
+      if (owner !== engine || until - now < (until - at) / 2) continue
+      const base = { effect, attempt, deployment }
+      if (kind === 'start') effects.push({ type: kind, ...base })
+      if (kind === 'find') effects.push({ type: kind, ...base, since: submittedAt ?? plannedAt })
+      if (kind === 'poll' || kind === 'cancel') effects.push({ type: kind, ...base, handle })
+      if (kind === 'collect') effects.push({ type: kind, ...base, outputs: outputs ?? [] })
+    }
+  }
+  return effects
 }
 
 /** Effects that were waited for before and are not any more. */

@@ -10,7 +10,8 @@ import { everyDeployment } from './routes.ts'
  * processes take can delay a start but never exceed a limit.
  */
 export interface Places {
-  world(deployment: Deployment, now: number): DeploymentWorld
+  /** As the prediction `id` sees it: places that others have waited for longer are not free for it. */
+  world(deployment: Deployment, now: number, id: string): DeploymentWorld
   /** Counts a record's attempts; answers which waiting records may try now. */
   update(record: PredictionRecord): readonly string[]
   forget(id: string): readonly string[]
@@ -52,13 +53,25 @@ export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
     return free <= 0 ? [] : [...(waitingFor.get(deployment) ?? [])].slice(0, free)
   }
 
+  function freeFor(id: string, deployment: string): number {
+    const free = (limits.get(deployment) ?? 0) - (taken.get(deployment) ?? 0)
+    const waiters = waitingFor.get(deployment)
+    if (free <= 0 || waiters === undefined) return free
+    let ahead = 0
+    for (const waiter of waiters) {
+      if (waiter === id || ahead === free) break
+      ahead += 1
+    }
+    return free - ahead
+  }
+
   return {
-    world(deployment, now) {
+    world(deployment, now, id) {
       const { provider, name } = deployment
       const full = (fullUntil.get(name) ?? 0) > now
       return {
         name,
-        free: full ? 0 : deployment.concurrency - (taken.get(name) ?? 0),
+        free: full ? 0 : freeFor(id, name),
         closedUntil: closedUntil.get(name) ?? 0,
         canPoll: provider.poll !== undefined,
         canFind: provider.find !== undefined,

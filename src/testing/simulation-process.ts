@@ -17,16 +17,21 @@ export interface Process {
 export type ProcessSetup = Omit<EngineDependencies, 'alone' | 'log' | 'serverKey'> & {
   /** How far this process's own clock is ahead of the store's. */
   readonly skewMs: number
+  /** True where it owns the data folder. Default false. */
+  readonly alone?: boolean
 }
 
+/** The key of the marker secrets of all simulated processes. */
+export const serverKey = 'simulation'
+
 /** An engine whose every way to the world leads through a gate. */
-export function createProcess({ skewMs, ...setup }: ProcessSetup): Process {
+export function createProcess({ skewMs, alone = false, ...setup }: ProcessSetup): Process {
   const gate = createGate()
   const { store, files, download, fetch, notify } = setup
   const engine = createEngine({
     ...setup,
-    alone: false,
-    serverKey: 'simulation',
+    alone,
+    serverKey,
     log: () => {},
     store: {
       ...gate.port(store),
@@ -131,6 +136,7 @@ function createGate() {
       return {
         now: () => inner.now() + skewMs,
         after(delayMs, work) {
+          if (state === 'closed') return () => {}
           let live = true
           const cancel = inner.after(delayMs, () => {
             timers.delete(cancel)
