@@ -24,6 +24,8 @@ const commands = {
   },
   async check() {
     await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
+    // What is published must also have declarations that stand alone.
+    await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmit'])
     await node(['node_modules/typescript/bin/tsc', '-p', 'studio/tsconfig.json'])
     await node(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
   },

@@ -54,7 +54,7 @@ export interface Execution {
 }
 
 /** Results are kept this long after the end. Source: the vendor's page on sending requests. */
-export const retentionMs = { run: 30 * 60_000, runsync: 60_000 } as const
+export const retentionMs: { readonly run: number; readonly runsync: number } = { run: 30 * 60_000, runsync: 60_000 }
 
 export function isOver(job: Job): boolean {
   return job.completedAt !== null

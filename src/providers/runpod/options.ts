@@ -7,7 +7,10 @@ import { pricesPerSecond } from './prices.ts'
 export const vendorBaseUrl: string = 'https://api.runpod.ai/v2'
 
 /** The vendor's bounds of a job's `executionTimeout`, in milliseconds. */
-export const executionTimeoutBounds = { min: 5_000, max: 7 * 24 * 60 * 60_000 } as const
+export const executionTimeoutBounds: { readonly min: number; readonly max: number } = {
+  min: 5_000,
+  max: 7 * 24 * 60 * 60_000,
+}
 
 /** What `runpod()` takes. */
 export interface RunpodOptions {
