@@ -297,12 +297,16 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   /** Another process wrote a record that we hold (a cancel, a webhook): step its newest state, after what is under way. */
   function refresh(held: Held, version: number): void {
-    held.queue = held.queue
-      .then(async () => {
-        if (records.get(held.id) === held && held.version < version) await reload(held)
-      })
-      .catch(reportStoreFault)
-    void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault)
+    const turn = held.queue.then(async () => {
+      // Looked at in its turn: our own commits are announced too, before their record here knows of them.
+      if (records.get(held.id) !== held || held.version >= version) return
+      await reload(held)
+      await process(held, { type: 'timePassed' }, null)
+    })
+    held.queue = turn.catch(error => {
+      reportStoreFault(error)
+      if (records.get(held.id) === held) wakeAt(held, now() + storeRetryMs)
+    })
   }
 
   async function apply(
@@ -431,8 +435,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       endLoops = [loop(renewEveryMs, renew), loop(pickUpEveryMs, pickUp)]
       unwatch = store.watch(change => {
         const held = records.get(change.id)
-        if (held !== undefined && change.version > held.version)
-          void held.queue.then(() => refresh(held, change.version)).catch(reportStoreFault)
+        if (held !== undefined && change.version > held.version) refresh(held, change.version)
       })
     },
     async stop() {
