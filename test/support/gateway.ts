@@ -16,7 +16,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** A real process of a test's. It is killed when the test ends. */
+/** A real process. */
 export interface Process {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
@@ -36,8 +36,18 @@ export function makeFolder(): string {
   return folder
 }
 
-/** Starts a program. Settings that the caller of the tests may have for Surefoot or npm do not reach it. */
-export function start(file: string, args: readonly string[], { cwd, env = {} }: ProcessOptions): Process {
+/** Starts a program; it and what it has started are killed when the test ends. */
+export function start(file: string, args: readonly string[], options: ProcessOptions): Process {
+  const process = launch(file, args, options)
+  onTestFinished(async () => {
+    signalGroup(process.child, 'SIGKILL')
+    await process.ended
+  })
+  return process
+}
+
+/** Settings that the caller of the tests may have for Surefoot or npm do not reach the program. */
+function launch(file: string, args: readonly string[], { cwd, env = {} }: ProcessOptions): Process {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(SUREFOOT|VITEST|NODE_ENV$|npm_)/.test(name))
   const child = spawn(file, args, {
     cwd,
@@ -63,10 +73,6 @@ export function start(file: string, args: readonly string[], { cwd, env = {} }: 
       resolve({ code, ...written })
     })
   })
-  onTestFinished(async () => {
-    signalGroup(child, 'SIGKILL')
-    await ended
-  })
   return {
     child,
     ended,
@@ -83,6 +89,13 @@ export function start(file: string, args: readonly string[], { cwd, env = {} }: 
         look()
       }),
   }
+}
+
+/** Runs a program to its end and answers what it wrote; rejects with all of that when it ends badly. For hooks too. */
+export async function run(file: string, args: readonly string[], options: ProcessOptions): Promise<string> {
+  const { code, stdout, stderr } = await launch(file, args, options).ended
+  if (code === 0) return stdout
+  throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
 }
 
 /** Starts the command line from the sources. */
