@@ -17,8 +17,8 @@ export function judgeHealth({ jobs, workers: told }: WireHealth): Health {
     workers,
   })
 
-  if (queued === null || Object.keys(workers).length === 0) return health('unknown', 'its health says too little')
   if (queued === 0) return health('ok', 'no job waits')
+  if (queued === null || Object.keys(workers).length === 0) return health('unknown', 'its health says too little')
   if (count('idle', 'ready', 'running') > 0) return health('queueing', 'jobs wait for a worker to become free')
   if (count('unhealthy') > 0)
     return health('crash-loop', 'workers start and die before they take a job; read their logs')
