@@ -1,4 +1,4 @@
-import { type Expression, type SelectQueryBuilder, sql } from 'kysely'
+import { type Expression, type ExpressionBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { Change, Store } from './contract.ts'
 import type { Database, Schema } from './schema.ts'
 
@@ -11,15 +11,20 @@ export type Announcement = Parameters<Parameters<Store['watch']>[0]>[0]
 /** A query for ids of predictions. */
 export type IdQuery = SelectQueryBuilder<Schema, 'predictions', { id: string }>
 
+/** The ids that it finds: the query itself, or what a dialect made of it. */
+export type FoundIds = IdQuery | SelectQueryBuilder<Schema & { free: { id: string } }, 'free', { id: string }>
+
+/** Which rows of `predictions`. */
+export type Condition = (expressions: ExpressionBuilder<Schema, 'predictions'>) => Expression<SqlBool>
+
 /** Everything that databases do differently. Tables and queries are the same for all of them. */
 export interface StoreDialect {
   /** The store's clock; where several processes share a database, the database's own. */
   now(): Moment
-  /**
-   * Makes a query lock the rows that it finds until its transaction ends, in the query's order. Rows that another
-   * transaction has locked are waited for, or passed over.
-   */
-  lockRows(query: IdQuery, others: 'wait' | 'skip'): IdQuery
+  /** The ids that a query finds, for the one update that uses them: rows that somebody else is changing are passed over. */
+  skipLocked(db: Database, query: IdQuery): FoundIds
+  /** The same condition, for an update of many rows: they are locked in the order of their ids before any is changed. */
+  lockInOrder(db: Database, condition: Condition): Condition
   /** Called first in each transaction that applies changes: keeps what other processes do at the same time out of it. */
   enterRound(db: Database, changes: readonly Change[]): Promise<void>
   /** Called last in it: tells other processes what it changes, should it commit. */

@@ -66,3 +66,19 @@ it('ends a round that is full and lets other work run before the next', async ()
   expect(rounds.map(round => round.items.length)).toEqual([1, 360, 1])
   rounds[2]?.end()
 })
+
+it('fails everybody in a round at once when the failure is nobody’s own', async () => {
+  let rounds = 0
+  const outage = new Error('the database is away')
+  const call = createGrouped<number, string>(
+    async items => {
+      rounds += 1
+      if (items.includes(2)) throw outage
+      return items.map(String)
+    },
+    error => error === outage,
+  )
+  const answers = await Promise.allSettled([call([1]), call([2]), call([3]), call([4])])
+  expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected'])
+  expect(rounds).toBe(2)
+})

@@ -73,7 +73,24 @@ interface DifferencesOptions {
 function createPostgresDifferences({ now, schema, channel, by }: DifferencesOptions): Omit<StoreDialect, 'listen'> {
   return {
     now,
-    lockRows: (query, others) => (others === 'skip' ? query.forUpdate().skipLocked() : query.forUpdate()),
+    // In a `with`, which runs once: a plain subquery may run again, and then locks more rows than it has found.
+    skipLocked: (db, query) =>
+      db
+        .with('free', () => query.forUpdate().skipLocked())
+        .selectFrom('free')
+        .select('id'),
+    lockInOrder: (db, condition) => {
+      const rows = db.selectFrom('predictions').select('id').where(condition).orderBy('id').forUpdate()
+      return ({ eb }) =>
+        eb(
+          'id',
+          'in',
+          db
+            .with('locked', () => rows)
+            .selectFrom('locked')
+            .select('id'),
+        )
+    },
     async enterRound(db, changes) {
       await lockPlaces(db, schema, changes)
       await lockRecords(db, changes)

@@ -2,7 +2,7 @@ import { type Expression, type ExpressionBuilder, type RawBuilder, type Selectab
 import type { PredictionRecord } from '../core/prediction.ts'
 import { reservationsFit, writeAttempts } from './attempts.ts'
 import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
-import { later, type Moment, type StoreDialect } from './dialect.ts'
+import { type Condition, later, type Moment, type StoreDialect } from './dialect.ts'
 import type { Database, PredictionsTable, Schema } from './schema.ts'
 
 /** How long a webhook's delivery id is remembered; vendors repeat deliveries for minutes to hours and sign a timestamp. */
@@ -99,24 +99,18 @@ export async function leaseDue(
   { engine, leaseMs, limit }: LeaseRequest,
 ): Promise<StoredPrediction[]> {
   const now = dialect.now()
+  const due = db
+    .selectFrom('predictions')
+    .select('id')
+    .where('next_at', '<=', now)
+    .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
+    .orderBy('next_at')
+    .orderBy('id')
+    .limit(limit)
   const rows = await db
-    // Not inside `in (...)`: PostgreSQL may run a subquery twice, and would lock more rows than the limit.
-    .with('due', cte =>
-      dialect.lockRows(
-        cte
-          .selectFrom('predictions')
-          .select('id')
-          .where('next_at', '<=', now)
-          .where(({ eb, or }) => or([eb('lease_until', 'is', null), eb('lease_until', '<=', now)]))
-          .orderBy('next_at')
-          .orderBy('id')
-          .limit(limit),
-        'skip',
-      ),
-    )
     .updateTable('predictions')
     .set({ lease_engine: engine, lease_until: later(now, leaseMs) })
-    .where('id', 'in', ({ selectFrom }) => selectFrom('due').select('id'))
+    .where('id', 'in', dialect.skipLocked(db, due))
     .returning(stored)
     .execute()
   // RETURNING promises no order.
@@ -149,18 +143,11 @@ export async function renewLeases(
   leaseMs: number,
 ): Promise<Map<string, number>> {
   const now = dialect.now()
+  const isHeld: Condition = ({ eb, and }) => and([eb('lease_engine', '=', engine), eb('lease_until', '>', now)])
   const rows = await db
-    .with('mine', cte => {
-      const held = cte
-        .selectFrom('predictions')
-        .select('id')
-        .where('lease_engine', '=', engine)
-        .where('lease_until', '>', now)
-      return dialect.lockRows(held.orderBy('id'), 'wait')
-    })
     .updateTable('predictions')
     .set({ lease_until: later(now, leaseMs) })
-    .where('id', 'in', ({ selectFrom }) => selectFrom('mine').select('id'))
+    .where(dialect.lockInOrder(db, isHeld))
     .returning(['id', 'version'])
     .execute()
   return new Map(rows.map(row => [row.id, row.version]))
@@ -176,18 +163,12 @@ export async function releaseLeases(
   const now = dialect.now()
   const atOnce = 500
   for (let from = 0; from < ids.length; from += atOnce) {
+    const some = ids.slice(from, from + atOnce)
+    const isHeld: Condition = ({ eb, and }) => and([eb('lease_engine', '=', engine), eb('id', 'in', some)])
     await db
-      .with('mine', cte => {
-        const named = cte
-          .selectFrom('predictions')
-          .select('id')
-          .where('lease_engine', '=', engine)
-          .where('id', 'in', ids.slice(from, from + atOnce))
-        return dialect.lockRows(named.orderBy('id'), 'wait')
-      })
       .updateTable('predictions')
       .set(({ ref }) => ({ lease_engine: null, lease_until: null, next_at: dueAtOnce(ref('next_at'), now) }))
-      .where('id', 'in', ({ selectFrom }) => selectFrom('mine').select('id'))
+      .where(dialect.lockInOrder(db, isHeld))
       .execute()
   }
 }

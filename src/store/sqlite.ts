@@ -64,7 +64,8 @@ export async function openSqliteStore({ path, now = Date.now }: SqliteStoreOptio
 export function createSqliteDifferences(now: () => number): StoreDialect {
   return {
     now,
-    lockRows: query => query,
+    skipLocked: (_, query) => query,
+    lockInOrder: (_, condition) => condition,
     enterRound: async () => {},
     leaveRound: async () => {},
     mayRepeat: () => false,
