@@ -29,21 +29,21 @@ export interface Opened {
 }
 
 /**
- * Opens a data folder as its only owner and starts the engine on it. Fails with a `SurefootError` of status 409 when
- * another process owns the folder; then nothing stays open.
+ * Opens a data folder and starts the engine on it: as its only owner, or, with a database URL, beside other processes of
+ * this machine. Fails with a `SurefootError` of status 409 when another process owns the folder, of 503 when the database
+ * is not there; then nothing stays open.
  */
 export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Opened> {
-  const lock = await lockFolder(config.dataDirectory)
+  const alone = config.database === null
+  const lock = alone ? await lockFolder(config.dataDirectory) : sharedFolder
   let origin = config.publicUrl ?? originOf(config)
   const closing: (() => Promise<void>)[] = [lock.release]
   const close = async () => {
     while (closing.length > 0) await closing.pop()?.()
   }
   try {
-    const store = await openSqliteStore({ path: join(config.dataDirectory, 'surefoot.db') })
+    const store = await openStore(config)
     closing.push(store.close)
-    // Whoever held leases is dead: the lock says so.
-    await store.voidLeases()
     const files = createDiskFiles({ directory: join(config.dataDirectory, 'files') })
     const signer = createSigner(await store.secret('links'))
     const webhooks = createWebhookSender({
@@ -57,7 +57,7 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
     })
     const engine = createEngine({
       name: `engine-${randomUUID()}`,
-      alone: true,
+      alone,
       store,
       files,
       download: createDownload({ clock: systemClock }),
@@ -92,6 +92,22 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
     }
   } catch (error) {
     await close()
+    throw error
+  }
+}
+
+/** Nobody owns it, and commands need no owner's URL: they open the database themselves. */
+const sharedFolder: FolderLock = { announce: async () => {}, release: async () => {} }
+
+async function openStore({ dataDirectory, database }: LoadedConfig): Promise<Store> {
+  if (database !== null) return await (await import('./store/postgres.ts')).openPostgresStore({ url: database })
+  const store = await openSqliteStore({ path: join(dataDirectory, 'surefoot.db') })
+  try {
+    // Whoever held leases is dead: the lock says so.
+    await store.voidLeases()
+    return store
+  } catch (error) {
+    await store.close()
     throw error
   }
 }

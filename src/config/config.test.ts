@@ -73,6 +73,7 @@ describe('loadConfig', () => {
       dataDirectory: join(cwd, '.surefoot'),
       host: '127.0.0.1',
       port: 8787,
+      database: null,
       publicUrl: null,
       webhookOrigins: [],
       logLevel: 'info',
@@ -117,6 +118,7 @@ describe('loadConfig', () => {
       SUREFOOT_PORT: '2',
       SUREFOOT_HOST: 'localhost',
       SUREFOOT_DATA: 'b',
+      SUREFOOT_DATABASE_URL: 'postgres://user:secret@db.example/surefoot',
       SUREFOOT_PUBLIC_URL: 'https://env.example:444/',
       SUREFOOT_LOG: 'silent',
     }
@@ -124,6 +126,7 @@ describe('loadConfig', () => {
       port: 2,
       host: 'localhost',
       dataDirectory: join(cwd, 'b'),
+      database: 'postgres://user:secret@db.example/surefoot',
       publicUrl: 'https://env.example:444',
       logLevel: 'silent',
     })
@@ -147,6 +150,12 @@ describe('loadConfig', () => {
     ],
     ['a port that is a word', {}, { SUREFOOT_PORT: 'x' }, /^SUREFOOT_PORT: "x" is not a port number/],
     ['a port beyond the last', {}, { SUREFOOT_PORT: '70000' }, /^environment: port: /],
+    [
+      'a database of another kind, whose password it does not repeat',
+      {},
+      { SUREFOOT_DATABASE_URL: 'mysql://user:secret@db.example/surefoot' },
+      /^environment: database: is not a postgres:\/\/ URL\.$/,
+    ],
     ['a public URL with a path', {}, { SUREFOOT_PUBLIC_URL: 'https://x.example/path' }, /publicUrl: has a path/],
     ['an unknown log level', {}, { SUREFOOT_LOG: 'wran' }, /no level "wran"\. Did you mean "warn"\?/],
   ])('refuses %s', async (_, files, env, message) => {

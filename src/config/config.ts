@@ -5,6 +5,12 @@ import type { Provider } from '../providers/contract.ts'
 export interface Config {
   /** Data folder, relative to the config file. Default `.surefoot`. `SUREFOOT_DATA` goes before it. */
   readonly data?: string
+  /**
+   * `postgres://user:password@host/name`: a database that any number of processes share, `surefoot serve` and `surefoot
+   * worker` alike, all on this machine and on this data folder. Default none: the data folder's own database, for one
+   * process. `SUREFOOT_DATABASE_URL` goes before it.
+   */
+  readonly database?: string
   /** Loopback address to listen on. Default `127.0.0.1`. `SUREFOOT_HOST` goes before it. */
   readonly host?: string
   /** Default 8787. `SUREFOOT_PORT` goes before it. */

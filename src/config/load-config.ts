@@ -11,7 +11,7 @@ import { resolveConfig } from './resolve-config.ts'
 export interface LoadConfigOptions {
   /** Where to look for the config file, and what relative paths of the environment are relative to. */
   readonly cwd: string
-  /** `SUREFOOT_PORT`, `SUREFOOT_HOST`, `SUREFOOT_DATA`, `SUREFOOT_PUBLIC_URL`, `SUREFOOT_LOG`; nothing else is read. */
+  /** `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL` or `LOG`; nothing else is read. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** This config file instead of the one in `cwd`. */
   readonly path?: string
@@ -20,6 +20,8 @@ export interface LoadConfigOptions {
 /** A config with everything in it known, checked and absolute. */
 export interface LoadedConfig {
   readonly dataDirectory: string
+  /** URL of a PostgreSQL database that processes share, or null for the data folder's own. */
+  readonly database: string | null
   readonly host: string
   readonly port: number
   /** An origin without a trailing slash. */
@@ -53,6 +55,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
       : resolve(file === null ? cwd : dirname(file), config.data ?? '.surefoot')
   return {
     dataDirectory,
+    database: settings.database ?? config.database ?? null,
     host: settings.host ?? config.host ?? '127.0.0.1',
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
@@ -91,6 +94,7 @@ function readEnvironment(env: LoadConfigOptions['env']): Config {
   if (port !== undefined && !/^\d{1,5}$/.test(port)) refuseConfig(`SUREFOOT_PORT: "${port}" is not a port number.`)
   return {
     data: read('SUREFOOT_DATA'),
+    database: read('SUREFOOT_DATABASE_URL'),
     host: read('SUREFOOT_HOST'),
     port: port === undefined ? undefined : Number(port),
     publicUrl: read('SUREFOOT_PUBLIC_URL'),

@@ -44,6 +44,7 @@ const providerName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'names a provider 
 
 const configSchema = z.strictObject({
   data: z.string().min(1).optional(),
+  database: z.url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// URL' }).optional(),
   host: z.string().min(1).optional(),
   port: z.int().min(0).max(65_535).optional(),
   publicUrl: originSchema.optional(),

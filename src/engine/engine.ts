@@ -37,6 +37,9 @@ export interface EngineDependencies {
   readonly log: Log
 }
 
+/** Watching goes by hints of the store. Where other processes write too some may be lost, so a watcher also looks. */
+const lookAgainMs = 1_000
+
 /** How long fetching an input from a URL may take; creating waits for it. */
 const inputTimeoutMs = 30_000
 
@@ -136,7 +139,12 @@ export function createEngine(dependencies: EngineDependencies): Engine {
           yield stored
         }
         if (isTerminal(stored.record.status)) return
-        if (!dirty && !signal.aborted) await new Promise<void>(resolve => (wake = resolve))
+        if (!dirty && !signal.aborted) {
+          const { promise, resolve } = Promise.withResolvers<void>()
+          wake = resolve
+          const cancel = dependencies.alone ? () => {} : clock.after(lookAgainMs, resolve)
+          await promise.finally(cancel)
+        }
       }
     } finally {
       unsubscribe()
