@@ -310,12 +310,13 @@ describe('stopping', () => {
     const stage = await setup({ script: () => endless })
     const held = createHeld()
     const store: Store = { ...stage.store, lease: request => held.promise.then(() => stage.store.lease(request)) }
-    const booting = stage.boot({ store })
+    const { engine } = stage.prepare({ store })
+    const starting = engine.start()
+    const stopping = engine.stop()
     await stage.clock.advance(1_000)
-    // Whoever boots has no engine yet; a second one shows what a stop during a start leaves behind.
     held.release()
-    const { engine } = await booting
-    await engine.stop()
+    await starting
+    await stopping
     expect(stage.clock.waiting).toBe(0)
   })
 })

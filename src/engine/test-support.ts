@@ -36,7 +36,11 @@ export interface Call {
   readonly at: number
 }
 
-export type Stage = Awaited<ReturnType<typeof setup>>
+interface ProcessOptions {
+  readonly alone?: boolean
+  readonly skewMs?: number
+  readonly store?: Store
+}
 
 /** A store, files, a scripted provider on a clock that stands still, and processes to be booted on them. */
 export async function setup(options: SetupOptions = {}) {
@@ -79,8 +83,8 @@ export async function setup(options: SetupOptions = {}) {
     },
   }
 
-  /** Starts one more engine process. */
-  async function boot(over: { readonly alone?: boolean; readonly skewMs?: number; readonly store?: Store } = {}) {
+  /** One more engine process, not started yet. */
+  function prepare(over: ProcessOptions = {}): Process {
     const process = createProcess({
       name: `engine-${processes.length + 1}`,
       skewMs: 0,
@@ -97,6 +101,12 @@ export async function setup(options: SetupOptions = {}) {
       ...over,
     })
     processes.push(process)
+    return process
+  }
+
+  /** One more engine process, started. */
+  async function boot(over: ProcessOptions = {}): Promise<Process> {
+    const process = prepare(over)
     await process.engine.start()
     return process
   }
@@ -140,6 +150,7 @@ export async function setup(options: SetupOptions = {}) {
     calls,
     commits,
     routes,
+    prepare,
     boot,
     read,
     finish,

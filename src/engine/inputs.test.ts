@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest'
+import { refuse, SurefootError } from '../core/failure.ts'
+import type { Download, FileStore } from '../files/contract.ts'
+import type { Model } from '../models/contract.ts'
+import type { FileRow } from '../store/contract.ts'
+import { createMemoryFiles } from '../testing/memory-files.ts'
+import { textModel } from '../testing/text-model.ts'
+import { addFile, checkInput } from './inputs.ts'
+
+/** Takes a file that says `photo`, and perhaps a second one. */
+const model: Model = {
+  ...textModel,
+  fileFields: {
+    image: {
+      required: true,
+      maxBytes: 100,
+      async check(file) {
+        const words = await new Response((await file.open()).body).text()
+        if (words !== 'photo') return refuse('input_invalid', `"${words}" is no photo.`, { status: 422 })
+        return { mediaType: 'image/test', facts: { length: words.length } }
+      },
+    },
+    mask: { required: false, maxBytes: 100, check: async () => ({ mediaType: 'image/mask', facts: {} }) },
+  },
+}
+const dataUri = (words: string) => `data:image/jpeg;base64,${btoa(words)}`
+
+function setup(
+  options: { download?: Download; files?: (files: FileStore) => Partial<FileStore>; full?: boolean } = {},
+) {
+  const memory = createMemoryFiles()
+  const rows = new Map<string, FileRow>()
+  let ids = 0
+  const dependencies = {
+    files: { ...memory, ...options.files?.(memory) },
+    download: options.download ?? (() => Promise.reject(new Error('nothing is downloaded here'))),
+    newId: () => `f${++ids}`,
+    now: () => 1_000,
+    store: {
+      async putFile(row: FileRow) {
+        if (options.full) throw new Error('the database is full')
+        rows.set(row.id, row)
+      },
+      async deleteFile(id: string) {
+        rows.delete(id)
+      },
+    },
+  }
+  return {
+    files: memory,
+    rows,
+    add: (words: string) =>
+      addFile(dependencies, {
+        owner: 'local',
+        name: 'photo.jpg',
+        mediaType: 'image/jpeg',
+        metadata: { a: 1 },
+        body: text(words),
+        maxBytes: 10,
+      }),
+    check: (input: { [field: string]: string | number | null }, files: { [field: string]: FileRow } = {}) =>
+      checkInput(dependencies, model, { owner: 'local', input, files }, new AbortController().signal),
+  }
+}
+
+async function refusal(promise: Promise<unknown>): Promise<string> {
+  return await promise.then(
+    () => 'accepted',
+    error => (SurefootError.is(error) ? error.failure.code : String(error)),
+  )
+}
+
+describe('an input file', () => {
+  it('in a data URI is stored and checked by its bytes; the input keeps its address, not its bytes', async () => {
+    const stage = setup()
+    expect(await stage.check({ prompt: 'a', image: dataUri('photo') })).toMatchObject({
+      input: { prompt: 'a', image: '/v1/files/f1' },
+      files: {
+        image: {
+          key: 'files/f1',
+          name: 'image',
+          mediaType: 'image/test',
+          bytes: 5,
+          sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+          facts: { length: 5 },
+        },
+      },
+    })
+    expect(stage.rows.get('f1')).toMatchObject({ owner: 'local', key: 'files/f1', createdAt: 1_000 })
+  })
+
+  it('behind a URL is fetched with its name; the input keeps the URL as it was given', async () => {
+    const asked: unknown[] = []
+    const stage = setup({
+      async download(url, { maxBytes, trustedOrigins }) {
+        asked.push(url, maxBytes, trustedOrigins)
+        return { body: text('photo'), mediaType: 'image/png', bytes: 5, name: 'cat.png' }
+      },
+    })
+    const image = 'https://photos.test/cat.png'
+    expect(await stage.check({ image })).toMatchObject({ input: { image }, files: { image: { name: 'cat.png' } } })
+    // A caller's URL never leads into the private network.
+    expect(asked).toEqual([image, 100, []])
+  })
+
+  it('that is stored already is used as it is', async () => {
+    const stage = setup()
+    const row = await stage.add('photo')
+    expect(await stage.check({}, { image: row })).toMatchObject({
+      files: { image: { key: row.key, name: 'photo.jpg' } },
+    })
+    expect(stage.rows.size).toBe(1)
+  })
+
+  it('may be left out where the model does not need it', async () => {
+    const { files } = await setup().check({ image: dataUri('photo'), mask: null })
+    expect(Object.keys(files)).toEqual(['image'])
+  })
+})
+
+describe('a refused input leaves no file behind', () => {
+  it.each([
+    ['no file at all', {}, 'input_invalid'],
+    ['a file that is none', { image: 7 }, 'input_invalid'],
+    ['a URL that is none', { image: 'ftp://photos.test/cat.png' }, 'input_invalid'],
+    ['bytes that are no photo', { image: dataUri('text') }, 'input_invalid'],
+    ['a file that is too large', { image: dataUri('x'.repeat(101)) }, 'input_too_large'],
+    ['bytes that are no base64', { image: 'data:image/jpeg;base64,***' }, 'input_invalid'],
+    ['a second file that is wrong', { image: dataUri('photo'), mask: 'data:image/jpeg;base64,***' }, 'input_invalid'],
+    ['an unknown field', { image: dataUri('photo'), colour: 'red' }, 'input_invalid'],
+  ])('%s', async (_what, input, code) => {
+    const stage = setup()
+    expect(await refusal(stage.check(input))).toBe(code)
+    expect([...stage.rows.keys(), ...stage.files.keys()]).toEqual([])
+  })
+
+  it('a file for a field that the model has none of', async () => {
+    const stage = setup()
+    const row = await stage.add('photo')
+    expect(await refusal(stage.check({ image: dataUri('photo') }, { other: row }))).toBe('input_invalid')
+    expect(stage.files.keys()).toEqual([row.key])
+  })
+
+  it('a stored file stays the caller’s, also when it is not what the model needs', async () => {
+    const stage = setup()
+    const row = await stage.add('text')
+    expect(await refusal(stage.check({}, { image: row }))).toBe('input_invalid')
+    expect(stage.files.keys()).toEqual([row.key])
+  })
+
+  it('a stored file whose bytes are gone', async () => {
+    const stage = setup()
+    const row = await stage.add('photo')
+    await stage.files.remove(row.key)
+    expect(await refusal(stage.check({}, { image: row }))).toBe('input_invalid')
+  })
+
+  it('a database without room', async () => {
+    const stage = setup({ full: true })
+    expect(await refusal(stage.add('photo'))).toContain('full')
+    expect(stage.files.keys()).toEqual([])
+  })
+})
+
+async function* text(words: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(words)
+}
