@@ -18,6 +18,26 @@ test('serves the API until Ctrl-C and prints the config that leads to it', async
   await expect(fetch(baseUrl)).rejects.toThrow()
 })
 
+test("serves RunPod's API as well, with the faults that can happen there", async () => {
+  const { begin } = await openTerminal()
+  const emulator = begin('emulate', 'runpod', '--port', '0', '--work', 'echo', '--fault', 'create-402')
+  const [, baseUrl = ''] = await emulator.said(/runpod\(\{ apiKey: 'anything', baseUrl: '(\S+)' \}\)/)
+  const body = JSON.stringify({ input: {} })
+  const response = await fetch(`${baseUrl}/relief/run`, { method: 'POST', headers: { authorization: 'any' }, body })
+  expect(response.status).toBe(402)
+  emulator.interrupt()
+  expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('a fault of another provider is a slip, and --faults with a provider prints its own', async () => {
+  const { run } = await openTerminal()
+  const slip = await run('emulate', 'runpod', '--fault', 'aborted')
+  expect(slip).toMatchObject({ code: 2, stderr: expect.stringContaining(`RunPod's API has no fault "aborted"`) })
+  const { stdout } = await run('emulate', 'runpod', '--faults')
+  expect(stdout).toContain('crash-loop')
+  expect(stdout).not.toContain('upload-503')
+})
+
 test('--faults prints every fault', async () => {
   const { run } = await openTerminal()
   const { code, stdout } = await run('emulate', '--faults')

@@ -3,21 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suggest } from '../config/refuse-config.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
-import type { Emulator, FaultRule, ServedEmulator } from '../emulators/index.ts'
+import type { CatalogueEntry, Emulator, FaultRule, ServedEmulator } from '../emulators/index.ts'
 import { type Command, onlyArgument, parseOptions, readWholeNumber, UsageError } from './command.ts'
 import { formatTable } from './format.ts'
 import { aborted, watchInterrupts } from './interrupts.ts'
 import { type Io, paint, say } from './io.ts'
 
-const usage = `Usage: surefoot emulate replicate [OPTIONS]
+const usage = `Usage: surefoot emulate PROVIDER [OPTIONS]
 
-Serves Replicate's HTTP API on this machine, until Ctrl-C. It really does the work, and misbehaves on demand.
+Serves the HTTP API of replicate or runpod on this machine, until Ctrl-C. It really does the work, and misbehaves on demand.
 
   --port N         Port, 0 for any free one (default 9001)
   --fault SPEC     name[@parameter][:percent%][*times], e.g. stall@0.9:20%; may be given several times
-  --faults         Print all faults
+  --faults         Print all faults, or those of the provider
   --seed N         For the dice that decide which runs faults hit (default 1)
-  --boot-ms N      From creation to running (default 2000)
+  --boot-ms N      Cold start (default 2000)
   --work NAME      relief: a photo becomes a splat; echo: the input comes back after 10 s (default relief)
 `
 
@@ -32,29 +32,91 @@ const options = {
 
 const works = ['relief', 'echo']
 
+/** How each emulator is configured as a provider. */
+const providers = {
+  replicate: {
+    factory: (origin: string) => `replicate({ token: 'anything', baseUrl: '${origin}/v1' })`,
+    target: "{ model: 'surefoot/relief' }",
+  },
+  runpod: {
+    factory: (origin: string) => `runpod({ apiKey: 'anything', baseUrl: '${origin}/v2' })`,
+    target: "{ endpoint: 'relief' }",
+  },
+} as const
+type ProviderName = keyof typeof providers
+
+type Emulators = typeof import('../emulators/index.ts')
+
+/** What differs from vendor to vendor. */
+interface Vendor {
+  readonly title: string
+  /** Where its API begins. */
+  readonly path: string
+  /** The lines of a config that lead to it; all but `baseUrl` is free to choose. */
+  readonly provider: (baseUrl: string) => string
+  readonly target: string
+  readonly create: (
+    emulators: Emulators,
+    options: Parameters<Emulators['createReplicateEmulator']>[0] & Parameters<Emulators['createRunpodEmulator']>[0],
+  ) => Emulator
+}
+
+const vendors: { readonly [kind: string]: Vendor } = {
+  replicate: {
+    title: "Replicate's API",
+    path: '/v1',
+    provider: baseUrl => `replicate({ token: 'anything', baseUrl: '${baseUrl}' })`,
+    target: `{ model: 'surefoot/relief' }`,
+    create: ({ createReplicateEmulator }, options) => createReplicateEmulator(options),
+  },
+  runpod: {
+    title: "RunPod's API",
+    path: '/v2',
+    provider: baseUrl => `runpod({ apiKey: 'anything', baseUrl: '${baseUrl}' })`,
+    target: `{ endpoint: 'relief' }`,
+    create: ({ createRunpodEmulator }, options) => createRunpodEmulator(options),
+  },
+}
+
 /** `surefoot emulate`: a provider without an account. */
 export const command: Command = {
   usage,
   async run(args, io) {
     const { values, positionals } = parseOptions(args, options)
-    if (values.faults) {
-      io.stdout.write(await listFaults())
+    const kinds = Object.keys(vendors)
+    if (values.faults && positionals.length === 0) {
+      io.stdout.write(await listFaults(null))
       return 0
     }
-    const provider = onlyArgument(positionals, 'The provider, replicate,')
-    if (provider !== 'replicate')
-      throw new UsageError(`There is no emulator of "${provider}".${suggest(provider, ['replicate'])}`)
+    const kind = onlyArgument(positionals, `The provider, ${kinds.join(' or ')},`)
+    const vendor = Object.hasOwn(vendors, kind) ? vendors[kind] : undefined
+    if (vendor === undefined) throw new UsageError(`There is no emulator of "${kind}".${suggest(kind, kinds)}`)
+    if (values.faults) {
+      io.stdout.write(await listFaults(kind))
+      return 0
+    }
     if (!works.includes(values.work))
       throw new UsageError(`There is no work "${values.work}".${suggest(values.work, works)}`)
     const port = readWholeNumber('--port', values.port, { from: 0, to: 65_535 }) ?? 9001
     const seed = readWholeNumber('--seed', values.seed, { from: 0, to: 2 ** 31 - 1 }) ?? 1
     const bootMs = readWholeNumber('--boot-ms', values['boot-ms'], { from: 0, to: 3_600_000 })
-    const faults = await readFaults(values.fault ?? [])
-    return await emulate(io, { port, seed, faults, work: values.work, ...(bootMs === undefined ? {} : { bootMs }) })
+    const faults = await readFaults(values.fault ?? [], kind, vendor)
+    return await emulate(io, {
+      kind,
+      vendor,
+      port,
+      seed,
+      faults,
+      work: values.work,
+      ...(bootMs === undefined ? {} : { bootMs }),
+    })
   },
 }
 
 interface Emulation {
+  readonly provider: ProviderName
+  readonly kind: string
+  readonly vendor: Vendor
   readonly port: number
   readonly seed: number
   readonly faults: readonly FaultRule[]
@@ -62,15 +124,15 @@ interface Emulation {
   readonly bootMs?: number
 }
 
-async function emulate(io: Io, { port, seed, faults, work, bootMs }: Emulation): Promise<number> {
+async function emulate(io: Io, emulation: Emulation): Promise<number> {
+  const { vendor, port, seed, faults, work, bootMs } = emulation
   const interrupts = watchInterrupts(io)
   const directory = await mkdtemp(join(tmpdir(), 'surefoot-emulator-'))
   try {
-    const { createEchoWork, createRandom, createReliefWork, createReplicateEmulator } = await import(
-      '../emulators/index.ts'
-    )
+    const emulators = await import('../emulators/index.ts')
+    const { createEchoWork, createRandom, createReliefWork } = emulators
     const { systemClock: clock } = await import('../engine/clock.ts')
-    const emulator = createReplicateEmulator({
+    const emulator = vendor.create(emulators, {
       clock,
       random: createRandom(seed),
       work: work === 'echo' ? createEchoWork({ clock }) : createReliefWork({ clock, directory }),
@@ -79,7 +141,7 @@ async function emulate(io: Io, { port, seed, faults, work, bootMs }: Emulation):
     })
     const served = await serve(emulator, port)
     try {
-      sayWhere(io, `${served.origin}/v1`, faults)
+      sayWhere(io, emulation, `${served.origin}${vendor.path}`)
       await Promise.race([aborted(interrupts.first), interrupts.second])
     } finally {
       await served.close()
@@ -103,35 +165,45 @@ async function serve(emulator: Emulator, port: number): Promise<ServedEmulator> 
   }
 }
 
-function sayWhere(io: Io, baseUrl: string, faults: readonly FaultRule[]): void {
-  say(io.stdout, `Replicate's API is emulated at ${paint(io, io.stdout, 'bold', baseUrl)}`)
+function sayWhere(io: Io, { kind, vendor, faults }: Emulation, baseUrl: string): void {
+  say(io.stdout, `${vendor.title} is emulated at ${paint(io, io.stdout, 'bold', baseUrl)}`)
   if (faults.length > 0) say(io.stdout, `Faults: ${faults.map(({ name }) => name).join(', ')}`)
   io.stdout.write(`
 // surefoot.config.ts
-import { defineConfig, replicate } from 'surefoot'
+import { defineConfig, ${kind} } from 'surefoot'
 
 export default defineConfig({
-  providers: { replicate: replicate({ token: 'anything', baseUrl: '${baseUrl}' }) },
-  deployments: { 'relief@replicate': { target: { model: 'surefoot/relief' } } },
-  models: { relief: { route: ['relief@replicate'] } },
+  providers: { ${kind}: ${vendor.provider(baseUrl)} },
+  deployments: { 'relief@${kind}': { target: ${vendor.target} } },
+  models: { relief: { route: ['relief@${kind}'] } },
 })
 `)
 }
 
-async function readFaults(specs: readonly string[]): Promise<readonly FaultRule[]> {
-  const { parseFault } = await import('../emulators/index.ts')
+async function readFaults(specs: readonly string[], kind: string, vendor: Vendor): Promise<readonly FaultRule[]> {
+  const { faultsAt, parseFault } = await import('../emulators/index.ts')
+  const possible = faultsAt(kind)
   try {
-    return specs.map(parseFault)
+    const rules = specs.map(parseFault)
+    const foreign = rules.find(({ name }) => !possible.includes(name))
+    if (foreign !== undefined)
+      throw new UsageError(
+        `${vendor.title} has no fault "${foreign.name}"; "surefoot emulate ${kind} --faults" lists them.`,
+      )
+    return rules
   } catch (error) {
     throw SurefootError.is(error) ? new UsageError(error.message) : error
   }
 }
 
-async function listFaults(): Promise<string> {
-  const { faultCatalogue } = await import('../emulators/index.ts')
-  const rows = Object.entries(faultCatalogue).map(([name, { does, parameter }]) => [
-    parameter === undefined ? name : `${name}@${parameter[1]}`,
-    parameter === undefined ? does : `${does} Parameter: ${parameter[0]}.`,
-  ])
+async function listFaults(kind: string | null): Promise<string> {
+  const { faultCatalogue, faultNames, faultsAt } = await import('../emulators/index.ts')
+  const rows = (kind === null ? faultNames : faultsAt(kind)).map(name => {
+    const { does, parameter }: CatalogueEntry = faultCatalogue[name]
+    return [
+      parameter === undefined ? name : `${name}@${parameter[1]}`,
+      parameter === undefined ? does : `${does} Parameter: ${parameter[0]}.`,
+    ]
+  })
   return formatTable(rows)
 }
