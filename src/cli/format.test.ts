@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatBytes, formatDuration, formatOutput, formatProgress, formatTable } from './format.ts'
+import { formatBytes, formatCost, formatDuration, formatOutput, formatProgress, formatTable } from './format.ts'
 
 test.each([
   [999, '999 bytes'],
@@ -16,6 +16,11 @@ test.each([
 test('an output has its count where verification counted', () => {
   expect(formatOutput({ bytes: 17_334_213, facts: { count: 309_524 } })).toBe('309,524 splats, 17.3 MB')
   expect(formatOutput({ bytes: 12, facts: {} })).toBe('12 bytes')
+})
+
+test('a cost says whether it is an estimate', () => {
+  expect(formatCost({ amount: 0.03125, currency: 'USD', estimated: true })).toBe('0.0313 USD, estimated')
+  expect(formatCost({ amount: 0, currency: 'USD', estimated: false })).toBe('0 USD')
 })
 
 test('progress is never shown as more than it is', () => {

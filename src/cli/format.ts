@@ -1,3 +1,5 @@
+import type { Cost } from '../core/prediction.ts'
+
 /** `309,524` */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US')
@@ -21,6 +23,11 @@ export function formatDuration(milliseconds: number): string {
 export function formatOutput({ bytes, facts }: { bytes: number; facts: Readonly<Record<string, unknown>> }): string {
   const count = typeof facts.count === 'number' ? `${formatCount(facts.count)} splats, ` : ''
   return `${count}${formatBytes(bytes)}`
+}
+
+/** `0.0312 USD`, with `estimated` where it comes from a price table. */
+export function formatCost({ amount, currency, estimated }: Cost): string {
+  return `${amount === 0 ? '0' : amount.toFixed(4)} ${currency}${estimated ? ', estimated' : ''}`
 }
 
 /** `depth 62 %`, `queued`; `fraction` is 0 to 1 or null where nobody knows. */

@@ -78,7 +78,9 @@ test('what ran can be listed and accounted for afterwards', async () => {
   expect((await run('status', id)).stdout).toContain('succeeded')
   expect((await run('status')).stdout).toMatch(/^Gateway {2}none.*\nData.*\nRunning {2}0\n$/)
   const { stdout } = await run('show', id)
-  expect(stdout).toMatch(/Attempts\n#1 {2}relief@local {2}won \(succeeded\) {2}submitted \+[\d.]+ s, /)
+  expect(stdout).toMatch(
+    /Attempts\n#1 {2}relief@local {2}won \(there: succeeded\)\n {4}submitted \+[\d.]+ s, .*\n {4}0 USD\n/,
+  )
   expect(stdout).toMatch(/Decisions\n\+0\.00 s {2}#1 {2}attempt 1 on relief@local .*\n\+[\d.]+ s {2}#1 {2}succeeded/)
   expect(await run('show', 'nobody')).toEqual({
     code: 1,

@@ -1,7 +1,7 @@
 import type { AttemptJson, AttemptsJson, PredictionJson } from '../http/shapes.ts'
 import { type Command, onlyArgument, parseOptions } from './command.ts'
 import { connectToExisting } from './connection.ts'
-import { formatOutput, formatTable } from './format.ts'
+import { formatCost, formatOutput, formatTable } from './format.ts'
 import { type Io, paint, say } from './io.ts'
 import { toRow } from './list.ts'
 import { createLog } from './log.ts'
@@ -42,34 +42,28 @@ function print(io: Io, prediction: PredictionJson, { attempts, decisions }: Atte
   head(toRow(prediction).slice(0, 4).join('  '))
   if (output !== null) say(io.stdout, `${output.name}: ${formatOutput(output)}, sha256 ${output.sha256}`)
   if (failure !== null) say(io.stdout, `${failure.code}: ${failure.message} ${failure.advice}`)
-  if (cost !== null)
-    say(io.stdout, `Cost: ${cost.amount.toFixed(4)} ${cost.currency}${cost.estimated ? ', estimated' : ''}`)
+  if (cost !== null) say(io.stdout, `Cost: ${formatCost(cost)}`)
   if (!settled) say(io.stdout, 'Something of it may still run.')
 
   head('\nAttempts')
-  io.stdout.write(formatTable(attempts.map(attempt => toAttemptRow(attempt, since))))
+  for (const attempt of attempts) for (const line of describeAttempt(attempt, since)) say(io.stdout, line)
   head('\nDecisions')
-  io.stdout.write(
-    formatTable(
-      decisions.map(({ at, attempt, what, why }) => [since(at), attempt === null ? '' : `#${attempt}`, what, why]),
-    ),
-  )
+  const number = (attempt: number | null) => (attempt === null ? '' : `#${attempt}`)
+  io.stdout.write(formatTable(decisions.map(({ at, attempt, what, why }) => [since(at), number(attempt), what, why])))
 }
 
-/** `#1  relief@local  won  submitted +0.01 s, running +0.31 s, ended +0.92 s  ` */
-function toAttemptRow(attempt: AttemptJson, since: (time: string) => string): readonly string[] {
+/** `#1  relief@local  won`, then below it when each stage began, what it cost and why it ended. */
+function describeAttempt(attempt: AttemptJson, since: (time: string) => string): readonly string[] {
+  const { number, deployment, state, word, cost, failure } = attempt
   const stages = ['submitted', 'queued', 'booting', 'running', 'collecting', 'ended'] as const
   const times = stages.flatMap(stage => {
     const at = attempt[`${stage}_at`]
     return at === null ? [] : [`${stage} ${since(at)}`]
   })
-  const { failure, state, word } = attempt
-  const end = failure === null ? '' : `${failure.code}: ${failure.message}`
   return [
-    `#${attempt.number}`,
-    attempt.deployment,
-    word === null || word === state ? state : `${state} (${word})`,
-    times.join(', '),
-    end,
+    `#${number}  ${deployment}  ${state}${word === null || word === state ? '' : ` (there: ${word})`}`,
+    `    ${times.join(', ')}`,
+    ...(cost === null ? [] : [`    ${formatCost(cost)}`]),
+    ...(failure === null ? [] : [`    ${failure.code}: ${failure.message}`]),
   ]
 }
