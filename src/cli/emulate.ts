@@ -32,19 +32,6 @@ const options = {
 
 const works = ['relief', 'echo']
 
-/** How each emulator is configured as a provider. */
-const providers = {
-  replicate: {
-    factory: (origin: string) => `replicate({ token: 'anything', baseUrl: '${origin}/v1' })`,
-    target: "{ model: 'surefoot/relief' }",
-  },
-  runpod: {
-    factory: (origin: string) => `runpod({ apiKey: 'anything', baseUrl: '${origin}/v2' })`,
-    target: "{ endpoint: 'relief' }",
-  },
-} as const
-type ProviderName = keyof typeof providers
-
 type Emulators = typeof import('../emulators/index.ts')
 
 /** What differs from vendor to vendor. */
@@ -114,7 +101,6 @@ export const command: Command = {
 }
 
 interface Emulation {
-  readonly provider: ProviderName
   readonly kind: string
   readonly vendor: Vendor
   readonly port: number
