@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,7 +30,7 @@ let browser: Browser
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'surefoot-next-'))
-  if (!isBuilt()) await run(root, process.execPath, ['scripts/run.mjs', 'build'])
+  // Builds first.
   await run(root, 'npm', ['pack', '--pack-destination', folder])
   await run(folder, 'tar', ['-xzf', readdirSync(folder)[0] ?? ''])
   app = join(folder, 'package/examples/nextjs')
@@ -204,14 +204,4 @@ async function run(cwd: string, file: string, args: readonly string[]): Promise<
     const { stdout, stderr } = error as { readonly stdout?: string; readonly stderr?: string }
     throw new Error(`${file} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error })
   }
-}
-
-/** True when no source is newer than what the compiler made of it. */
-function isBuilt(): boolean {
-  const built = join(root, 'dist/next.js')
-  if (!existsSync(built)) return false
-  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  return sources
-    .filter(name => /(?<!\.test)\.(ts|json)$/.test(name))
-    .every(name => statSync(join(root, 'src', name)).mtimeMs <= statSync(built).mtimeMs)
 }
