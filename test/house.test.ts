@@ -33,6 +33,7 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   // Helpers that adapters share; each adapter is a zone of its own, so that none leans on another.
   'src/providers': ['src/core', contracts],
   'src/providers/replicate': ['src/core', contracts, 'src/providers/*.ts'],
+  'src/providers/runpod': ['src/core', contracts, 'src/providers/*.ts'],
   // It makes the pixels into Gaussians itself.
   'src/providers/local': ['src/core', contracts, 'src/providers/*.ts', 'src/relief', 'src/splat'],
 

@@ -167,6 +167,11 @@ test("a lost start of a stranger's handler whose webhook is lost too is a second
   expect(await predict(['accept-then-reset*1', 'webhook-lost*1'], { kit: false })).toEqual({ ...good, submits: 2 })
 })
 
+test('a result that a late progress update overwrote comes by the webhook; without it the stall ends the wait', async () => {
+  expect(await predict(['progress-late'])).toEqual({ ...good, submits: 1 })
+  expect(await predict(['progress-late*1', 'webhook-lost*1'])).toEqual({ ...good, submits: 2 })
+})
+
 test('a kit that cannot reach us is refused before any money is spent', async () => {
   const end = await predict([], { reachable: false })
   expect(end).toEqual({ ...good, status: 'failed', code: 'no_route_for_bytes', submits: 0 })
