@@ -46,6 +46,14 @@ describe('what the provider says is ranked by state, not by arrival', () => {
   })
 })
 
+it('progress that is told after what came later is not shown', () => {
+  const life = createLife()
+  bring.running(life, 1)
+  life.heard('running', { progress: { stage: 'infer', fraction: 0.5 } })
+  life.heard('booting', { progress: { stage: 'boot', fraction: 1 } })
+  expect(life.record.progress).toEqual({ stage: 'infer', fraction: 0.5 })
+})
+
 describe('a success', () => {
   it('without an output is a lost output', () => {
     const life = createLife({ policy: { attempts: 1 } })

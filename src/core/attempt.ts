@@ -121,8 +121,8 @@ export function confirmEnd(
   attempt.nextCancelAt = null
   attempt.pending = []
   if (isEnded(attempt.state)) return
-  const abandoned = attempt.abandoned
-  if (abandoned === null || state === 'won') endAttempt(attempt, now, state, failure)
+  const { abandoned } = attempt
+  if (abandoned === null) endAttempt(attempt, now, state, failure)
   else endAttempt(attempt, now, abandoned.as, abandoned.failure)
 }
 
@@ -140,7 +140,6 @@ export function adopt(draft: Draft, attempt: AttemptDraft, now: number, handle: 
     attempt.nextCancelAt = now
   }
   if (isEnded(attempt.state)) {
-    draft.settledAt = null
     decide(
       draft,
       now,
@@ -248,7 +247,7 @@ function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { obse
 
 function observeGone(draft: Draft, attempt: AttemptDraft, now: number): void {
   if (attempt.state === 'collecting') return
-  if (attempt.submittedAt !== null && now - attempt.submittedAt < goneGraceMs && !isEnded(attempt.state)) return
+  if (attempt.submittedAt !== null && now - attempt.submittedAt < goneGraceMs) return
   decide(
     draft,
     now,

@@ -49,9 +49,9 @@ describe('a start whose answer was lost', () => {
 
   it('is adopted when its webhook comes, and no longer looked for', () => {
     const life = lost()
-    life.found([])
     life.heard('booting')
     expect([states(life), begunBy(life, () => life.at(5_000))]).toEqual([['booting/open'], ''])
+    expect(life.attempt().pending.map(({ kind }) => kind)).toEqual(['poll'])
   })
 
   it('is started again when the policy says so, on the same deployment, and looked for further', () => {
@@ -122,6 +122,13 @@ describe('a start whose answer was lost', () => {
     expect(begunBy(life, () => life.at(25_000))).toBe('find 1')
     expect(states(life)).toEqual(['unknown/none'])
   })
+})
+
+it('a run that turns up although its start was refused is cancelled', () => {
+  const life = createLife({ route: [{}, { name: 'second' }] })
+  life.startRejected(sampleFailure('no_capacity'))
+  expect(begunBy(life, () => life.heard('queued', {}, 1))).toBe('cancel 1, poll 1')
+  expect(states(life)).toEqual(['failed/open', 'submitting/none'])
 })
 
 describe('a record that another engine takes over', () => {

@@ -14,7 +14,7 @@ export interface TakenStep {
   readonly world: World
   readonly step: Step
   /** What the step would have been if only time had passed. */
-  readonly otherwise: Step
+  readonly otherwise: () => Step
   /** Whether somebody waited for the event; cancels and webhooks are always waited for. */
   readonly awaited: boolean
 }
@@ -127,7 +127,7 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
     world.mayBegin || (step.effects.length === 0 && step.reservations.length === 0),
   '5: a poll or search that failed ends nothing': ({ event, step, otherwise }) =>
     (event.type !== 'pollFailed' && event.type !== 'findFailed') ||
-    isDeepStrictEqual(step.record.attempts.map(standing), otherwise.record.attempts.map(standing)),
+    isDeepStrictEqual(step.record.attempts.map(standing), otherwise().record.attempts.map(standing)),
   '6: a sent attempt is open until the provider ended or refused it, or until giving up is recorded': (
     { step: { record } },
     { sent, refused, saidToBeOver },
@@ -190,7 +190,7 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
     const brings =
       (event.type === 'started' || (event.type === 'found' && event.runs.length > 0)) &&
       before.attempts.find(({ id }) => id === event.attempt)?.handle === null
-    return brings || isDeepStrictEqual(step, otherwise)
+    return brings || isDeepStrictEqual(step, otherwise())
   },
   'webhooks of the user go out one at a time and in order': ({ step: { record } }) => {
     const queue = record.webhook?.queue ?? []
