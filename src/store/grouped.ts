@@ -4,12 +4,12 @@ import { setImmediate } from 'node:timers/promises'
 const fullRound = 250
 
 /**
- * Group commit. A durable transaction costs one wait for the disk, however much is in it; so calls that arrive while
- * one runs wait and then go together into the next.
+ * Group commit. A durable transaction costs one wait for the disk, however much is in it; so calls go into it together.
  *
- * Idle: a call starts a round with itself alone. Busy: calls queue; when the round ends, what has queued becomes the next
- * round, up to `fullRound` items. After a full one, whatever else waits for this thread goes first. A round that fails with
- * several callers in it is repeated one caller at a time, so that one bad change does not fail its neighbours; unless the
+ * Idle: a call opens a round, which begins once the loop has turned; whoever calls until then joins. SQLite runs on this
+ * thread, so hardly anybody could call *while* a round runs: without the turn each round would hold one or two calls, and
+ * callers that wait only for their own commits would keep the loop from ever turning. Busy: calls queue; a turn after
+ * the round's end, what has queued becomes the next one, up to `fullRound` items. A round that fails with several callers in it is repeated one caller at a time, so that one bad change does not fail its neighbours; unless the
  * failure `isShared`: then it is everybody's, and waiting for it once per caller would help nobody.
  */
 export function createGrouped<Item, Outcome>(
@@ -41,6 +41,7 @@ export function createGrouped<Item, Outcome>(
   async function drain(): Promise<void> {
     busy = true
     while (queue.length > 0) {
+      await setImmediate()
       const calls: Call[] = []
       let size = 0
       for (const call of queue) {
@@ -50,7 +51,6 @@ export function createGrouped<Item, Outcome>(
       }
       queue.splice(0, calls.length)
       await runRound(calls)
-      if (size >= fullRound) await setImmediate()
     }
     busy = false
   }
