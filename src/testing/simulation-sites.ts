@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts'
 import { refuse } from '../core/failure.ts'
-import { faultNames } from '../emulators/catalogue.ts'
+import { faultsAt } from '../emulators/catalogue.ts'
 import { asFetch } from '../emulators/contract.ts'
 import type { FaultRule } from '../emulators/faults.ts'
 import { createReplicateEmulator } from '../emulators/replicate/index.ts'
@@ -175,7 +175,7 @@ function readWebhook(url: string): { attemptId: string; secret: string } {
 
 /** About every third fault of the catalogue, each rare: some runs meet several, many meet none. */
 function mixFaults(random: Random): FaultRule[] {
-  return faultNames
+  return faultsAt('replicate')
     .filter(() => random() < 0.3)
     .map(name => ({ name, parameter: null, probability: random() * 0.06, after: 0, times: null }))
 }
