@@ -112,7 +112,8 @@ test('--timeout ends a run that does not come to an end, and says so', async () 
 /** An emulator in its own process, and a folder whose config, as the emulator printed it, leads to it. */
 async function emulate(...flags: readonly string[]): Promise<{ cwd: string; baseUrl: string }> {
   const cwd = makeFolder()
-  const emulator = surefoot(['emulate', 'replicate', '--port', '0', ...flags], { cwd })
+  // Killed at the end, it cannot clear away what it keeps in the folder for temporary files.
+  const emulator = surefoot(['emulate', 'replicate', '--port', '0', ...flags], { cwd, env: { TMPDIR: cwd } })
   const [config] = await emulator.said(/^import[\s\S]+^\}\)$/m)
   writeFileSync(join(cwd, 'surefoot.config.ts'), config)
   return { cwd, baseUrl: /baseUrl: '(\S+)'/.exec(config)?.[1] ?? '' }

@@ -32,7 +32,8 @@ export interface ProcessOptions {
 /** A folder of the test's own, removed when it ends. */
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'surefoot-house-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  // Workers of what was killed may still write for a moment.
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }
 
