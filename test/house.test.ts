@@ -32,7 +32,7 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   'src/models': ['src/core', contracts, 'src/relief', 'src/splat'],
   // Helpers that adapters share; each adapter is a zone of its own, so that none leans on another.
   'src/providers': ['src/core', contracts],
-  'src/providers/replicate': ['src/core', contracts, 'src/providers/*.ts'],
+  'src/providers/*': ['src/core', contracts, 'src/providers/*.ts'],
   'src/providers/runpod': ['src/core', contracts, 'src/providers/*.ts'],
   // It makes the pixels into Gaussians itself.
   'src/providers/local': ['src/core', contracts, 'src/providers/*.ts', 'src/relief', 'src/splat'],
@@ -131,7 +131,8 @@ describe('the rules themselves', () => {
 
   it('keep adapters apart, engines from implementations, and everybody from what only tests need', () => {
     const files = [
-      file('src/providers/replicate/a.ts', "import '../http.ts'; import '../local/index.ts'"),
+      file('src/providers/replicate/a.ts', "import '../http.ts'; import './wire.ts'; import '../runpod/wire.ts'"),
+      file('src/providers/runpod/a.ts', "import '../local/index.ts'; import '../../relief/relief.ts'"),
       file('src/providers/a.ts', "import './http.ts'; import './replicate/wire.ts'"),
       file('src/engine/a.ts', "import type { Store } from '../store/contract.ts'; import '../store/sqlite.ts'"),
       file('src/http/a.ts', "import '../files/signing.ts'; import '../files/disk.ts'; import '../engine/engine.ts'"),
@@ -141,7 +142,9 @@ describe('the rules themselves', () => {
       file('src/newcomer/a.ts', "import '../core/json.ts'"),
     ]
     expect(findForeignImports(files, mayImport)).toEqual([
-      'src/providers/replicate/a.ts may not import src/providers/local/index.ts.',
+      'src/providers/replicate/a.ts may not import src/providers/runpod/wire.ts.',
+      'src/providers/runpod/a.ts may not import src/providers/local/index.ts.',
+      'src/providers/runpod/a.ts may not import src/relief/relief.ts.',
       'src/providers/a.ts may not import src/providers/replicate/wire.ts.',
       'src/engine/a.ts may not import src/store/sqlite.ts.',
       'src/http/a.ts may not import src/files/disk.ts.',

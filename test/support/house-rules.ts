@@ -49,22 +49,26 @@ export function readImports(file: SourceFile): ImportedModule[] {
 }
 
 /**
- * Imports that the table does not allow, a sentence each. The table's keys are folders or files; the longest that fits
- * counts. Its values are folders, files, or patterns with `*` for one name. A file may always import its own zone, less
- * the zones inside it; a file that no key fits is a violation too.
+ * Imports that the table does not allow, a sentence each. The table's keys and values are folders or files, with `*` for
+ * one name; of the keys the longest that fits counts. A file may always import its own zone, less the zones inside it
+ * (of `providers/*` each folder is one); a file that no key fits is a violation too.
  */
 export function findForeignImports(
   files: readonly SourceFile[],
   mayImport: { readonly [zone: string]: readonly string[] },
 ): string[] {
   const zones = Object.keys(mayImport).toSorted((a, b) => b.length - a.length)
-  const zoneOf = (path: string) => zones.find(zone => covers(zone, path))
+  const zoneOf = (path: string) => {
+    const key = zones.find(zone => covers(zone, path))
+    return key === undefined ? null : { key, place: placeOf(key, path) }
+  }
   return files.flatMap(file => {
     const zone = zoneOf(file.path)
-    if (zone === undefined) return [`${file.path} is in no row of the table.`]
-    const allowed = mayImport[zone] ?? []
+    if (zone === null) return [`${file.path} is in no row of the table.`]
+    const allowed = mayImport[zone.key] ?? []
     return readImports(file)
-      .filter(({ isOurs, to }) => isOurs && zoneOf(to) !== zone && !allowed.some(entry => covers(entry, to)))
+      .filter(({ isOurs, to }) => isOurs && zoneOf(to)?.place !== zone.place)
+      .filter(({ to }) => !allowed.some(entry => covers(entry, to)))
       .map(({ to }) => `${file.path} may not import ${to}.`)
   })
 }
@@ -113,6 +117,11 @@ export function findAnys(file: SourceFile): string[] {
 function covers(entry: string, path: string): boolean {
   const pattern = entry.replaceAll('.', '\\.').replaceAll('*', '[^/]+')
   return new RegExp(`^${pattern}${entry.endsWith('.ts') ? '' : '/.*'}$`).test(path)
+}
+
+/** The part of a path that an entry stands for: `providers/local` of `providers/local/wire.ts` for `providers/*`. */
+function placeOf(entry: string, path: string): string {
+  return path.split('/').slice(0, entry.split('/').length).join('/')
 }
 
 /** All nodes of a file's syntax tree, but for names that are keys: `clock.fetch` and `{ process: 1 }` use no global. */
