@@ -7,7 +7,7 @@ describe('webhooks', () => {
     const { send, deps } = await setup()
     const path = createProviderLinks(deps.signer, origin).webhook('replicate', 'a1', 'good') ?? ''
     const response = await send(path, { method: 'POST', body: '{}' })
-    expect([response.status, await response.text()]).toEqual([204, ''])
+    expect([response.status, await response.json()]).toEqual([200, { heard: true }])
   })
 
   test.each([

@@ -16,12 +16,13 @@ export function addWebhooks(app: App, { engine, store }: AppDependencies): void 
       path: '/v1/webhooks/{provider}/{attempt}/{secret}',
       summary: "Take a provider's webhook",
       params: z.object({ provider: z.string(), attempt: z.string(), secret: z.string() }),
-      responses: { 204: { description: 'Heard and stored.' } },
+      // 200 and nothing else: RunPod's documents promise to stop only on that one.
+      responses: { 200: { description: 'Heard and stored.', content: json(z.object({ heard: z.literal(true) })) } },
     },
     async (c, { params: { provider, attempt, secret } }) => {
       const body = await readBytes(c, webhookLimit)
       await engine.hear(provider, attempt, secret, { headers: c.req.raw.headers, body })
-      return c.body(null, 204)
+      return c.json({ heard: true as const })
     },
   )
   addRoute(
