@@ -148,6 +148,13 @@ describe('a record that another engine takes over', () => {
     expect(taken).toEqual(['poll 1', 'cancel 1, poll 1', 'collect 1', ''])
   })
 
+  it('waits for nothing less while the lease is not there', () => {
+    const life = createLife()
+    life.change({ engine: 'engine-2', alone: true, mayBegin: false })
+    life.at(1)
+    expect([states(life), life.attempt().pending.map(({ kind }) => kind)]).toEqual([['submitting/none'], ['start']])
+  })
+
   it('has its start looked for at once when no other engine can be alive', () => {
     const life = createLife()
     life.change({ engine: 'engine-2', alone: true })

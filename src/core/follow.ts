@@ -59,7 +59,7 @@ export function orphanedAt(
   pending: { readonly kind: EffectKind; readonly engine: string; readonly until: number },
   world: World,
 ): number {
-  if (pending.engine === world.engine || !world.mayBegin) return pending.until
+  if (pending.engine === world.engine) return pending.until
   return pending.kind === 'start' && !world.alone ? pending.until : 0
 }
 

@@ -192,6 +192,13 @@ describe('places', () => {
     expect(begunBy(life, () => life.at(5_000))).toBe('start 1')
   })
 
+  it('that become free are not taken while the provider is closed', () => {
+    const life = createLife({ route: [{ free: 0 }] })
+    life.change({}, { first: { free: 1, closedUntil: 5_000 } })
+    expect(begunBy(life, () => life.at(4_999))).toBe('')
+    expect(begunBy(life, () => life.at(5_000))).toBe('start 1')
+  })
+
   it('are only taken with the lease', () => {
     const life = createLife({ route: [{ free: 0 }] })
     life.change({ mayBegin: false }, { first: { free: 1 } })

@@ -365,7 +365,7 @@ const fairAnswers: fc.Arbitrary<Answers> = fc.record({
 it('keeps every rule through any interleaving, and settles once the world is fair', () => {
   fc.assert(
     fc.property(scenario, fairAnswers, (chosen, fair) => play(chosen).settle(fair)),
-    { numRuns: 1_000 },
+    { numRuns: 1_500 },
   )
 })
 

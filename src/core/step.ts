@@ -186,7 +186,6 @@ function takeInOrphans(draft: Draft, now: number, world: World): void {
           createFailure('start_unknown', 'The process that sent the start ended before it could store the answer.'),
         )
       }
-      if (pending.kind === 'collect') attempt.nextCollectAt = now
     }
   }
 }

@@ -218,8 +218,8 @@ function stateRank(attempt: Attempt): number {
 }
 
 function whatUsersRead(record: PredictionRecord): Partial<PredictionRecord> {
-  const { status, output, failure, startedAt, completedAt, progress } = record
-  return { status, output, failure, startedAt, completedAt, progress }
+  const { status, output, failure, startedAt, completedAt, progress, cancelRequestedAt } = record
+  return { status, output, failure, startedAt, completedAt, progress, cancelRequestedAt }
 }
 
 function hasReason(record: PredictionRecord): boolean {

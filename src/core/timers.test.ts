@@ -163,6 +163,14 @@ describe('a stall where the policy allows a hedge', () => {
     expect(life.attempt(1).abandoned).toMatchObject({ at: 240_000, as: 'failed', failure: { code: 'stalled' } })
   })
 
+  it('gives notice on the second stall when no money was left for a hedge', () => {
+    const life = running({}, { policy: { hedges: 1, budget: 0.6 } })
+    life.at(120_000)
+    expect([life.record.attempts.length, life.attempt(1).abandoned]).toEqual([1, null])
+    life.at(240_000)
+    expect([life.attempt(1).abandoned?.failure?.code, end(life)]).toEqual(['stalled', 'failed: budget_exceeded'])
+  })
+
   it('gives notice at once when no attempt is left for a hedge', () => {
     const life = running({}, { ...hedging, policy: { hedges: 1, attempts: 1 } })
     life.at(120_000)
