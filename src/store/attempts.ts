@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
+import type { AttemptFact } from '../core/statistics.ts'
 import type { Change } from './contract.ts'
 import type { AttemptsTable, Database } from './schema.ts'
 
@@ -27,9 +28,12 @@ export async function writeAttempts(db: Database, record: PredictionRecord): Pro
         state: ref('excluded.state'),
         live: ref('excluded.live'),
         submitted_at: ref('excluded.submitted_at'),
+        booting_at: ref('excluded.booting_at'),
         running_at: ref('excluded.running_at'),
+        collecting_at: ref('excluded.collecting_at'),
         ended_at: ref('excluded.ended_at'),
         failure_code: ref('excluded.failure_code'),
+        restarts: ref('excluded.restarts'),
         reserved: ref('excluded.reserved'),
         cost: ref('excluded.cost'),
       })),
@@ -55,6 +59,51 @@ export async function reservationsFit(db: Database, change: Change): Promise<boo
   return true
 }
 
+/** The newest attempts of a deployment, newest first. */
+export async function recentAttempts(db: Database, deployment: string, limit: number): Promise<AttemptFact[]> {
+  const rows = await db
+    .selectFrom('attempts')
+    .selectAll()
+    .where('deployment', '=', deployment)
+    .orderBy('planned_at', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.map(row => ({
+    deployment: row.deployment,
+    state: row.state,
+    failure: row.failure_code,
+    plannedAt: row.planned_at,
+    submittedAt: row.submitted_at,
+    bootingAt: row.booting_at,
+    runningAt: row.running_at,
+    collectingAt: row.collecting_at,
+    endedAt: row.ended_at,
+    restarts: row.restarts,
+    cost: row.cost,
+  }))
+}
+
+/** Money of the attempts that were sent since then: what they cost, at worst case while they may still run. */
+export async function spentSince(db: Database, since: number): Promise<number> {
+  const { spent } = await db
+    .selectFrom('attempts')
+    .select(({ fn, eb }) =>
+      fn
+        .sum<number | null>(
+          eb
+            .case()
+            .when('live', '=', 1)
+            .then(eb.ref('reserved'))
+            .else(fn.coalesce('cost', eb.lit(0)))
+            .end(),
+        )
+        .as('spent'),
+    )
+    .where('submitted_at', '>=', since)
+    .executeTakeFirstOrThrow()
+  return Number(spent ?? 0)
+}
+
 function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
   return {
     id: attempt.id,
@@ -65,9 +114,12 @@ function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
     live: occupiesPlace(attempt) ? 1 : 0,
     planned_at: attempt.plannedAt,
     submitted_at: attempt.submittedAt,
+    booting_at: attempt.bootingAt,
     running_at: attempt.runningAt,
+    collecting_at: attempt.collectingAt,
     ended_at: attempt.endedAt,
     failure_code: attempt.failure?.code ?? null,
+    restarts: attempt.restarts,
     reserved: attempt.reserved,
     cost: attempt.cost?.amount ?? null,
   }

@@ -1,4 +1,5 @@
 import type { PredictionRecord } from '../core/prediction.ts'
+import type { AttemptFact } from '../core/statistics.ts'
 
 /**
  * Durable state. Verbs are async, coarse and non-interactive: one transaction each. Two fences: the lease says who may
@@ -21,6 +22,10 @@ export interface Store {
   get(id: string): Promise<StoredPrediction | null>
   /** Newest first. */
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
+  /** The newest attempts of a deployment, newest first: what statistics and the breaker are derived from. */
+  recentAttempts(deployment: string, limit: number): Promise<readonly AttemptFact[]>
+  /** USD of all attempts sent since then (ms since 1970): what they cost, at worst case while they may still run. */
+  spentSince(since: number): Promise<number>
   /** Finds the prediction of an attempt, for webhooks and uploads; null when unknown. */
   predictionOf(attemptId: string): Promise<string | null>
   /** Reads or creates a named secret (random bytes, base64url). */

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import type { FailureCode } from '../core/failure.ts'
 import type { AttemptState, PredictionStatus } from '../core/prediction.ts'
 
 /** The tables as the code sees them. Times are milliseconds since 1970, flags are 0 or 1: both dialects read the same. */
@@ -41,9 +42,12 @@ export interface AttemptsTable {
   readonly live: number
   readonly planned_at: number
   readonly submitted_at: number | null
+  readonly booting_at: number | null
   readonly running_at: number | null
+  readonly collecting_at: number | null
   readonly ended_at: number | null
-  readonly failure_code: string | null
+  readonly failure_code: FailureCode | null
+  readonly restarts: number
   /** USD at worst case. */
   readonly reserved: number
   /** USD; null while unknown. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { invariant, SurefootError } from '../core/failure.ts'
+import { recentAttempts, spentSince } from './attempts.ts'
 import type { CommitOutcome, Store } from './contract.ts'
 import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
 import { findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
@@ -89,6 +90,8 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     release: async (engine, ids) => await releaseLeases(db, dialect, engine, ids),
     get: async id => await findPrediction(db, id),
     list: async query => await listPredictions(db, query),
+    recentAttempts: async (deployment, limit) => await recentAttempts(db, deployment, limit),
+    spentSince: async since => await spentSince(db, since),
     async predictionOf(attemptId) {
       const row = await db.selectFrom('attempts').select('prediction_id').where('id', '=', attemptId).executeTakeFirst()
       return row?.prediction_id ?? null

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createFailure } from '../core/failure.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
@@ -172,6 +173,50 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       await store.commit([reserving(starting('a'), 1), sampleChange(samplePrediction({ id: 'b' }))])
       expect(await commitOne(store, reserving(starting('b'), 1, { version: 7 }))).toBe('conflict')
       expect(await commitOne(store, reserving(starting('b'), 1))).toBe('conflict')
+    })
+  })
+
+  describe(`${name}: what attempts say`, () => {
+    it('gives the newest attempts of a deployment, newest first, with what statistics need', async () => {
+      const { store } = await setup()
+      const won = sampleAttempt({
+        ...{ id: 'a1', deployment: 'sharp@runpod', state: 'won', release: 'confirmed', restarts: 1 },
+        ...{ plannedAt: 10, submittedAt: 11, bootingAt: 12, runningAt: 13, collectingAt: 14, endedAt: 15 },
+        cost: { amount: 0.25, currency: 'USD', estimated: false },
+      })
+      const failed = sampleAttempt({
+        ...{ id: 'b1', deployment: 'sharp@runpod', state: 'failed', release: 'confirmed', plannedAt: 20, endedAt: 21 },
+        failure: createFailure('stalled', 'No change.'),
+      })
+      const other = sampleAttempt({ id: 'c1', deployment: 'sharp@modal', plannedAt: 30 })
+      for (const [id, attempt] of Object.entries({ a: won, b: failed, c: other })) {
+        await store.commit([sampleChange(samplePrediction({ id, attempts: [attempt] }))])
+      }
+      expect(await store.recentAttempts('sharp@runpod', 1)).toMatchObject([{ failure: 'stalled', plannedAt: 20 }])
+      expect((await store.recentAttempts('sharp@runpod', 9))[1]).toEqual({
+        ...{ deployment: 'sharp@runpod', state: 'won', failure: null, restarts: 1, cost: 0.25 },
+        ...{ plannedAt: 10, submittedAt: 11, bootingAt: 12, runningAt: 13, collectingAt: 14, endedAt: 15 },
+      })
+    })
+
+    it('sums money since a moment: cost where it is known, the worst case while something may run', async () => {
+      const { store } = await setup()
+      const cost = { amount: 0.25, currency: 'USD', estimated: false } as const
+      const open = sampleAttempt({ id: 'a1', submittedAt: 1_000, reserved: 2, cost })
+      const over = sampleAttempt({
+        id: 'b1',
+        submittedAt: 1_000,
+        state: 'won',
+        release: 'confirmed',
+        reserved: 2,
+        cost,
+      })
+      const before = sampleAttempt({ id: 'c1', submittedAt: 999, reserved: 2 })
+      for (const [id, attempt] of Object.entries({ a: open, b: over, c: before })) {
+        await store.commit([sampleChange(samplePrediction({ id, attempts: [attempt] }))])
+      }
+      expect(await store.spentSince(1_000)).toBe(2.25)
+      expect(await store.spentSince(2_000)).toBe(0)
     })
   })
 

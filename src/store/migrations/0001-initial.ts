@@ -51,9 +51,12 @@ export const initial: Migration = {
       .addColumn('live', 'integer', column => column.notNull())
       .addColumn('planned_at', 'bigint', column => column.notNull())
       .addColumn('submitted_at', 'bigint')
+      .addColumn('booting_at', 'bigint')
       .addColumn('running_at', 'bigint')
+      .addColumn('collecting_at', 'bigint')
       .addColumn('ended_at', 'bigint')
       .addColumn('failure_code', 'text')
+      .addColumn('restarts', 'integer', column => column.notNull())
       .addColumn('reserved', 'double precision', column => column.notNull())
       .addColumn('cost', 'double precision')
       .execute()
@@ -64,7 +67,8 @@ export const initial: Migration = {
       .columns(['deployment', 'prediction_id', 'reserved'])
       .where(sql.ref('live'), '=', sql.lit(1))
       .execute()
-    await db.schema.createIndex('attempts_ended').on('attempts').columns(['deployment', 'ended_at']).execute()
+    await db.schema.createIndex('attempts_newest').on('attempts').columns(['deployment', 'planned_at']).execute()
+    await db.schema.createIndex('attempts_submitted').on('attempts').column('submitted_at').execute()
 
     await db.schema
       .createTable('deliveries')
