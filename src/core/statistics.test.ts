@@ -61,7 +61,7 @@ describe('measure', () => {
 })
 
 describe('wilson', () => {
-  // Reference values: Wilson score interval, z = 1.96, as tabulated by Agresti and Coull (1998) for small samples.
+  // Known values of Wilson's score interval at 95 %.
   it.each([
     [0, 10, 0, 0.2775],
     [10, 10, 0.7225, 1],

@@ -1,6 +1,8 @@
+import type { Breaker } from '../core/breaker.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Policy } from '../core/policy.ts'
 import type { WebhookEvent } from '../core/prediction.ts'
+import type { Measured } from '../core/statistics.ts'
 import type { Model } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
@@ -22,6 +24,23 @@ export interface Route {
   readonly model: Model
   readonly deployments: readonly Deployment[]
   readonly policy: Policy
+}
+
+/** One deployment as real traffic shows it. */
+export interface DeploymentReport {
+  /** `model@provider`. */
+  readonly name: string
+  /** `owner/name` of the model. */
+  readonly model: string
+  readonly providerName: string
+  /** The provider's kind, for display. */
+  readonly kind: string
+  /** From the latest attempts, at most 200. */
+  readonly measured: Measured
+  readonly breaker: Breaker
+  /** Declared, in USD; null when unknown. */
+  readonly pricePerSecond: number | null
+  readonly concurrency: number
 }
 
 /** What the front (HTTP, command line, Next.js) may ask of the engine. */
@@ -47,6 +66,8 @@ export interface Engine {
   ): Promise<void>
   /** Stores a file for later use as an input. */
   addFile(request: AddFileRequest): Promise<FileRow>
+  /** What real traffic says about every deployment of every route. */
+  report(): Promise<readonly DeploymentReport[]>
   readonly routes: ReadonlyMap<string, Route>
   start(): Promise<void>
   /** Ends loops and calls; leases are given back, running work stays where it is and is picked up on the next start. */

@@ -8,6 +8,7 @@ import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './con
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
 import { addFile, checkInput, discardFiles } from './inputs.ts'
+import { createInsight } from './insight.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { findDeployment, findProvider } from './routes.ts'
 import { createLimit } from './timeout.ts'
@@ -47,6 +48,7 @@ const inputTimeoutMs = 30_000
 export function createEngine(dependencies: EngineDependencies): Engine {
   const { store, files, download, routes, links, serverKey, clock, newId } = dependencies
   const watchers = createWatchers()
+  const insight = createInsight(store, routes)
   let performer: Performer | null = null
   const driver = createDriver({
     ...dependencies,
@@ -158,6 +160,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     get,
     list: query => store.list(query),
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),
+    report: () => insight.report(driver.now()),
     watch,
     addFile: request => addFile(inputs, request, request.signal),
     async hear(providerName, attemptId, secret, request) {

@@ -114,6 +114,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
   }
 
   return {
+    report: async () => [],
     routes: new Map([[sketch.name, route]]),
     async create(request) {
       const input = sketch.parseInput(request.input)
