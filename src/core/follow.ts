@@ -54,12 +54,26 @@ export function followAt(attempt: AttemptDraft, policy: Policy, world: World): n
   return at
 }
 
+/**
+ * Whether an attempt must be looked at before a timer may end it: an answer is under way, or a look is overdue. After a
+ * time in which nobody looked (a process that was dead or asleep) a run that goes on, or has long succeeded, would
+ * otherwise end as stalled and be paid again.
+ */
+export function looksFirst(attempt: AttemptDraft, now: number, world: World): boolean {
+  const deployment = world.deployments[attempt.deployment]
+  if (deployment === undefined) return false
+  if (attempt.state === 'unknown')
+    return deployment.canFind && (isPending(attempt, 'find') || (attempt.nextFindAt ?? 0) <= now)
+  if (attempt.handle === null || attempt.release !== 'open') return false
+  return deployment.canPoll && (isPending(attempt, 'poll') || (attempt.nextPollAt ?? 0) <= now)
+}
+
 /** From when on nobody will answer a pending effect any more. */
 export function orphanedAt(
   pending: { readonly kind: EffectKind; readonly engine: string; readonly until: number },
   world: World,
 ): number {
-  if (pending.engine === world.engine) return pending.until
+  if (pending.engine === world.engine || !world.mayBegin) return pending.until
   return pending.kind === 'start' && !world.alone ? pending.until : 0
 }
 

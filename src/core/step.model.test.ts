@@ -184,8 +184,7 @@ function play(chosen: Scenario) {
   function take(event: PredictionEvent): void {
     const before = freeze(record)
     const used = world()
-    const compared = world()
-    const otherwise = () => step(before, { type: 'timePassed' }, now, chosen.policy, compared)
+    const otherwise = () => step(before, { type: 'timePassed' }, now, chosen.policy, world())
     last = step(before, event, now, chosen.policy, used)
     check({
       before,

@@ -2,7 +2,7 @@ import { abandon, adopt, confirmEnd, observe, takePending } from './attempt.ts'
 import { type AttemptDraft, activeAttempts, type Draft, decide, draftOf, seconds } from './draft.ts'
 import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
-import { collectAgain, follow, followAt, isSettled, orphanedAt, pollAgain } from './follow.ts'
+import { collectAgain, follow, followAt, isSettled, looksFirst, orphanedAt, pollAgain } from './follow.ts'
 import { notified, notifyAt, queueEnd, queueNotification, sendNotifications } from './notify.ts'
 import { addAttempt, mayHedge, planNext, setBackoff } from './planning.ts'
 import type { Policy } from './policy.ts'
@@ -43,7 +43,8 @@ export function step(
   takeInOrphans(draft, now, world)
   noteWork(draft, now, world)
   endWhatIsOver(draft, now, world)
-  for (const attempt of draft.attempts) runTimers(draft, attempt, now, policy, world)
+  const unseen = failedLook(record, event)
+  for (const attempt of draft.attempts) if (attempt.id !== unseen) runTimers(draft, attempt, now, policy, world)
   const effects: Effect[] = []
   const placesBefore = new Set(draft.attempts.filter(attempt => attempt.state === 'planned').map(attempt => attempt.id))
   let planAt = Infinity
@@ -186,6 +187,10 @@ function takeInOrphans(draft: Draft, now: number, world: World): void {
           createFailure('start_unknown', 'The process that sent the start ended before it could store the answer.'),
         )
       }
+      if (pending.kind === 'collect') {
+        attempt.nextCollectAt = now
+        attempt.collectingAt = now
+      }
     }
   }
 }
@@ -258,11 +263,18 @@ function finish(draft: Draft, now: number, status: PredictionStatus, failure: Fa
   queueEnd(draft, now, world)
 }
 
+/** The attempt that could not be looked at just now: that ends nothing, not even by a timer that waits. */
+function failedLook(record: PredictionRecord, event: PredictionEvent): string | null {
+  if (event.type !== 'pollFailed' && event.type !== 'findFailed') return null
+  const attempt = record.attempts.find(({ id }) => id === event.attempt)
+  return attempt?.pending.some(({ id }) => id === event.effect) ? event.attempt : null
+}
+
 /** Policy's clocks on one attempt: a stall is hedged or ends like every other timer, by giving notice. */
 function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   if (isTerminal(draft.status) || attempt.abandoned !== null) return
   const due = timersOf(attempt, policy).find(timer => timer.at <= now)
-  if (due === undefined) return
+  if (due === undefined || looksFirst(attempt, now, world)) return
   if ((due.name === 'stall' || due.name === 'lastStage') && attempt.hedgedAt === null && mayHedge(draft, policy)) {
     attempt.hedgedAt = now
     decide(
@@ -315,7 +327,8 @@ function nextAt(draft: Draft, now: number, policy: Policy, world: World, planAt:
   for (const attempt of draft.attempts) {
     at = Math.min(at, followAt(attempt, policy, world))
     if (attempt.abandoned === null && !isTerminal(draft.status))
-      for (const timer of timersOf(attempt, policy)) at = Math.min(at, timer.at)
+      for (const timer of timersOf(attempt, policy))
+        if (timer.at > now || !looksFirst(attempt, now, world)) at = Math.min(at, timer.at)
     if (attempt.state === 'planned')
       at = Math.min(at, Math.max(now + placeEveryMs, world.deployments[attempt.deployment]?.closedUntil ?? 0))
   }

@@ -5,6 +5,7 @@ import type { CancelAnswer, FoundRun, Observation, ObservedStatus } from './obse
 import { defaultPolicy, type Policy } from './policy.ts'
 import type { Attempt, Cost, EffectKind, PredictionRecord, StoredOutput, WebhookEvent } from './prediction.ts'
 import { type Step, step } from './step.ts'
+import { timersOf } from './timers.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
 /** A deployment that can do everything, with what the test cares about put over it. */
@@ -78,7 +79,7 @@ export interface Life {
   /** The attempt with this number. Default: the newest. */
   attempt(number?: number): Attempt
   take(event: PredictionEvent): Step
-  /** Moves the clock to this moment and steps. */
+  /** Moves the clock to this moment and steps. Before a timer ends an attempt, its provider was asked and said nothing new. */
   at(ms: number): Step
   /** Moves the clock only: the next event is the first that the core hears then. */
   pass(ms: number): void
@@ -161,6 +162,12 @@ export function createLife(options: LifeOptions = {}): Life {
     return { attempt: attempt(number).id, effect: pending(kind, number) }
   }
 
+  function lookedAt(attempt: Attempt): Attempt {
+    if (attempt.abandoned !== null || !timersOf(attempt, policy).some(timer => timer.at <= now)) return attempt
+    const pending = attempt.pending.filter(({ kind }) => kind !== 'poll' && kind !== 'find')
+    return { ...attempt, pending, nextPollAt: now + 1_000, nextFindAt: now + 5_000 }
+  }
+
   return {
     get record() {
       return record
@@ -185,6 +192,7 @@ export function createLife(options: LifeOptions = {}): Life {
     },
     at(ms) {
       now = ms
+      record = { ...record, attempts: record.attempts.map(lookedAt) }
       return take({ type: 'timePassed' })
     },
     pass(ms) {

@@ -163,14 +163,6 @@ describe('a stall where the policy allows a hedge', () => {
     expect(life.attempt(1).abandoned).toMatchObject({ at: 240_000, as: 'failed', failure: { code: 'stalled' } })
   })
 
-  it('gives notice on the second stall when no money was left for a hedge', () => {
-    const life = running({}, { policy: { hedges: 1, budget: 0.6 } })
-    life.at(120_000)
-    expect([life.record.attempts.length, life.attempt(1).abandoned]).toEqual([1, null])
-    life.at(240_000)
-    expect([life.attempt(1).abandoned?.failure?.code, end(life)]).toEqual(['stalled', 'failed: budget_exceeded'])
-  })
-
   it('gives notice at once when no attempt is left for a hedge', () => {
     const life = running({}, { ...hedging, policy: { hedges: 1, attempts: 1 } })
     life.at(120_000)
@@ -179,6 +171,56 @@ describe('a stall where the policy allows a hedge', () => {
 
   it('hedges on the same deployment when there is no other', () => {
     const life = running({}, { policy: { hedges: 1 } })
-    expect(begunBy(life, () => life.at(120_000))).toBe('poll 1, start 2')
+    expect(begunBy(life, () => life.at(120_000))).toBe('start 2')
+  })
+})
+
+describe('a timer that is due after nobody looked for a while', () => {
+  /** Like a process that was asleep: nobody asks, and the clock goes on. */
+  function sleep(life: Life, ms: number): void {
+    life.pass(ms)
+    life.take({ type: 'timePassed' })
+  }
+
+  it('waits for one look, which shows that the run goes on', () => {
+    const life = running({ progress: { stage: 'infer', fraction: 0.2 } })
+    sleep(life, 300_000)
+    expect([end(life), life.attempt().abandoned]).toEqual(['processing', null])
+    life.observed('running', { progress: { stage: 'infer', fraction: 0.7 } })
+    expect([life.attempt().abandoned, life.last.nextAt]).toEqual([null, life.now + 1_000])
+  })
+
+  it('ends the attempt when that look shows nothing new', () => {
+    const life = running({ progress: { stage: 'infer', fraction: 0.2 } })
+    sleep(life, 300_000)
+    life.observed('running', { progress: { stage: 'infer', fraction: 0.2 } })
+    expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('ends the attempt when the look fails, in a step of its own', () => {
+    const life = running()
+    sleep(life, 300_000)
+    life.pollFailed()
+    expect([end(life), life.last.nextAt]).toEqual(['processing', life.now])
+    life.take({ type: 'timePassed' })
+    expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('does not pay again for a lost start that a search still finds', () => {
+    const life = createLife()
+    bring.unknown(life, 1)
+    sleep(life, 300_000)
+    life.found([{ handle: { run: 1 } }])
+    expect(life.record.attempts).toMatchObject([{ state: 'queued', abandoned: null }])
+  })
+
+  it('gives a collect whose process died its whole time again', () => {
+    const life = createLife(oneAttempt)
+    bring.collecting(life, 1)
+    life.change({ engine: 'engine-2' })
+    sleep(life, 600_000)
+    expect([end(life), life.pending('collect')]).toEqual(['processing', expect.stringMatching(/^id-/)])
+    life.collected()
+    expect(end(life)).toBe('succeeded')
   })
 })

@@ -154,6 +154,37 @@ describe('the second fence: an answer is worth its version, not its lease', () =
   })
 })
 
+describe('a process that did not look for a while', () => {
+  /** Runs for ten minutes and shows it. */
+  const long: SetupOptions = { script: () => ({ ...plainScript, endAt: 600_000 }), policy: { runMs: 3_600_000 } }
+
+  it('looks before it calls a run stalled: one that died, and its successor', async () => {
+    const stage = await setup(long)
+    const first = await stage.boot()
+    const { record } = await first.engine.create(request())
+    await stage.clock.advance(10_000)
+    stage.kill(first)
+    await stage.clock.advance(300_000)
+    await stage.boot()
+    await stage.clock.advance(300_000)
+    expect(await stage.read(record.id)).toMatchObject({ status: 'succeeded', attempts: [{ state: 'won' }] })
+    expect(stage.provider.runs).toHaveLength(1)
+  })
+
+  it('looks before it calls a run stalled: one that was asleep', async () => {
+    const stage = await setup(long)
+    const process = await stage.boot({ alone: true })
+    const { record } = await process.engine.create(request())
+    await stage.clock.advance(10_000)
+    process.freeze()
+    await stage.clock.advance(300_000)
+    process.thaw()
+    await stage.clock.advance(300_000)
+    expect(await stage.read(record.id)).toMatchObject({ status: 'succeeded', attempts: [{ state: 'won' }] })
+    expect(stage.provider.runs).toHaveLength(1)
+  })
+})
+
 describe('writes', () => {
   it('are none while a poll says nothing new', async () => {
     const stage = await setup({
