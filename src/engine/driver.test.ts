@@ -139,6 +139,25 @@ describe('the second fence: an answer is worth its version, not its lease', () =
     expect(stage.provider.runs).toHaveLength(1)
   })
 
+  it('begins nothing while it cannot renew its leases, and goes on when it can', async () => {
+    let away = false
+    const stage = await setup({ script: () => endless })
+    const renew: Store['renew'] = (...args) => (away ? Promise.reject(new Error('away')) : stage.store.renew(...args))
+    const { engine } = await stage.boot({ store: { ...stage.store, renew } })
+    await engine.create(request())
+    await stage.clock.advance(5_500)
+    away = true
+    // The last renewal was after five seconds, for fifteen.
+    await stage.clock.advance(14_400)
+    expect(stage.calls.at(-1)?.at).toBeGreaterThan(18_000)
+    await stage.clock.advance(10_100)
+    expect(stage.calls.at(-1)?.at).toBeLessThanOrEqual(20_000)
+    away = false
+    await stage.clock.advance(20_000)
+    expect(stage.calls.at(-1)?.at).toBeGreaterThan(45_000)
+    expect(stage.provider.runs).toHaveLength(1)
+  })
+
   it('counts its leases by the clock of the store, however wrong its own is', async () => {
     const stage = await setup({ script: () => ({ ...plainScript, endAt: 40_000 }) })
     const { engine } = await stage.boot({ skewMs: -3_600_000 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Observation } from '../core/observation.ts'
 import { isTerminal } from '../core/prediction.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { StoredPrediction } from '../store/contract.ts'
@@ -163,36 +164,46 @@ describe('watch', () => {
 })
 
 describe('hear', () => {
-  const delivery = { headers: new Headers(), body: new Uint8Array() }
+  function deliver(id: string, observation: Observation) {
+    return { headers: new Headers({ 'webhook-id': id }), body: Buffer.from(JSON.stringify(observation)) }
+  }
+  const uri = 'data:text/plain;base64,ZG9uZQ=='
+  const delivery = deliver('1', { status: 'succeeded', word: 'succeeded', outputs: [{ kind: 'data', uri }] })
+  const progress = (fraction: number): Observation => ({
+    status: 'running',
+    word: 'running',
+    progress: { stage: null, fraction },
+  })
 
   /** A provider that cannot be polled in time: only its webhooks tell. */
   function heard(provider: Provider): Provider {
     return {
       ...provider,
       limits: { ...provider.limits, pollMs: 3_600_000 },
-      async hear(_request, _io, _now, { attemptId }) {
-        const uri = 'data:text/plain;base64,ZG9uZQ=='
-        return {
-          deliveryId: 'delivery-1',
-          handle: { id: attemptId },
-          observation: { status: 'succeeded', word: 'succeeded', outputs: [{ kind: 'data', uri }] },
-        }
-      },
+      hear: async ({ headers, body }, _io, _now, { attemptId }) => ({
+        deliveryId: headers.get('webhook-id'),
+        handle: { id: attemptId },
+        observation: JSON.parse(Buffer.from(body).toString()),
+      }),
     }
   }
 
-  it('takes in a webhook, and the same one again only once', async () => {
+  it('takes in a webhook, and the same one again not at all', async () => {
     const stage = await setup({ dress: heard, script: () => endless })
     const { engine } = await stage.boot()
     const { record } = await engine.create(request())
     await stage.clock.advance(100)
-    const [attempt] = (await stage.read(record.id)).attempts
-    const secret = markerSecret(serverKey, attempt?.id ?? '')
-    await engine.hear('scripted', attempt?.id ?? '', secret, delivery)
+    const id = (await stage.read(record.id)).attempts[0]?.id ?? ''
+    const tell = (request: typeof delivery) => engine.hear('scripted', id, markerSecret(serverKey, id), request)
+    await tell(deliver('early', progress(0.3)))
+    await tell(deliver('late', progress(0.6)))
+    await tell(deliver('early', progress(0.3)))
+    expect((await engine.get(record.id))?.record.progress?.fraction).toBe(0.6)
+    await tell(delivery)
     await stage.clock.advance(100)
     expect((await stage.read(record.id)).status).toBe('succeeded')
     const writes = stage.commits.length
-    await engine.hear('scripted', attempt?.id ?? '', secret, delivery)
+    await tell(delivery)
     await stage.clock.advance(100)
     expect(stage.commits.length).toBe(writes)
   })

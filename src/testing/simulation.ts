@@ -169,7 +169,7 @@ async function run({ seed, predictions, faults = true }: SimulationOptions): Pro
   await untilSettled(clock, rules)
   rules.checkEnd((await Promise.all(sites.map(site => site.running()))).flat(), files.keys())
   rules.raise()
-  await checkAccount(store, rules, accepted)
+  await checkAccount(store, files, rules, accepted)
   receiver.check(rules.records())
   await shutDown(processes, sites, clock)
   await store.close()
@@ -263,8 +263,8 @@ async function untilSettled(clock: SimulatedClock, rules: Rules): Promise<void> 
     )
 }
 
-/** What the rules saw is what the store holds, and nothing that was accepted is missing. */
-async function checkAccount(store: Store, rules: Rules, accepted: readonly string[]): Promise<void> {
+/** What the rules saw is what the store holds, nothing that was accepted is missing, and what succeeded can be had. */
+async function checkAccount(store: Store, files: FileStore, rules: Rules, accepted: readonly string[]): Promise<void> {
   const stored = await store.list({ owner: null, limit: 1_000_000 })
   const seen = new Map(rules.records().map(record => [record.id, JSON.stringify(record)]))
   const ids = new Set(stored.map(({ record }) => record.id))
@@ -272,6 +272,9 @@ async function checkAccount(store: Store, rules: Rules, accepted: readonly strin
   for (const { record } of stored) {
     if (seen.get(record.id) !== JSON.stringify(record)) throw new Error(`prediction ${record.id} is stored differently`)
     if (!isTerminal(record.status)) throw new Error(`prediction ${record.id} settled as ${record.status}`)
+    if (record.output === null) continue
+    const words = await new Response((await files.open(record.output.key))?.body).text()
+    if (words !== 'done') throw new Error(`the output of prediction ${record.id} says "${words}"`)
   }
 }
 
