@@ -80,10 +80,10 @@ describe('a run that the provider does not know', () => {
     const life = createLife({ policy: { attempts: 1 } })
     bring.queued(life, 1)
     life.pass(goneGraceMs - 1)
-    life.observed('gone')
+    life.heard('gone')
     expect(last(life)).toBe('queued')
-    life.at(goneGraceMs)
-    life.observed('gone')
+    life.pass(1)
+    life.heard('gone')
     expect(last(life)).toBe('lost: worker_lost')
   })
 

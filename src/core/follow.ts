@@ -174,6 +174,17 @@ function begin(
   return { effect: id, attempt: attempt.id, deployment: attempt.deployment }
 }
 
+/** The pace counts from the answer: else every answer slower than it would leave a next look overdue, and no timer fires. */
+export function pollNext(attempt: AttemptDraft, now: number, pollMs: number): void {
+  attempt.pollFailures = 0
+  attempt.nextPollAt = now + pollMs
+}
+
+/** The same for a search, whether it found nothing or failed. */
+export function findNext(attempt: AttemptDraft, now: number): void {
+  attempt.nextFindAt = now + findEveryMs
+}
+
 /** A poll that could not be asked says nothing about the job: it is asked again, slower each time. */
 export function pollAgain(attempt: AttemptDraft, now: number, pollMs: number, askedMs: number | undefined): void {
   attempt.pollFailures += 1

@@ -114,8 +114,6 @@ const table: { readonly [status in PredictionStatus]: Cells } = {
     started: ['failed', 'cancel 1, poll 1', 'too late to be of use'],
     startUnknown: ['failed', 'find 1', 'what may run must be found to be cancelled'],
     found: ['failed', 'cancel 1, poll 1', 'too late to be of use'],
-    findFailed: ['failed', 'find 1', 'what may run must be found to be cancelled'],
-    observed: ['failed', 'poll 1', 'followed until the provider confirms its end'],
   },
   canceled: {
     ...every('canceled', 'a terminal status never changes'),
@@ -128,8 +126,6 @@ const table: { readonly [status in PredictionStatus]: Cells } = {
     started: ['aborted', 'cancel 1, poll 1', 'too late to be of use'],
     startUnknown: ['aborted', 'find 1', 'what may run must be found to be cancelled'],
     found: ['aborted', 'cancel 1, poll 1', 'too late to be of use'],
-    findFailed: ['aborted', 'find 1', 'what may run must be found to be cancelled'],
-    observed: ['aborted', 'poll 1', 'followed until the provider confirms its end'],
   },
 }
 

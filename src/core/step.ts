@@ -2,7 +2,17 @@ import { abandon, adopt, confirmEnd, observe, takePending } from './attempt.ts'
 import { type AttemptDraft, activeAttempts, type Draft, decide, draftOf, seconds } from './draft.ts'
 import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
-import { collectAgain, follow, followAt, isSettled, looksFirst, orphanedAt, pollAgain } from './follow.ts'
+import {
+  collectAgain,
+  findNext,
+  follow,
+  followAt,
+  isSettled,
+  looksFirst,
+  orphanedAt,
+  pollAgain,
+  pollNext,
+} from './follow.ts'
 import { notified, notifyAt, queueEnd, queueNotification, sendNotifications } from './notify.ts'
 import { addAttempt, mayHedge, planNext, setBackoff } from './planning.ts'
 import type { Policy } from './policy.ts'
@@ -87,6 +97,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
     return observe(draft, attempt, now, event.seen)
   }
   const awaited = takePending(attempt, event.effect)
+  const pollMs = world.deployments[attempt.deployment]?.pollMs ?? 1_000
   switch (event.type) {
     case 'started':
       if (attempt.handle !== null) return
@@ -94,8 +105,10 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       if (event.seen !== null) observe(draft, attempt, now, event.seen)
       return
     case 'found': {
+      if (awaited) findNext(attempt, now)
       const [run] = event.runs
-      if (run === undefined || attempt.handle !== null) return
+      if (run === undefined) return noteAbsent(attempt, now, world, awaited)
+      if (attempt.handle !== null) return
       adopt(draft, attempt, now, run.handle)
       if (run.seen !== undefined) observe(draft, attempt, now, { observation: run.seen, cost: null })
       return
@@ -107,14 +120,14 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       if (!awaited || attempt.handle !== null) return
       return loseStart(draft, attempt, now, event.failure)
     case 'findFailed':
+      if (awaited) findNext(attempt, now)
       return
     case 'observed':
       if (!awaited) return
-      attempt.pollFailures = 0
+      pollNext(attempt, now, pollMs)
       return observe(draft, attempt, now, event.seen)
     case 'pollFailed':
-      if (awaited)
-        pollAgain(attempt, now, world.deployments[attempt.deployment]?.pollMs ?? 1_000, event.failure.retryAfterMs)
+      if (awaited) pollAgain(attempt, now, pollMs, event.failure.retryAfterMs)
       return
     case 'collected':
       if (!awaited || isTerminal(draft.status) || attempt.state !== 'collecting') return
@@ -132,6 +145,12 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
     default:
       event satisfies never
   }
+}
+
+/** Where `find` is exact, not finding a run is as sure as a refusal: nothing was started. */
+function noteAbsent(attempt: AttemptDraft, now: number, world: World, awaited: boolean): void {
+  if (!awaited || attempt.state !== 'unknown' || !world.deployments[attempt.deployment]?.findIsExact) return
+  confirmEnd(attempt, now, 'failed', createFailure('worker_lost', 'The start was cut off before anything ran.'))
 }
 
 /** A download that failed on the way may work a moment later; a wrong, missing or oversized file will not. */
@@ -273,7 +292,7 @@ function failedLook(record: PredictionRecord, event: PredictionEvent): string | 
 /** Policy's clocks on one attempt: a stall is hedged or ends like every other timer, by giving notice. */
 function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   if (isTerminal(draft.status) || attempt.abandoned !== null) return
-  const due = timersOf(attempt, policy).find(timer => timer.at <= now)
+  const due = timersOf(attempt, policy, world.deployments[attempt.deployment]).find(timer => timer.at <= now)
   if (due === undefined || looksFirst(attempt, now, world)) return
   if ((due.name === 'stall' || due.name === 'lastStage') && attempt.hedgedAt === null && mayHedge(draft, policy)) {
     attempt.hedgedAt = now
@@ -327,7 +346,7 @@ function nextAt(draft: Draft, now: number, policy: Policy, world: World, planAt:
   for (const attempt of draft.attempts) {
     at = Math.min(at, followAt(attempt, policy, world))
     if (attempt.abandoned === null && !isTerminal(draft.status))
-      for (const timer of timersOf(attempt, policy))
+      for (const timer of timersOf(attempt, policy, world.deployments[attempt.deployment]))
         if (timer.at > now || !looksFirst(attempt, now, world)) at = Math.min(at, timer.at)
     if (attempt.state === 'planned')
       at = Math.min(at, Math.max(now + placeEveryMs, world.deployments[attempt.deployment]?.closedUntil ?? 0))

@@ -3,6 +3,7 @@ import type { PredictionEvent } from './events.ts'
 import type { Policy } from './policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
 import type { Step } from './step.ts'
+import { timersOf } from './timers.ts'
 import type { World } from './world.ts'
 
 /** One step with everything that went into it. */
@@ -191,6 +192,11 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
       (event.type === 'started' || (event.type === 'found' && event.runs.length > 0)) &&
       before.attempts.find(({ id }) => id === event.attempt)?.handle === null
     return brings || isDeepStrictEqual(step, otherwise())
+  },
+  'a timer that is due waits for one look, not for more': ({ event, step: { record }, now, policy, awaited }) => {
+    if (!awaited || isTerminal(record.status) || (event.type !== 'observed' && event.type !== 'found')) return true
+    const attempt = record.attempts.find(({ id }) => id === event.attempt)
+    return attempt === undefined || attempt.abandoned !== null || timersOf(attempt, policy).every(({ at }) => at > now)
   },
   'webhooks of the user go out one at a time and in order': ({ step: { record } }) => {
     const queue = record.webhook?.queue ?? []

@@ -163,6 +163,14 @@ describe('a stall where the policy allows a hedge', () => {
     expect(life.attempt(1).abandoned).toMatchObject({ at: 240_000, as: 'failed', failure: { code: 'stalled' } })
   })
 
+  it('gives notice on the second stall when no money was left for a hedge', () => {
+    const life = running({}, { policy: { hedges: 1, budget: 0.6 } })
+    life.at(120_000)
+    expect([life.record.attempts.length, life.attempt(1).abandoned]).toEqual([1, null])
+    life.at(240_000)
+    expect([life.attempt(1).abandoned?.failure?.code, end(life)]).toEqual(['stalled', 'failed: budget_exceeded'])
+  })
+
   it('gives notice at once when no attempt is left for a hedge', () => {
     const life = running({}, { ...hedging, policy: { hedges: 1, attempts: 1 } })
     life.at(120_000)
@@ -204,6 +212,28 @@ describe('a timer that is due after nobody looked for a while', () => {
     expect([end(life), life.last.nextAt]).toEqual(['processing', life.now])
     life.take({ type: 'timePassed' })
     expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('ends the attempt although every answer is slower than the pace of the polls', () => {
+    const life = running()
+    while (life.record.status === 'processing' && life.now < 200_000) {
+      sleep(life, 1_000)
+      life.pass(1_500)
+      life.observed('running')
+    }
+    expect([end(life), life.record.completedAt]).toEqual(['failed: stalled', 120_000])
+  })
+
+  it('ends the search for a lost start although every search runs into its time limit', () => {
+    const life = createLife(oneAttempt)
+    life.startUnknown()
+    while (life.record.status === 'starting' && life.now < 200_000) {
+      life.pass(9_000)
+      life.findFailed()
+      sleep(life, 0)
+      sleep(life, 5_000)
+    }
+    expect([end(life), life.record.completedAt]).toEqual(['failed: start_unknown', 93_000])
   })
 
   it('does not pay again for a lost start that a search still finds', () => {
