@@ -192,6 +192,18 @@ describe('routes', () => {
     })
   })
 
+  test('predictions can be pinned to every deployment of the model, by the policy that fits all of them', () => {
+    const { routes } = resolved({
+      ...withRemote,
+      models: { relief: { route: ['relief@local'], policy: { attempts: 1 } } },
+    })
+    const route = routes.get('surefoot/relief')
+    expect(route?.deployments.map(({ name }) => name)).toEqual(['relief@local'])
+    expect(route?.policy).toEqual({ ...localPolicy, attempts: 1 })
+    expect(route?.pinnable?.deployments.map(({ name }) => name)).toEqual(['relief@local', 'relief@remote'])
+    expect(route?.pinnable?.policy).toEqual({ ...defaultPolicy, attempts: 1 })
+  })
+
   test('the policy is the local one only where the whole route is this machine', () => {
     const policyOf = (route: string[], policy?: object) =>
       resolved({ ...withRemote, models: { relief: { route, ...(policy && { policy }) } } }).routes.get(

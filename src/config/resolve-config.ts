@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { SurefootError } from '../core/failure.ts'
-import { defaultPolicy, localPolicy } from '../core/policy.ts'
+import { defaultPolicy, localPolicy, type Policy } from '../core/policy.ts'
 import type { Deployment, Route } from '../engine/contract.ts'
 import type { Model } from '../models/contract.ts'
 import { builtInModels } from '../models/index.ts'
@@ -98,9 +98,20 @@ function resolveRoute(
     if (route.includes(found.deployment)) refuseConfig(`${where}: "${wanted}" is there twice.`)
     route.push(found.deployment)
   }
-  const base = route.every(({ provider }) => provider.limits.thisHostOnly) ? localPolicy : defaultPolicy
+  const spare = [...deployments.values()].filter(other => other.model === model && !route.includes(other.deployment))
+  const all = [...route, ...spare.map(({ deployment }) => deployment)]
+  return {
+    model,
+    deployments: route,
+    policy: resolvePolicy(route, entry),
+    pinnable: { deployments: all, policy: resolvePolicy(all, entry) },
+  }
+}
+
+function resolvePolicy(deployments: readonly Deployment[], entry: ModelConfig): Policy {
+  const base = deployments.every(({ provider }) => provider.limits.thisHostOnly) ? localPolicy : defaultPolicy
   const given = Object.entries(entry.policy ?? {}).filter(([, value]) => value !== undefined)
-  return { model, deployments: route, policy: { ...base, ...Object.fromEntries(given) } }
+  return { ...base, ...Object.fromEntries(given) }
 }
 
 function resolveModel(name: string, where: string): Model {

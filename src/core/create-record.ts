@@ -10,6 +10,8 @@ export interface NewPrediction {
   readonly source: 'api' | 'web'
   readonly input: JsonObject
   readonly files: { readonly [field: string]: StoredInput }
+  /** Default null: the model's route. */
+  readonly route?: readonly string[] | null
   readonly deadlineMs: number
   readonly deadlineBy: 'client' | 'policy'
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null
@@ -20,6 +22,7 @@ export function createRecord(prediction: NewPrediction, now: number): Prediction
   const { deadlineMs, webhook, ...given } = prediction
   return {
     ...given,
+    route: given.route ?? null,
     createdAt: now,
     deadlineAt: now + deadlineMs,
     startedAt: null,

@@ -143,6 +143,8 @@ export interface PredictionRecord {
   /** Input field -> file in our store. */
   readonly files: { readonly [field: string]: StoredInput }
   readonly source: 'api' | 'web'
+  /** Deployments that this prediction was pinned to, in order; null runs it on its model's route. */
+  readonly route: readonly string[] | null
   readonly createdAt: number
   readonly deadlineAt: number
   /** `client`: the deadline came from `Cancel-After` and ends as `aborted` or `canceled`; `policy`: it ends as `failed`. */

@@ -24,6 +24,11 @@ export interface Route {
   readonly model: Model
   readonly deployments: readonly Deployment[]
   readonly policy: Policy
+  /**
+   * Every deployment that is configured for the model, on its route or not, and the policy of predictions that are pinned
+   * to some of them. Default: those of the route.
+   */
+  readonly pinnable?: Pick<Route, 'deployments' | 'policy'>
 }
 
 /** One deployment as real traffic shows it. */
@@ -97,6 +102,8 @@ export interface CreateRequest {
   /** From `Cancel-After`; null uses the policy's deadline. */
   readonly cancelAfterMs: number | null
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null
+  /** Runs on these deployments only, in this order; each must be configured for the model. Default: the model's route. */
+  readonly deployments?: readonly string[]
 }
 
 export interface AddFileRequest {

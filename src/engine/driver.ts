@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../core/clock.ts'
 import type { Effect, PredictionEvent } from '../core/events.ts'
 import { invariant } from '../core/failure.ts'
-import { defaultPolicy, type Policy } from '../core/policy.ts'
+import type { Policy } from '../core/policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import { type Step, step } from '../core/step.ts'
 import type { DeploymentWorld, World } from '../core/world.ts'
@@ -9,7 +9,7 @@ import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { Deployment, Log, Route } from './contract.ts'
 import { createPlaces } from './places.ts'
-import { everyDeployment, findDeployment } from './routes.ts'
+import { everyDeployment, findDeployment, routeFor } from './routes.ts'
 
 /**
  * Drives predictions: holds their leases, steps them when they are due, stores what changed, begins what must begin.
@@ -94,8 +94,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   const now = () => clock.now() + clockOffset
 
   function worldFor(record: PredictionRecord, mayBegin: boolean): { world: World; policy: Policy } {
-    // A model that left the configuration has no deployments: its predictions end, clearly, as `deployment_missing`.
-    const route = routes.get(record.model) ?? { deployments: [], policy: defaultPolicy }
+    // Without deployments predictions end, clearly, as `deployment_missing`.
+    const route = routeFor(routes, record)
     const at = now()
     const deployments: { [name: string]: DeploymentWorld } = {}
     const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, at, record.id))

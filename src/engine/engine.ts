@@ -10,7 +10,7 @@ import { createPerformer, type Performer } from './effects.ts'
 import { addFile, checkInput, discardFiles } from './inputs.ts'
 import { createInsight } from './insight.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
-import { findDeployment, findProvider } from './routes.ts'
+import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createWatchers } from './watchers.ts'
 
@@ -77,17 +77,20 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         `There is no model "${request.model}". There are: ${[...routes.keys()].join(', ')}.`,
         { status: 404 },
       )
-    if (!route.deployments.some(deployment => canCarry(deployment, links))) {
+    const pinned = request.deployments === undefined ? null : [...new Set(request.deployments)]
+    checkPinned(route, pinned)
+    const { deployments, policy } = routeFor(routes, { model: request.model, route: pinned })
+    if (!deployments.some(deployment => canCarry(deployment, links))) {
       refuse(
         'no_route_for_bytes',
-        `None of ${route.deployments.map(deployment => deployment.name).join(', ')} can be reached with this file without a public base URL.`,
+        `None of ${deployments.map(deployment => deployment.name).join(', ')} can be reached with this file without a public base URL.`,
         { status: 422 },
       )
     }
     if (request.webhook !== null) dependencies.checkWebhook?.(request.webhook.url)
     const limit = createLimit(clock, inputTimeoutMs, 'Fetching the input')
     const checked = await checkInput(inputs, route.model, request, limit.signal).finally(limit.done)
-    const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= route.policy.deadlineMs
+    const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= policy.deadlineMs
     const record = createRecord(
       {
         id: newId(),
@@ -97,7 +100,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         source: request.source,
         input: checked.input,
         files: checked.files,
-        deadlineMs: byClient && request.cancelAfterMs !== null ? request.cancelAfterMs : route.policy.deadlineMs,
+        route: pinned,
+        deadlineMs: byClient && request.cancelAfterMs !== null ? request.cancelAfterMs : policy.deadlineMs,
         deadlineBy: byClient ? 'client' : 'policy',
         webhook: request.webhook,
       },
@@ -203,6 +207,17 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     },
   }
   return engine
+}
+
+/** Refuses names that are not deployments of the model, before anything is stored. */
+function checkPinned(route: Route, pinned: readonly string[] | null): void {
+  if (pinned === null) return
+  const names = deploymentsOf(route).map(({ name }) => name)
+  const unknown = pinned.find(name => !names.includes(name))
+  if (unknown === undefined && pinned.length > 0) return
+  const what =
+    unknown === undefined ? 'No deployment is named' : `"${unknown}" is not a deployment of ${route.model.name}`
+  refuse('input_invalid', `${what}; there are ${names.join(', ')}.`, { status: 422 })
 }
 
 /** A newer version, or progress that is not written yet. */

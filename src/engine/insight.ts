@@ -2,6 +2,7 @@ import { type Breaker, breakerOf } from '../core/breaker.ts'
 import { type AttemptFact, type Measured, measure } from '../core/statistics.ts'
 import type { Store } from '../store/contract.ts'
 import type { Deployment, DeploymentReport, Route } from './contract.ts'
+import { deploymentsOf } from './routes.ts'
 
 /** What stored attempts say about each deployment: read from the store now and then, looked up at every step. */
 export interface Insight {
@@ -28,7 +29,7 @@ export function createInsight(
 ): Insight {
   const deployments = new Map<string, { readonly deployment: Deployment; readonly model: string }>()
   for (const route of routes.values())
-    for (const deployment of route.deployments)
+    for (const deployment of deploymentsOf(route))
       deployments.set(deployment.name, { deployment, model: route.model.name })
   const facts = new Map<string, readonly AttemptFact[]>()
   const figures = new Map<string, Measured>()

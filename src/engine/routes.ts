@@ -1,3 +1,5 @@
+import { defaultPolicy } from '../core/policy.ts'
+import type { PredictionRecord } from '../core/prediction.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Deployment, Route } from './contract.ts'
 
@@ -12,5 +14,26 @@ export function findProvider(routes: ReadonlyMap<string, Route>, providerName: s
 }
 
 export function everyDeployment(routes: ReadonlyMap<string, Route>): Deployment[] {
-  return [...routes.values()].flatMap(route => route.deployments)
+  return [...routes.values()].flatMap(deploymentsOf)
+}
+
+/** Every deployment that is configured for the route's model, those of the route first. */
+export function deploymentsOf({ deployments, pinnable }: Route): readonly Deployment[] {
+  return [...new Set([...deployments, ...(pinnable?.deployments ?? [])])]
+}
+
+/**
+ * Where a prediction may run and under which policy: what it is pinned to, else its model's route. A model or a
+ * deployment that left the configuration is not there any more.
+ */
+export function routeFor(
+  routes: ReadonlyMap<string, Route>,
+  { model, route: pinned }: Pick<PredictionRecord, 'model' | 'route'>,
+): Pick<Route, 'deployments' | 'policy'> {
+  const route = routes.get(model)
+  if (route === undefined) return { deployments: [], policy: defaultPolicy }
+  // Records of before there was pinning have no such key.
+  if (pinned == null) return route
+  const { deployments, policy } = route.pinnable ?? route
+  return { deployments: pinned.flatMap(name => deployments.find(deployment => deployment.name === name) ?? []), policy }
 }

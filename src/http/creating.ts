@@ -13,7 +13,7 @@ import { createForModelSchema, createSchema } from './schemas.ts'
 import type { CreateBody } from './shapes.ts'
 
 /** Parts of a form that are not fields of the model's input. */
-const ownParts = ['version', 'model', 'input', 'webhook', 'webhook_events_filter']
+const ownParts = ['version', 'model', 'input', 'webhook', 'webhook_events_filter', 'surefoot']
 
 /** What arrived, before the model has looked at it. */
 interface Draft {
@@ -42,7 +42,7 @@ export async function createPrediction(
       : { body: parseBody(await readJson(c), model), texts: new Map(), files: stored }
     const route = model ?? findRoute(deps, draft.body)
     const { input, files } = await resolveInput(deps, c, route, draft)
-    const { webhook, webhook_events_filter: filter } = draft.body
+    const { webhook, webhook_events_filter: filter, surefoot } = draft.body
     isAsked = true
     return await deps.engine.create({
       model: route.model.name,
@@ -55,6 +55,7 @@ export async function createPrediction(
         webhook === undefined
           ? null
           : { url: webhook, events: filter === undefined || filter.length === 0 ? ['output', 'completed'] : filter },
+      ...(surefoot?.deployments === undefined ? {} : { deployments: surefoot.deployments }),
     })
   } catch (error) {
     // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
@@ -119,10 +120,10 @@ async function readForm(
       files.set(field, row)
     },
   })
-  const filter = texts.get('webhook_events_filter')
-  const body: Record<string, unknown> = {
-    input: parseJsonPart('input', texts.get('input') ?? '{}'),
-    ...(filter === undefined ? {} : { webhook_events_filter: parseJsonPart('webhook_events_filter', filter) }),
+  const body: Record<string, unknown> = { input: parseJsonPart('input', texts.get('input') ?? '{}') }
+  for (const part of ['webhook_events_filter', 'surefoot']) {
+    const text = texts.get(part)
+    if (text !== undefined) body[part] = parseJsonPart(part, text)
   }
   for (const part of ['version', 'model', 'webhook']) if (texts.has(part)) body[part] = texts.get(part)
   for (const part of ownParts) texts.delete(part)

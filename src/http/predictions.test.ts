@@ -20,6 +20,32 @@ async function prediction(response: Response): Promise<PredictionJson> {
 }
 
 describe('create', () => {
+  test('our one key pins the prediction, in JSON and in forms', async () => {
+    const front = await setup()
+    const { engine } = front.deps
+    const asked: (readonly string[] | undefined)[] = []
+    const { post, send } = await setup({
+      engine: {
+        ...engine,
+        create(request) {
+          asked.push(request.deployments)
+          return engine.create(request)
+        },
+      },
+      store: front.store,
+      files: front.files,
+    })
+    const deployments = ['sketch@b', 'sketch@a']
+    const input = { image }
+    expect((await post('/v1/predictions', { model: 'acme/sketch', input, surefoot: { deployments } })).status).toBe(201)
+    const body = new FormData()
+    body.set('image', new Blob([png]), 'photo.png')
+    body.set('surefoot', JSON.stringify({ deployments: ['sketch@c'] }))
+    expect((await send('/v1/models/acme/sketch/predictions', { method: 'POST', body })).status).toBe(201)
+    expect((await post('/v1/predictions', { model: 'acme/sketch', input, surefoot: {} })).status).toBe(201)
+    expect(asked).toEqual([deployments, ['sketch@c'], undefined])
+  })
+
   test.each([
     ['by version', '/v1/predictions', { version: sketch.version, input: { image } }],
     ['by model name', '/v1/predictions', { version: 'acme/sketch', input: { image } }],
@@ -93,6 +119,15 @@ describe('create', () => {
     ['an unknown key', { ...good, extra: 1 }, {}, 422, 'input_invalid', /extra/],
     ['a webhook that is no URL', { ...good, webhook: 'x' }, {}, 422, 'input_invalid', /^webhook: /],
     ['a webhook by ftp', { ...good, webhook: 'ftp://x.example/' }, {}, 422, 'input_invalid', /^webhook: /],
+    [
+      'no deployment to run on',
+      { ...good, surefoot: { deployments: [] } },
+      {},
+      422,
+      'input_invalid',
+      /surefoot.deployments/,
+    ],
+    ['an unknown key of ours', { ...good, surefoot: { deployment: 'x' } }, {}, 422, 'input_invalid', /surefoot/],
     ['an unknown event', { ...good, webhook_events_filter: ['x'] }, {}, 422, 'input_invalid', /webhook_events_filter/],
     ['an unknown input field', { ...good, input: { image, x: 1 } }, {}, 422, 'input_invalid', /"x"/],
     ['a wrong type', { ...good, input: { image, steps: 'many' } }, {}, 422, 'input_invalid', /steps/],

@@ -163,6 +163,14 @@ const createFields = {
       'names only "logs", and webhooks of logs are not sent; read /v1/predictions/{id}/events',
     )
     .optional(),
+  surefoot: z
+    .strictObject({
+      deployments: z.array(z.string()).min(1).max(20).optional().openapi({
+        description:
+          "Runs it on these deployments only (`model@provider`), in this order, instead of the model's route.",
+      }),
+    })
+    .optional(),
   stream: z.boolean().optional().openapi({ deprecated: true, description: 'Accepted from older clients, ignored.' }),
 }
 

@@ -146,4 +146,6 @@ export interface CreateBody {
   readonly webhook?: string
   readonly webhook_events_filter?: readonly WebhookEvent[]
   readonly stream?: boolean
+  /** Ours: `deployments` pins the prediction to these, in this order. */
+  readonly surefoot?: { readonly deployments?: readonly string[] }
 }
