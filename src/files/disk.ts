@@ -79,10 +79,11 @@ export function createDiskFiles({ directory, write = writeAll, now = Date.now }:
 
   async function adopt(key: string, source: string, options: PutOptions): Promise<PutResult> {
     const path = toPath(key)
+    // Looked at first: a process that died right after taking a file over has left nothing at its source.
+    if (await statFile(path)) return { kind: 'exists' }
     // Not a link's target: whoever names the path could otherwise have any file of this machine published.
     const found = await lstat(source).catch(() => null)
     if (!found?.isFile()) refuse('output_invalid', 'There is no regular file at the path that was named as an output.')
-    if (await statFile(path)) return { kind: 'exists' }
     try {
       const file = await open(source, 'r+')
       try {

@@ -245,6 +245,13 @@ export function describeFiles(name: string, open: () => Promise<OpenedFiles>): v
       expect(existsSync(source)).toBe(true)
     })
 
+    it('a second time finds what the first has taken over, although nothing is left at the source', async () => {
+      const files = await setup()
+      const source = await setupSource('hello')
+      await files.adopt('key', source, roomy)
+      expect(await files.adopt('key', source, roomy)).toEqual({ kind: 'exists' })
+    })
+
     it.each([
       ['over maxBytes', 'input_too_large', { maxBytes: 4 }],
       ['of another length than promised', 'output_invalid', { maxBytes: 100, bytes: 6 }],
