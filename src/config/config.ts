@@ -37,8 +37,8 @@ export interface ProviderContext {
 }
 
 export interface ModelConfig {
-  /** Deployments in order of preference. */
-  readonly route: readonly (string | { readonly deployment: string })[]
+  /** Deployments in order of preference; `weight` (default 1) is each one's share under `policy.routing: 'weighted'`, 0 for none. */
+  readonly route: readonly (string | { readonly deployment: string; readonly weight?: number })[]
   /** Budgets that differ from the defaults: `localPolicy` where the whole route is this machine, else `defaultPolicy`. */
   readonly policy?: Partial<Policy>
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { routings } from '../core/policy.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config, ProviderContext } from './config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
@@ -12,6 +13,9 @@ const policySchema = z
     bootMs: milliseconds,
     unknownMs: milliseconds,
     stallMs: milliseconds,
+    stallFactor: z.number().positive(),
+    stallMinMs: milliseconds,
+    stallMaxMs: milliseconds,
     lastStageMs: milliseconds,
     lastStageFrom: z.number().min(0).max(1),
     runMs: milliseconds,
@@ -20,13 +24,17 @@ const policySchema = z
     hedges: z.int().min(0).max(10),
     onUnknown: z.enum(['resubmit', 'fail']),
     budget: z.number().positive().nullable(),
+    budgetPerDay: z.number().positive().nullable(),
+    routing: z.enum(routings),
     backoffMs: milliseconds,
     releaseMs: milliseconds,
   })
   .partial()
 
 const modelSchema = z.strictObject({
-  route: z.array(z.union([z.string(), z.strictObject({ deployment: z.string() })])).min(1),
+  route: z
+    .array(z.union([z.string(), z.strictObject({ deployment: z.string(), weight: z.number().min(0).optional() })]))
+    .min(1),
   policy: policySchema.optional(),
 })
 

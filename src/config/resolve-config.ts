@@ -95,10 +95,12 @@ function resolveRoute(
       refuseConfig(`${where}: there is no deployment "${wanted}".${suggest(wanted, [...deployments.keys()])}`)
     }
     if (found.model !== model) refuseConfig(`${where}: "${wanted}" runs ${found.model.name}, not ${model.name}.`)
-    if (route.includes(found.deployment)) refuseConfig(`${where}: "${wanted}" is there twice.`)
-    route.push(found.deployment)
+    if (route.some(({ name }) => name === wanted)) refuseConfig(`${where}: "${wanted}" is there twice.`)
+    route.push(typeof step === 'string' ? found.deployment : { ...found.deployment, weight: step.weight ?? 1 })
   }
-  const spare = [...deployments.values()].filter(other => other.model === model && !route.includes(other.deployment))
+  const spare = [...deployments.values()].filter(
+    other => other.model === model && route.every(({ name }) => name !== other.deployment.name),
+  )
   const all = [...route, ...spare.map(({ deployment }) => deployment)]
   return {
     model,

@@ -111,6 +111,13 @@ describe('a start whose answer was lost', () => {
     expect([states(life), life.record.status, life.last.nextAt]).toEqual([['canceled/confirmed'], 'canceled', null])
   })
 
+  it('ends at once where an empty answer proves that nothing was started, and the next one begins', () => {
+    const life = lost({ route: [{ findIsExact: true }], jitter: () => 0 })
+    expect(begunBy(life, () => life.found([]))).toBe('start 2')
+    expect(states(life)).toEqual(['failed/none', 'submitting/none'])
+    expect(life.attempt(1).failure).toMatchObject({ code: 'worker_lost' })
+  })
+
   it('is not looked for where it cannot be found, but waited for', () => {
     const life = lost({ route: [{ canFind: false }] })
     expect([life.begun, life.last.nextAt]).toEqual([['start 1'], 90_000])

@@ -3,6 +3,7 @@ import { type AttemptDraft, activeAttempts, type Draft, decide, seconds } from '
 import { createFailure, type Failure, retryAdvice } from './failure.ts'
 import type { Policy } from './policy.ts'
 import { isEnded } from './prediction.ts'
+import { type Preference, prefer } from './routing.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
 /** A start that a rate limit refused spent nothing; so many may pile up before the prediction fails. */
@@ -20,7 +21,7 @@ export type Plan =
   | { readonly kind: 'fail'; readonly failure: Failure }
 
 /**
- * Chooses the next deployment, or says that waiting or failing is what remains. Order: the route's own; deployments
+ * Chooses the next deployment, or says that waiting or failing is what remains. Order: the policy's `routing`; deployments
  * with fewer tries that failed or stalled first, except that a failure which may pass (`retry: same`) gives the same
  * deployment one more try. Deployments whose credentials, target or memory already failed are out.
  */
@@ -42,18 +43,11 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
       kind: 'fail',
       failure: last?.failure ?? createFailure('deployment_missing', 'The route has no deployment.'),
     }
-  const affordable = usable.filter(deployment => fitsBudget(draft, policy, deployment))
-  if (affordable.length === 0) {
-    return {
-      kind: 'fail',
-      failure: createFailure(
-        'budget_exceeded',
-        `The budget of ${policy.budget} USD does not cover the worst case of another attempt (${usable.map(deployment => deployment.name).join(', ')}).`,
-      ),
-    }
-  }
+  const affordable = usable.filter(deployment => fitsBudget(draft, policy, world, deployment))
+  if (affordable.length === 0) return { kind: 'fail', failure: tooExpensive(policy, world, usable) }
 
-  const ordered = order(draft, affordable, last)
+  const preference = prefer(affordable, policy, world.jitter)
+  const ordered = order(draft, preference.order, last)
   const first = ordered[0]
   if (first !== undefined && first.name === againOn(draft, last)) {
     const until = opensAt(draft, first, last)
@@ -64,14 +58,41 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
   // A full deployment is waited for only where no other one could begin at once.
   const open = opened.find(deployment => deployment.free > 0) ?? opened[0]
   if (open !== undefined) {
-    const why =
-      last === null
-        ? 'First choice of the route.'
-        : `After "${last.failure.code}" on ${last.attempt.deployment}${open.name === last.attempt.deployment ? ', which may pass.' : '.'}`
+    const why = reasonFor(draft, open, last, preference)
     return { kind: 'attempt', deployment: open, why }
   }
   const until = Math.min(...ordered.map(deployment => opensAt(draft, deployment, last)))
-  return { kind: 'wait', until, why: `Next try in ${seconds(until - now)}.` }
+  const paused = ordered.flatMap(({ name, breaker }) => (breaker.state === 'open' ? `${name}: ${breaker.why}` : []))
+  return { kind: 'wait', until, why: [`Next try in ${seconds(until - now)}.`, ...paused].join(' ') }
+}
+
+/** Why this one: what failed or stalled before, else the preference's own reason, or what kept the preferred one out. */
+function reasonFor(
+  draft: Draft,
+  open: DeploymentWorld,
+  last: { attempt: AttemptDraft; failure: Failure } | null,
+  { order, why }: Preference,
+): string {
+  const [stalled] = activeAttempts(draft)
+  if (stalled !== undefined) return `Beside the stalled attempt on ${stalled.deployment}.`
+  if (last !== null) {
+    const again = open.name === last.attempt.deployment
+    return `After "${last.failure.code}" on ${last.attempt.deployment}${again ? ', which may pass.' : '.'}`
+  }
+  const [first] = order
+  if (first === undefined || first.name === open.name) return why
+  if (first.breaker.state === 'open') return `${first.name} is out (${first.breaker.why})`
+  return `${first.name} cannot begin now.`
+}
+
+function tooExpensive(policy: Policy, world: World, usable: readonly DeploymentWorld[]): Failure {
+  const names = usable.map(({ name }) => name).join(', ')
+  const day =
+    policy.budgetPerDay === null
+      ? ''
+      : `, or today's ${policy.budgetPerDay} USD, of which ${world.spentToday} are spent,`
+  const own = policy.budget === null ? 'The budget' : `The budget of ${policy.budget} USD`
+  return createFailure('budget_exceeded', `${own}${day} does not cover the worst case of another attempt (${names}).`)
 }
 
 function exhausted(last: Failure | undefined, why: string): Plan {
@@ -113,11 +134,16 @@ function reservationFor(deployment: DeploymentWorld, policy: Policy): number {
   return ((deployment.pricePerSecond ?? 0) * policy.runMs) / 1000
 }
 
-function fitsBudget(draft: Draft, policy: Policy, deployment: DeploymentWorld): boolean {
-  if (policy.budget === null) return true
+/** A deployment of unknown price cannot be bounded, so no budget covers it. */
+function fitsBudget(draft: Draft, policy: Policy, world: World, deployment: DeploymentWorld): boolean {
+  const { budget, budgetPerDay } = policy
+  if (budget === null && budgetPerDay === null) return true
   if (deployment.pricePerSecond === null) return false
+  const worst = reservationFor(deployment, policy)
   const spent = draft.attempts.reduce((sum, attempt) => sum + spentOn(attempt), 0)
-  return spent + reservationFor(deployment, policy) <= policy.budget
+  return (
+    (budget === null || spent + worst <= budget) && (budgetPerDay === null || world.spentToday + worst <= budgetPerDay)
+  )
 }
 
 /** The worst case while it may still run somewhere, then what it cost; nothing for an attempt that never started. */
@@ -175,10 +201,14 @@ function againOn(draft: Draft, last: { attempt: AttemptDraft; failure: Failure }
   return failures.length < 2 ? last.attempt.deployment : null
 }
 
-/** The same deployment waits for its backoff; another one may start at once; a closed one waits for its provider. */
+/**
+ * The same deployment waits for its backoff; another one may start at once; a closed one waits for its provider, and one
+ * whose breaker is open for its end.
+ */
 function opensAt(draft: Draft, deployment: DeploymentWorld, last: { attempt: AttemptDraft } | null): number {
   const backoff = last !== null && last.attempt.deployment === deployment.name ? (draft.retryAt ?? 0) : 0
-  return Math.max(deployment.closedUntil, backoff)
+  const paused = deployment.breaker.state === 'open' ? deployment.breaker.until : 0
+  return Math.max(deployment.closedUntil, paused, backoff)
 }
 
 /** Whether a second attempt may run beside a stalled one. */

@@ -44,6 +44,9 @@ export interface Measured {
   readonly restarts: number
 }
 
+/** So many attempts make figures worth deciding by. */
+export const enoughSamples = 8
+
 /** Failures that say nothing about the deployment: the user's, our own, and policy's. */
 const blameless: ReadonlySet<FailureCode> = new Set([
   'input_invalid',

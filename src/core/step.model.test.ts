@@ -5,7 +5,7 @@ import { createRecord } from './create-record.ts'
 import type { Effect, PredictionEvent, Seen } from './events.ts'
 import type { FailureCode } from './failure.ts'
 import type { CancelAnswer, ObservedStatus } from './observation.ts'
-import { defaultPolicy, type Policy } from './policy.ts'
+import { defaultPolicy, type Policy, routings } from './policy.ts'
 import type { PredictionRecord } from './prediction.ts'
 import { type Step, step } from './step.ts'
 import { createRuleBook } from './test-rules.ts'
@@ -36,7 +36,13 @@ type Action =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'lease'; readonly mayBegin: boolean }
   | { readonly kind: 'engine'; readonly engine: string; readonly alone: boolean }
-  | { readonly kind: 'places'; readonly deployment: number; readonly free: number; readonly closedMs: number }
+  | {
+      readonly kind: 'places'
+      readonly deployment: number
+      readonly free: number
+      readonly closedMs: number
+      readonly broken: boolean
+    }
   | { readonly kind: 'configure'; readonly deployment: number; readonly present: boolean }
 
 interface Scenario {
@@ -100,6 +106,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     deployment: deploymentIndex,
     free: fc.nat(1),
     closedMs: fc.constantFrom(0, 0, 3_000, 60_000),
+    broken: fc.boolean(),
   }),
   sometimes(1, 'configure', { deployment: deploymentIndex, present: fc.constantFrom(true, true, false) }),
   sometimes(1, 'cancel', {}),
@@ -112,6 +119,7 @@ const policy: fc.Arbitrary<Policy> = fc
     onUnknown: fc.constantFrom('resubmit', 'resubmit', 'fail'),
     // A worst case is 0.03: none, one, two or any number of attempts at a time.
     budget: mostly([null, null, 0.07], [0.01, 0.03]),
+    routing: fc.constantFrom(...routings),
   })
   .map(chosen => ({
     ...defaultPolicy,
@@ -129,6 +137,7 @@ const deployment: fc.Arbitrary<Partial<DeploymentWorld>> = fc.record({
   canPoll: mostly([true], [false]),
   canFind: fc.boolean(),
   canCancel: mostly([true], [false]),
+  weight: fc.constantFrom(0, 1, 5),
   pricePerSecond: mostly([0.001], [null, 0.001]),
 })
 const scenario: fc.Arbitrary<Scenario> = fc.record({
@@ -175,6 +184,7 @@ function play(chosen: Scenario) {
       ...rights,
       route: route.flatMap(({ name }) => deployments[name] ?? []),
       deployments: { ...deployments },
+      spentToday: 0,
       newId: () => `id-${id++}`,
       jitter: () => chosen.jitter,
       used: () => id,
@@ -245,7 +255,14 @@ function play(chosen: Scenario) {
         if (chosenDeployment === undefined) return
         const { name } = chosenDeployment
         if (chosenAction.kind === 'places')
-          deployments[name] = { ...chosenDeployment, free: chosenAction.free, closedUntil: now + chosenAction.closedMs }
+          deployments[name] = {
+            ...chosenDeployment,
+            free: chosenAction.free,
+            closedUntil: now + chosenAction.closedMs,
+            breaker: chosenAction.broken
+              ? { state: 'open', until: now + chosenAction.closedMs, why: 'It failed.' }
+              : { state: 'half-open', why: 'It failed.' },
+          }
         else if (chosenAction.present) deployments[name] = chosenDeployment
         else delete deployments[name]
         break
@@ -257,7 +274,8 @@ function play(chosen: Scenario) {
 
   /** From here on one engine has the lease, every deployment is there and open, and every question gets its answer. */
   function becomeFair(): void {
-    for (const entry of route) deployments[entry.name] = { ...entry, free: 1, closedUntil: 0 }
+    for (const entry of route)
+      deployments[entry.name] = { ...entry, free: 1, closedUntil: 0, breaker: { state: 'closed' } }
     rights = { mayBegin: true, engine: 'engine-1', alone: false }
     take({ type: 'timePassed' })
     rest()

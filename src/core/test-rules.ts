@@ -193,10 +193,21 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
       before.attempts.find(({ id }) => id === event.attempt)?.handle === null
     return brings || isDeepStrictEqual(step, otherwise())
   },
-  'a timer that is due waits for one look, not for more': ({ event, step: { record }, now, policy, awaited }) => {
+  'a timer that is due waits for one look, not for more': ({
+    event,
+    step: { record },
+    now,
+    policy,
+    world,
+    awaited,
+  }) => {
     if (!awaited || isTerminal(record.status) || (event.type !== 'observed' && event.type !== 'found')) return true
     const attempt = record.attempts.find(({ id }) => id === event.attempt)
-    return attempt === undefined || attempt.abandoned !== null || timersOf(attempt, policy).every(({ at }) => at > now)
+    return (
+      attempt === undefined ||
+      attempt.abandoned !== null ||
+      timersOf(attempt, policy, world.deployments[attempt.deployment]).every(({ at }) => at > now)
+    )
   },
   'webhooks of the user go out one at a time and in order': ({ step: { record } }) => {
     const queue = record.webhook?.queue ?? []

@@ -21,6 +21,10 @@ export function sampleDeployment(over: Partial<DeploymentWorld> = {}): Deploymen
     startTimeoutMs: 10_000,
     callTimeoutMs: 5_000,
     pricePerSecond: 0.001,
+    findIsExact: false,
+    weight: 1,
+    measured: null,
+    breaker: { state: 'closed' },
     ...over,
   }
 }
@@ -136,6 +140,7 @@ export function createLife(options: LifeOptions = {}): Life {
       ...rights,
       route: route.flatMap(({ name }) => deployments[name] ?? []),
       deployments,
+      spentToday: 0,
       newId: () => `id-${ids.next++}`,
       jitter: options.jitter ?? (() => 0.5),
     }
@@ -163,7 +168,8 @@ export function createLife(options: LifeOptions = {}): Life {
   }
 
   function lookedAt(attempt: Attempt): Attempt {
-    if (attempt.abandoned !== null || !timersOf(attempt, policy).some(timer => timer.at <= now)) return attempt
+    if (attempt.abandoned !== null || !timersOf(attempt, policy, undefined).some(timer => timer.at <= now))
+      return attempt
     const pending = attempt.pending.filter(({ kind }) => kind !== 'poll' && kind !== 'find')
     return { ...attempt, pending, nextPollAt: now + 1_000, nextFindAt: now + 5_000 }
   }

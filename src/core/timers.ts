@@ -1,6 +1,8 @@
 import { type AttemptDraft, seconds } from './draft.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { Policy } from './policy.ts'
+import { type StallLimit, stallLimit } from './stall.ts'
+import type { DeploymentWorld } from './world.ts'
 
 /** A moment at which policy ends an attempt, with the failure that says which number it used. */
 export interface Timer {
@@ -10,7 +12,7 @@ export interface Timer {
 }
 
 /** The timers that run for an attempt in its present state. Ended, planned and submitting attempts have none. */
-export function timersOf(attempt: AttemptDraft, policy: Policy): Timer[] {
+export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: DeploymentWorld | undefined): Timer[] {
   switch (attempt.state) {
     case 'unknown':
       return [
@@ -38,7 +40,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy): Timer[] {
         timer('run', attempt.runningAt, policy.runMs, ms =>
           createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`),
         ),
-        stallTimer(attempt, policy),
+        stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null)),
       ]
     case 'collecting':
       return [
@@ -52,17 +54,17 @@ export function timersOf(attempt: AttemptDraft, policy: Policy): Timer[] {
 }
 
 /** "Stuck at 90 %" has its own limit: from `lastStageFrom` on, the rest should take the shorter time. */
-function stallTimer(attempt: AttemptDraft, policy: Policy): Timer {
+function stallTimer(attempt: AttemptDraft, policy: Policy, limit: StallLimit): Timer {
   const fraction = attempt.progress?.fraction ?? null
   const where = fraction === null ? 'the run' : `progress at ${Math.round(fraction * 100)} %`
   const since = Math.max(attempt.changedAt, attempt.hedgedAt ?? 0)
-  if (fraction !== null && fraction >= policy.lastStageFrom && policy.lastStageMs < policy.stallMs) {
+  if (fraction !== null && fraction >= policy.lastStageFrom && policy.lastStageMs < limit.ms) {
     return timer('lastStage', since, policy.lastStageMs, ms =>
       createFailure('stalled', `No visible change for ${seconds(ms)} with ${where} (limit of the last stage).`),
     )
   }
-  return timer('stall', since, policy.stallMs, ms =>
-    createFailure('stalled', `No visible change for ${seconds(ms)} with ${where}.`),
+  return timer('stall', since, limit.ms, ms =>
+    createFailure('stalled', `No visible change for ${seconds(ms)} with ${where} (limit: ${limit.from}).`),
   )
 }
 

@@ -1,3 +1,6 @@
+import type { Breaker } from './breaker.ts'
+import type { Measured } from './statistics.ts'
+
 /** What `step` may know about one deployment at this moment: a small snapshot, never a live object. */
 export interface DeploymentWorld {
   readonly name: string
@@ -16,6 +19,13 @@ export interface DeploymentWorld {
   readonly callTimeoutMs: number
   /** Price of one second of work there, in USD; null when unknown. */
   readonly pricePerSecond: number | null
+  /** An empty answer of `find` proves that nothing was started and nothing ever will be. */
+  readonly findIsExact: boolean
+  /** Share of the route's traffic under `weighted` routing, relative to the others' weights. */
+  readonly weight: number
+  /** What real traffic says; null before anything was read. */
+  readonly measured: Measured | null
+  readonly breaker: Breaker
 }
 
 export interface World {
@@ -23,6 +33,8 @@ export interface World {
   readonly route: readonly DeploymentWorld[]
   /** Every deployment that an attempt of this prediction may still be bound to, by name. */
   readonly deployments: { readonly [name: string]: DeploymentWorld }
+  /** USD of all attempts sent since midnight UTC. */
+  readonly spentToday: number
   /** Whether the process that steps holds the lease: only then may effects begin. */
   readonly mayBegin: boolean
   /** The process that would begin them. */

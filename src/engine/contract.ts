@@ -17,6 +17,8 @@ export interface Deployment {
   readonly target: JsonObject
   /** Most attempts at the same time. */
   readonly concurrency: number
+  /** Share of traffic under `weighted` routing. Default 1. */
+  readonly weight?: number
 }
 
 /** A model with the deployments it may run on, in order of preference. */

@@ -8,6 +8,7 @@ import type { DeploymentWorld, World } from '../core/world.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { Deployment, Log, Route } from './contract.ts'
+import type { Insight } from './insight.ts'
 import { createPlaces } from './places.ts'
 import { everyDeployment, findDeployment, routeFor } from './routes.ts'
 
@@ -51,6 +52,8 @@ export interface DriverDependencies {
   interrupt(effects: readonly string[]): void
   /** Removes what an attempt has brought that did not win; never rejects. */
   discard(record: PredictionRecord, attempt: Attempt): Promise<void>
+  /** What stored attempts say; read again in a loop of the driver's. */
+  readonly insight: Insight
   /** Called after every change of a held record, written or not. */
   changed(id: string): void
 }
@@ -59,6 +62,8 @@ const leaseMs = 15_000
 const renewEveryMs = leaseMs / 3
 const pickUpEveryMs = 1_000
 const pickUpBatch = 64
+/** How old what stored attempts say may be. */
+const insightEveryMs = 2_000
 /** How long a store that fails is left alone before the event is tried again. */
 const storeRetryMs = 500
 
@@ -74,9 +79,10 @@ interface Held {
 }
 
 export function createDriver(dependencies: DriverDependencies): Driver {
+  const { insight } = dependencies
   const { name, alone, store, routes, clock, random, newId, log, perform, abort, interrupt, discard, changed } =
     dependencies
-  const places = createPlaces(routes)
+  const places = createPlaces(routes, insight)
   const all = everyDeployment(routes)
   const records = new Map<string, Held>()
   /** Effects of this process that have not been answered yet. */
@@ -102,7 +108,16 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     all.forEach(look)
     return {
       policy: route.policy,
-      world: { route: route.deployments.map(look), deployments, mayBegin, alone, engine: name, newId, jitter: random },
+      world: {
+        route: route.deployments.map(look),
+        deployments,
+        spentToday: insight.spentToday(),
+        mayBegin,
+        alone,
+        engine: name,
+        newId,
+        jitter: random,
+      },
     }
   }
 
@@ -196,6 +211,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         }
         held.stored = next.record
         held.version += 1
+        insight.stale()
+        for (const deployment of next.reservations) insight.began(deployment, at)
         held.writtenAt = at
       }
       settle(held, event, next, mayBegin)
@@ -431,8 +448,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     async start() {
       running = true
       await renew()
+      await insight.refresh(now())
       await pickUp()
-      endLoops = [loop(renewEveryMs, renew), loop(pickUpEveryMs, pickUp)]
+      endLoops = [
+        loop(renewEveryMs, renew),
+        loop(pickUpEveryMs, pickUp),
+        loop(insightEveryMs, () => insight.refresh(now())),
+      ]
       unwatch = store.watch(change => {
         const held = records.get(change.id)
         if (held !== undefined && change.version > held.version) refresh(held, change.version)

@@ -56,6 +56,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     abort: (effects, reason) => performerOf().abort(effects, reason),
     interrupt: effects => performerOf().interrupt(effects),
     discard: (record, attempt) => performerOf().discard(record, attempt),
+    insight,
     changed: watchers.changed,
   })
 

@@ -15,12 +15,16 @@ export interface Insight {
   refresh(now: number): Promise<void>
   /** Attempts have changed: the next `refresh` reads. */
   stale(): void
+  /** An attempt begins: through a half-open breaker it is the probe, and others wait until the store tells of it. */
+  began(deployment: string, now: number): void
   /** Every deployment of every route, read afresh. */
   report(now: number): Promise<readonly DeploymentReport[]>
 }
 
 /** So many attempts of a deployment are looked at: enough for a 99th percentile, few enough to forget old troubles. */
 const remembered = 200
+/** How long this process keeps others out after it let a probe through; by then the store has told of it. */
+const probeMs = 10_000
 const dayMs = 24 * 3_600_000
 
 export function createInsight(
@@ -33,11 +37,13 @@ export function createInsight(
       deployments.set(deployment.name, { deployment, model: route.model.name })
   const facts = new Map<string, readonly AttemptFact[]>()
   const figures = new Map<string, Measured>()
+  const breakers = new Map<string, Breaker>()
   let spent = 0
   let isStale = true
 
   async function read(now: number): Promise<void> {
     isStale = false
+    breakers.clear()
     try {
       for (const name of deployments.keys()) {
         const recent = await store.recentAttempts(name, remembered)
@@ -59,8 +65,13 @@ export function createInsight(
     )
   }
 
+  /** Asked for at every step, worked out once for each reading; only an open one changes by time alone. */
   function breaker(name: string, now: number): Breaker {
-    return breakerOf(facts.get(name) ?? [], ofAccount(name), now)
+    const known = breakers.get(name)
+    if (known !== undefined && (known.state !== 'open' || now < known.until)) return known
+    const fresh = breakerOf(facts.get(name) ?? [], ofAccount(name), now)
+    breakers.set(name, fresh)
+    return fresh
   }
 
   return {
@@ -72,6 +83,10 @@ export function createInsight(
     },
     stale() {
       isStale = true
+    },
+    began(name, now) {
+      const known = breakers.get(name)
+      if (known?.state === 'half-open') breakers.set(name, { state: 'open', until: now + probeMs, why: known.why })
     },
     async report(now) {
       await read(now)

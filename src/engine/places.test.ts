@@ -11,7 +11,10 @@ function setup(concurrency: number) {
   const provider = createScriptedProvider({ clock: createSimulatedClock() })
   const deployment = { name: 'text@scripted', providerName: 'scripted', provider, target: {}, concurrency }
   const route = { model: textModel, deployments: [deployment], policy: defaultPolicy }
-  const places = createPlaces(new Map([[textModel.name, route]]))
+  const places = createPlaces(new Map([[textModel.name, route]]), {
+    measured: () => null,
+    breaker: () => ({ state: 'closed' }),
+  })
   return {
     places,
     free: (id = 'someone', now = 0) => places.world(deployment, now, id).free,

@@ -2,6 +2,7 @@ import type { PredictionRecord } from '../core/prediction.ts'
 import { isEnded } from '../core/prediction.ts'
 import type { DeploymentWorld } from '../core/world.ts'
 import type { Deployment, Route } from './contract.ts'
+import type { Insight } from './insight.ts'
 import { everyDeployment } from './routes.ts'
 
 /**
@@ -21,7 +22,10 @@ export interface Places {
   close(deployment: string, until: number): void
 }
 
-export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
+export function createPlaces(
+  routes: ReadonlyMap<string, Route>,
+  insight: Pick<Insight, 'measured' | 'breaker'>,
+): Places {
   const all = everyDeployment(routes)
   const limits = new Map(all.map(({ name, concurrency }) => [name, concurrency]))
   // Adapters read the target for it, which is too much work for every step.
@@ -80,6 +84,10 @@ export function createPlaces(routes: ReadonlyMap<string, Route>): Places {
         startTimeoutMs: provider.limits.startTimeoutMs,
         callTimeoutMs: provider.limits.callTimeoutMs,
         pricePerSecond: prices.get(name) ?? null,
+        findIsExact: provider.limits.findIsExact ?? false,
+        weight: deployment.weight ?? 1,
+        measured: insight.measured(name),
+        breaker: insight.breaker(name, now),
       }
     },
     update(record) {

@@ -81,6 +81,7 @@ export function local(options: LocalOptions): Provider {
       startTimeoutMs: 10_000,
       callTimeoutMs: 5_000,
       pollMs: 100,
+      findIsExact: true,
       thisHostOnly: true,
     },
     trustedOrigins: [],
