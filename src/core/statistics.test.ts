@@ -55,6 +55,17 @@ describe('measure', () => {
     expect(measure([fact({ cost: null })]).costPerSuccess).toBe(null)
   })
 
+  it('counts the attempts whose cost nobody knows, but not those that never started or still run', () => {
+    const facts = [
+      fact(),
+      fact({ cost: null }),
+      fact({ state: 'lost', failure: 'worker_lost', cost: null }),
+      fact({ state: 'running', endedAt: null, cost: null }),
+      fact({ state: 'superseded', submittedAt: null, cost: null }),
+    ]
+    expect(measure(facts).unpriced).toBe(2)
+  })
+
   it('leaves out a stage that was never seen', () => {
     expect(measure([fact({ bootingAt: null })])).toMatchObject({ boot: null, queue: { p50: 3_000 } })
   })

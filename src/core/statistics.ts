@@ -40,6 +40,8 @@ export interface Measured {
   readonly collect: Spread | null
   /** USD of all attempts, failed, cancelled and losing ones included, per attempt that won. */
   readonly costPerSuccess: number | null
+  /** Attempts that were sent and have ended, and whose cost nobody knows: `costPerSuccess` is too low by theirs. */
+  readonly unpriced: number
   readonly stalls: number
   readonly restarts: number
 }
@@ -79,6 +81,8 @@ export function measure(facts: readonly AttemptFact[]): Measured {
     run: spread(won.map(fact => between(fact.runningAt, fact.collectingAt))),
     collect: spread(won.map(fact => between(fact.collectingAt, fact.endedAt))),
     costPerSuccess: won.length === 0 || facts.every(({ cost }) => cost === null) ? null : spent / won.length,
+    unpriced: facts.filter(({ state, submittedAt, cost }) => isEnded(state) && submittedAt !== null && cost === null)
+      .length,
     stalls: facts.filter(({ failure }) => failure === 'stalled').length,
     restarts: facts.reduce((sum, { restarts }) => sum + restarts, 0),
   }

@@ -4,7 +4,7 @@ import type { Policy } from '../core/policy.ts'
 import type { WebhookEvent } from '../core/prediction.ts'
 import type { Measured } from '../core/statistics.ts'
 import type { Model } from '../models/contract.ts'
-import type { Provider } from '../providers/contract.ts'
+import type { Health, Provider } from '../providers/contract.ts'
 import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
 
 /** A model on a provider. */
@@ -47,6 +47,12 @@ export interface DeploymentReport {
   readonly breaker: Breaker
   /** Declared, in USD; null when unknown. */
   readonly pricePerSecond: number | null
+  /** Date of the price list that it comes from, `YYYY-MM-DD`; null where it comes from none. */
+  readonly pricesAsOf: string | null
+  /** Whether attempts there may cost money: not on this machine, and not at an emulator on it. */
+  readonly billed: boolean
+  /** On its model's route; else only predictions that are pinned to it run there. */
+  readonly routed: boolean
   readonly concurrency: number
 }
 
@@ -75,6 +81,8 @@ export interface Engine {
   addFile(request: AddFileRequest): Promise<FileRow>
   /** What real traffic says about every deployment of every route. */
   report(): Promise<readonly DeploymentReport[]>
+  /** What the provider says of a deployment's queue and workers; null where it says nothing. Rejects when it cannot be asked. */
+  health(deployment: string): Promise<Health | null>
   readonly routes: ReadonlyMap<string, Route>
   start(): Promise<void>
   /** Ends loops and calls; leases are given back, running work stays where it is and is picked up on the next start. */

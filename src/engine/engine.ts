@@ -41,6 +41,9 @@ export interface EngineDependencies {
 /** Watching goes by hints of the store. Where other processes write too some may be lost, so a watcher also looks. */
 const lookAgainMs = 1_000
 
+/** Somebody looks at a page and waits for it. */
+const healthTimeoutMs = 5_000
+
 /** How long fetching an input from a URL may take; creating waits for it. */
 const inputTimeoutMs = 30_000
 
@@ -166,6 +169,13 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     list: query => store.list(query),
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),
     report: () => insight.report(driver.now()),
+    async health(name) {
+      const deployment = findDeployment(routes, name)
+      if (deployment?.provider.health === undefined) return null
+      const limit = createLimit(clock, healthTimeoutMs, `Asking for the health of ${name}`)
+      const io = { fetch: dependencies.fetch, signal: limit.signal }
+      return await deployment.provider.health(deployment.target, io).finally(limit.done)
+    },
     watch,
     addFile: request => addFile(inputs, request, request.signal),
     async hear(providerName, attemptId, secret, request) {

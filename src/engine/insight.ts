@@ -1,5 +1,6 @@
 import { type Breaker, breakerOf } from '../core/breaker.ts'
 import { type AttemptFact, type Measured, measure } from '../core/statistics.ts'
+import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
 import type { Deployment, DeploymentReport, Route } from './contract.ts'
 import { deploymentsOf } from './routes.ts'
@@ -31,10 +32,13 @@ export function createInsight(
   store: Pick<Store, 'recentAttempts' | 'spentSince'>,
   routes: ReadonlyMap<string, Route>,
 ): Insight {
-  const deployments = new Map<string, { readonly deployment: Deployment; readonly model: string }>()
-  for (const route of routes.values())
-    for (const deployment of deploymentsOf(route))
-      deployments.set(deployment.name, { deployment, model: route.model.name })
+  const deployments = new Map<string, { readonly deployment: Deployment; readonly model: string; routed: boolean }>()
+  for (const route of routes.values()) {
+    for (const deployment of deploymentsOf(route)) {
+      const routed = route.deployments.includes(deployment)
+      deployments.set(deployment.name, { deployment, model: route.model.name, routed })
+    }
+  }
   const facts = new Map<string, readonly AttemptFact[]>()
   const figures = new Map<string, Measured>()
   const breakers = new Map<string, Breaker>()
@@ -90,7 +94,7 @@ export function createInsight(
     },
     async report(now) {
       await read(now)
-      return [...deployments.values()].map(({ deployment, model }) => ({
+      return [...deployments.values()].map(({ deployment, model, routed }) => ({
         name: deployment.name,
         model,
         providerName: deployment.providerName,
@@ -98,8 +102,17 @@ export function createInsight(
         measured: figures.get(deployment.name) ?? measure([]),
         breaker: breaker(deployment.name, now),
         pricePerSecond: deployment.provider.pricePerSecond(deployment.target),
+        pricesAsOf: deployment.provider.pricesAsOf?.(deployment.target) ?? null,
+        billed: isBilled(deployment.provider),
+        routed,
         concurrency: deployment.concurrency,
       }))
     },
   }
+}
+
+/** A provider of whose origins all are on this machine is an emulator, or a container of one's own. */
+function isBilled({ limits, trustedOrigins }: Provider): boolean {
+  const isHere = (origin: string) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(origin).hostname)
+  return !limits.thisHostOnly && !(trustedOrigins.length > 0 && trustedOrigins.every(isHere))
 }

@@ -9,6 +9,7 @@ import { addHealth } from './health.ts'
 import { addModels } from './models.ts'
 import { addOpenApi } from './openapi.ts'
 import { addPredictions } from './predictions.ts'
+import { addProviders } from './providers.ts'
 import { guard, secureHeaders } from './safety.ts'
 import { addStudio } from './studio.ts'
 import { addUploads } from './uploads.ts'
@@ -46,6 +47,7 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   addUploads(app, deps)
   addWebhooks(app, deps)
   addModels(app, deps)
+  addProviders(app, deps)
   addHealth(app, deps)
   addOpenApi(app)
   addStudio(app, deps)

@@ -115,6 +115,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
 
   return {
     report: async () => [],
+    health: async () => null,
     routes: new Map([[sketch.name, route]]),
     async create(request) {
       const input = sketch.parseInput(request.input)

@@ -1,5 +1,6 @@
 import type { Failure } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { StatedTimes } from '../core/recommend.ts'
 import type { OpenedFile } from '../files/contract.ts'
 
 /** A named kind of work: its input, how its output is verified, what users must know about it. */
@@ -11,6 +12,8 @@ export interface Model {
   readonly version: string
   /** Shown wherever results are shown; null when there is nothing to warn of. */
   readonly notice: string | null
+  /** What a run on a GPU takes, for estimates where nothing has been measured yet. Default: nobody has said. */
+  readonly stated?: StatedTimes
   /** JSON Schema (2020-12) of the input, as `GET /v1/models/...` shows it. */
   readonly inputSchema: JsonObject
   /** Input fields that are files, with what they must be. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { createFailure, refuse } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { StatedTimes } from '../core/recommend.ts'
 import type { FileField, Model, ReadableFile, Verdict } from './contract.ts'
 
 /** What a model's author states; see `defineModel`. */
@@ -12,6 +13,8 @@ export interface ModelDefinition {
   readonly description: string
   /** Shown wherever results are shown; default null. */
   readonly notice?: string | null
+  /** What a run takes, for estimates; see `Model`. No part of the version. */
+  readonly stated?: StatedTimes
   /** Change it when the same input means other work than before; part of the version. Default `1`. */
   readonly recipe?: string
   /** Every field, file fields (as strings) included. Rules across fields are not kept: state them per field. */
@@ -55,6 +58,7 @@ export function defineModel(definition: ModelDefinition): Model {
     name,
     description,
     notice,
+    ...(definition.stated === undefined ? {} : { stated: definition.stated }),
     version: createHash('sha256')
       .update(JSON.stringify([name, inputSchema, recipe]))
       .digest('hex'),

@@ -45,6 +45,11 @@ export interface Provider {
   cost(observation: Observation, target: JsonObject): Cost | null
   /** Price of one second of work at this target in USD, or null when unknown. For worst-case reservations. */
   pricePerSecond(target: JsonObject): number | null
+  /**
+   * When the price list that `pricePerSecond` reads was last compared with the vendor's page, `YYYY-MM-DD`; null where the
+   * price is the target's own. Absent where there is no price list.
+   */
+  pricesAsOf?(target: JsonObject): string | null
 }
 
 export interface ProviderLimits {

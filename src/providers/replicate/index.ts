@@ -5,7 +5,7 @@ import { ask, createApi, read } from './api.ts'
 import { find } from './find.ts'
 import { createHear } from './hear.ts'
 import { observe } from './observe.ts'
-import { parseOptions, parseTarget, priceOf, type ReplicateOptions, vendorBaseUrl } from './options.ts'
+import { parseOptions, parseTarget, priceOf, pricesAsOf, type ReplicateOptions, vendorBaseUrl } from './options.ts'
 import { start } from './start.ts'
 import { handleSchema, predictionSchema, type WirePrediction } from './wire.ts'
 
@@ -72,6 +72,7 @@ export function replicate(options: ReplicateOptions): Provider {
       return { amount: (price * runMs) / 1000, currency: 'USD', estimated: 'deployment' in target }
     },
     pricePerSecond: target => priceOf(parseTarget(target)),
+    pricesAsOf: target => pricesAsOf(parseTarget(target)),
   }
 }
 

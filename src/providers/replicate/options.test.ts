@@ -49,3 +49,12 @@ test('a second costs what the target says, else what its hardware costs, else no
     null,
   ])
 })
+
+test('a price has the date of the price list, unless the target states it itself', () => {
+  const dateOf = (target: object) => replicate({ token: 't' }).pricesAsOf?.(parseTarget({ model: 'o/n', ...target }))
+  expect([dateOf({ hardware: 'gpu-t4' }), dateOf({ pricePerSecond: 0.5, hardware: 'cpu' }), dateOf({})]).toEqual([
+    '2026-03-09',
+    null,
+    null,
+  ])
+})

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
-import { pricesPerSecond } from './prices.ts'
+import { pricesCheckedOn, pricesPerSecond } from './prices.ts'
 
 /** The vendor's own API. */
 export const vendorBaseUrl: string = 'https://api.replicate.com/v1'
@@ -88,6 +88,11 @@ export function parseTarget(target: unknown): ReplicateTarget & JsonObject {
 /** USD for one second of work at this target, or null when it names neither price nor hardware. */
 export function priceOf(target: ReplicateTarget): number | null {
   return target.pricePerSecond ?? pricesPerSecond[target.hardware ?? ''] ?? null
+}
+
+/** When the price that `priceOf` answers was looked up; null where the target states it, or none is known. */
+export function pricesAsOf(target: ReplicateTarget): string | null {
+  return target.pricePerSecond === undefined && priceOf(target) !== null ? pricesCheckedOn : null
 }
 
 function isSafe(url: string): boolean {

@@ -6,7 +6,7 @@ import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { maxRequestBytes } from './inputs.ts'
 import { observe } from './observe.ts'
-import { parseOptions, parseTarget, priceOf, type RunpodOptions, vendorBaseUrl } from './options.ts'
+import { parseOptions, parseTarget, priceOf, pricesAsOf, type RunpodOptions, vendorBaseUrl } from './options.ts'
 import { start } from './start.ts'
 import { type Handle, handleSchema, healthSchema, jobSchema } from './wire.ts'
 
@@ -77,6 +77,7 @@ export function runpod(options: RunpodOptions): Provider {
       return { amount: Math.ceil(runMs / 1000) * price, currency: 'USD', estimated: true }
     },
     pricePerSecond: target => priceOf(parseTarget(target)),
+    pricesAsOf: target => pricesAsOf(parseTarget(target)),
   }
 }
 

@@ -45,3 +45,12 @@ test('a second costs what the target says, else what its hardware costs, else no
     null,
   ])
 })
+
+test('a price has the date of the price list, unless the target states it itself', () => {
+  const dateOf = (target: object) => runpod({ apiKey: 'k' }).pricesAsOf?.(parseTarget({ endpoint: 'e', ...target }))
+  expect([dateOf({ hardware: 'h100' }), dateOf({ pricePerSecond: 0.5, hardware: '16gb' }), dateOf({})]).toEqual([
+    '2026-06-08',
+    null,
+    null,
+  ])
+})

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
-import { pricesPerSecond } from './prices.ts'
+import { pricesCheckedOn, pricesPerSecond } from './prices.ts'
 
 /** The vendor's own API for jobs (not the one that manages endpoints). */
 export const vendorBaseUrl: string = 'https://api.runpod.ai/v2'
@@ -73,6 +73,11 @@ export function parseTarget(target: unknown): RunpodTarget & JsonObject {
 /** USD for one second of a worker of this target, or null when it names neither price nor hardware. */
 export function priceOf(target: RunpodTarget): number | null {
   return target.pricePerSecond ?? pricesPerSecond[target.hardware ?? ''] ?? null
+}
+
+/** When the price that `priceOf` answers was looked up; null where the target states it, or none is known. */
+export function pricesAsOf(target: RunpodTarget): string | null {
+  return target.pricePerSecond === undefined && priceOf(target) !== null ? pricesCheckedOn : null
 }
 
 function isSafe(url: string): boolean {

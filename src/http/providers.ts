@@ -1,0 +1,151 @@
+import { z } from '@hono/zod-openapi'
+import { refuse, SurefootError } from '../core/failure.ts'
+import { type Recommendation, recommend, type Wish } from '../core/recommend.ts'
+import { enoughSamples, type Measured, type Spread } from '../core/statistics.ts'
+import type { DeploymentReport } from '../engine/contract.ts'
+import type { Health } from '../providers/contract.ts'
+import type { App, AppDependencies } from './context.ts'
+import { routeOf } from './creating.ts'
+import { refuseHttp } from './errors.ts'
+import { providersSchema } from './provider-schemas.ts'
+import type { DeploymentJson, MeasuredJson, ProvidersJson, RecommendationJson, SpreadJson } from './provider-shapes.ts'
+import { addRoute, json } from './route.ts'
+import { toTime } from './view.ts'
+
+const limit = (description: string) => z.coerce.number().positive().optional().openapi({ description })
+
+const query = z.object({
+  model: z.string().optional().openapi({ description: 'Only deployments of this model, `owner/name`.' }),
+  prefer: z
+    .enum(['cost', 'speed', 'reliability'])
+    .optional()
+    .openapi({ description: 'Recommends a deployment of each model.' }),
+  max_cost_per_image: limit('USD for each finished image; with `prefer`.'),
+  max_seconds: limit('Seconds in which nearly every result must be there; with `prefer`.'),
+  health: z
+    .literal('1')
+    .optional()
+    .openapi({ description: 'Asks providers about their queues and workers, for at most 5 seconds.' }),
+})
+
+/** The comparison: what traffic says about each deployment, and which one fits a wish. */
+export function addProviders(app: App, deps: AppDependencies): void {
+  addRoute(
+    app,
+    {
+      method: 'get',
+      path: '/v1/providers',
+      summary: 'Compare deployments by what real traffic says, and recommend one',
+      query,
+      responses: { 200: { description: 'The comparison.', content: json(providersSchema) } },
+    },
+    async (c, request) => {
+      const { model, health } = request.query
+      const wish = readWish(request.query)
+      if (model !== undefined && routeOf(deps, model) === undefined)
+        refuseHttp('not_found', `There is no model ${model} here.`)
+      const all = await deps.engine.report()
+      const reports = all.filter(report => model === undefined || report.model === model)
+      const deployments = await Promise.all(
+        reports.map(async report =>
+          toDeploymentView(report, health === undefined ? null : await askHealth(deps, report.name)),
+        ),
+      )
+      const models = wish === null ? [] : [...new Set(reports.map(report => report.model))]
+      return c.json({
+        enough_samples: enoughSamples,
+        deployments,
+        recommendations: models.flatMap(name => (wish === null ? [] : recommendFor(deps, reports, name, wish))),
+      } satisfies ProvidersJson)
+    },
+  )
+}
+
+function readWish({ prefer, max_cost_per_image, max_seconds }: z.output<typeof query>): Wish | null {
+  if (prefer !== undefined)
+    return {
+      prefer,
+      ...(max_cost_per_image === undefined ? {} : { maxCostPerImage: max_cost_per_image }),
+      ...(max_seconds === undefined ? {} : { maxSeconds: max_seconds }),
+    }
+  if (max_cost_per_image !== undefined || max_seconds !== undefined)
+    refuse('input_invalid', 'prefer: say what to prefer, "cost", "speed" or "reliability", beside a limit.')
+  return null
+}
+
+function recommendFor(
+  deps: AppDependencies,
+  reports: readonly DeploymentReport[],
+  model: string,
+  wish: Wish,
+): RecommendationJson {
+  const candidates = reports.filter(report => report.model === model)
+  const recommendation = recommend(candidates, wish, routeOf(deps, model)?.model.stated ?? null)
+  return toRecommendationView(model, wish, recommendation)
+}
+
+/** Never fails: a provider that cannot be asked is a piece of news too. */
+async function askHealth({ engine, log }: AppDependencies, deployment: string): Promise<Health | null> {
+  try {
+    return await engine.health(deployment)
+  } catch (error) {
+    log('warn', 'a provider could not be asked for its health', { deployment, error: String(error) })
+    const why = SurefootError.is(error) ? error.failure.message : 'It does not answer.'
+    return { state: 'unknown', message: `The provider could not be asked. ${why}`, queued: null, workers: {} }
+  }
+}
+
+function toDeploymentView(report: DeploymentReport, health: Health | null): DeploymentJson {
+  const { name, model, providerName, kind, routed, billed, concurrency, pricePerSecond, pricesAsOf, breaker } = report
+  return {
+    name,
+    model,
+    provider: providerName,
+    kind,
+    routed,
+    billed,
+    concurrency,
+    price: pricePerSecond === null ? null : { per_second: pricePerSecond, as_of: pricesAsOf },
+    breaker: {
+      state: breaker.state,
+      until: breaker.state === 'open' ? toTime(breaker.until) : null,
+      why: breaker.state === 'closed' ? null : breaker.why,
+    },
+    measured: toMeasuredView(report.measured),
+    health,
+  }
+}
+
+function toMeasuredView({ costPerSuccess, ...measured }: Measured): MeasuredJson {
+  const { samples, won, success, unpriced, stalls, restarts } = measured
+  return {
+    samples,
+    won,
+    success,
+    total: inSeconds(measured.total),
+    queue: inSeconds(measured.queue),
+    boot: inSeconds(measured.boot),
+    run: inSeconds(measured.run),
+    collect: inSeconds(measured.collect),
+    cost_per_image: costPerSuccess,
+    unpriced,
+    stalls,
+    restarts,
+  }
+}
+
+function inSeconds(spread: Spread | null): SpreadJson | null {
+  if (spread === null) return null
+  const { samples, p50, p95, p99 } = spread
+  return { samples, p50: p50 / 1000, p95: p95 / 1000, p99: p99 / 1000 }
+}
+
+function toRecommendationView(model: string, { prefer }: Wish, recommendation: Recommendation): RecommendationJson {
+  const { ranking, ...rest } = recommendation
+  return {
+    model,
+    prefer,
+    ...rest,
+    ranking: ranking.map(({ slowSeconds, ...judged }) => ({ ...judged, slow_seconds: slowSeconds })),
+  }
+}
