@@ -118,6 +118,7 @@ export interface CreateRequest {
 
 export interface AddFileRequest {
   readonly owner: string
+  /** As the sender stated it; kept without what no name should have, see `toFileName`. */
   readonly name: string
   /** As the sender stated it; what the bytes are is checked when the file is used. */
   readonly mediaType: string

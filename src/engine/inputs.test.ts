@@ -49,7 +49,7 @@ function setup(
   return {
     files: memory,
     rows,
-    add: (words: string) =>
+    add: (words: string, stated: { name?: string; mediaType?: string } = {}) =>
       addFile(dependencies, {
         owner: 'local',
         name: 'photo.jpg',
@@ -57,6 +57,7 @@ function setup(
         metadata: { a: 1 },
         body: text(words),
         maxBytes: 10,
+        ...stated,
       }),
     check: (input: { [field: string]: string | number | null }, files: { [field: string]: FileRow } = {}) =>
       checkInput(dependencies, model, { owner: 'local', input, files }, new AbortController().signal),
@@ -101,6 +102,13 @@ describe('an input file', () => {
     expect(await stage.check({ image })).toMatchObject({ input: { image }, files: { image: { name: 'cat.png' } } })
     // A caller's URL never leads into the private network.
     expect(asked).toEqual([image, 100, []])
+  })
+
+  it('is kept under a name and a media type that links, headers and databases can carry', async () => {
+    const stage = setup()
+    for (const name of ['\ud800', '', '..']) expect((await stage.add('photo', { name })).name).toMatch(/^(_|file)$/)
+    for (const mediaType of ['image/\u0001', 'image', `${'a'.repeat(100)}/b`, ''])
+      expect(await stage.add('photo', { mediaType })).toMatchObject({ mediaType: 'application/octet-stream' })
   })
 
   it('that is stored already is used as it is', async () => {

@@ -1,4 +1,5 @@
 import { refuse } from '../core/failure.ts'
+import { toFileName } from '../core/file-name.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { StoredInput } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
@@ -23,7 +24,9 @@ export interface CheckedInput {
   readonly added: readonly FileRow[]
 }
 
-/** Stores a file under a fresh id. */
+const mediaTypePattern = /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/
+
+/** Stores a file under a fresh id. Its name and media type come from outside, so what no header could carry goes. */
 export async function addFile(
   dependencies: InputDependencies,
   request: AddFileRequest,
@@ -38,8 +41,8 @@ export async function addFile(
     id,
     owner: request.owner,
     key,
-    name: request.name,
-    mediaType: request.mediaType,
+    name: toFileName(request.name),
+    mediaType: mediaTypePattern.test(request.mediaType) ? request.mediaType : 'application/octet-stream',
     bytes: put.bytes,
     sha256: put.sha256,
     metadata: JSON.stringify(request.metadata),

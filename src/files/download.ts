@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import type { Download, DownloadOptions } from './contract.ts'
 import { askOutside, type Resolve, systemResolve } from './outside-request.ts'
-import { parseOutsideUrl, toFileName, toPlace } from './outside-url.ts'
+import { parseOutsideUrl, toNameInUrl, toPlace } from './outside-url.ts'
 import { abortable } from './with-signal.ts'
 
 export interface DownloadSetup {
@@ -94,7 +94,7 @@ export function createDownload(setup: DownloadSetup = {}): Download {
         }
         const bytes = checkHead(response, url, options)
         const mediaType = response.headers['content-type']?.split(';')[0]?.trim().toLowerCase() || null
-        return { body: read(response, url, bytes), mediaType, bytes, name: toFileName(first.url) }
+        return { body: read(response, url, bytes), mediaType, bytes, name: toNameInUrl(first.url) }
       } catch (error) {
         response.destroy()
         throw error

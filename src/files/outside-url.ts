@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { refuse } from '../core/failure.ts'
+import { toFileName } from '../core/file-name.ts'
 import { isPublicAddress } from './public-address.ts'
 
 /** Longest URL that is taken; signed URLs of object stores run to about 2,000 characters. */
@@ -43,15 +44,9 @@ export function toPlace(url: URL): string {
   return `${url.host}${url.pathname}`.slice(0, 300)
 }
 
-/** A file name from the last segment of a URL's path: decoded, without anything that a path or a header could trip over. */
-export function toFileName(url: URL): string {
-  const segment = url.pathname.split('/').at(-1) ?? ''
-  const name = decode(segment)
-    .normalize()
-    // Control and format characters (bidirectional overrides among them), separators, and what Windows refuses.
-    .replace(/[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|]/gu, '_')
-    .replace(/^[.\s]+|[.\s]+$/g, '')
-  return [...name].slice(0, 100).join('') || 'file'
+/** The file's name by the last segment of a URL's path. */
+export function toNameInUrl(url: URL): string {
+  return toFileName(decode(url.pathname.split('/').at(-1) ?? ''))
 }
 
 function decode(segment: string): string {

@@ -49,6 +49,31 @@ describe('files', () => {
     expect(await (await send(file.urls.get)).json()).toEqual(file)
   })
 
+  test.each([
+    ['half a surrogate pair', "filename*=utf-16le''%00%D8", '_'],
+    ['no name', 'filename=""', 'file'],
+    ['a way out', 'filename=".."', 'file'],
+    ['a terminal escape', 'filename="a\u001b[2J.png"', 'a_[2J.png'],
+    ['no end', `filename="${'n'.repeat(9000)}.png"`, `${'n'.repeat(96)}.png`],
+  ])(
+    'that are called by %s get a name that their prediction can be shown and fetched with',
+    async (_, called, name) => {
+      const { send } = await setup()
+      const fields = '--b\r\ncontent-disposition: form-data; name="version"\r\n\r\nacme/sketch\r\n'
+      const head = `--b\r\ncontent-disposition: form-data; name="image"; ${called}\r\n\r\n`
+      const created = await send('/v1/predictions', {
+        method: 'POST',
+        headers: { 'content-type': 'multipart/form-data; boundary=b' },
+        body: Buffer.concat([Buffer.from(fields + head), png, Buffer.from('\r\n--b--\r\n')]),
+      })
+      expect(created.status).toBe(201)
+      const { results } = (await (await send('/v1/predictions')).json()) as PageJson<PredictionJson>
+      const link = String(results[0]?.input.image)
+      expect(new URL(link).pathname).toBe(`/v1/inputs/${encodeURIComponent(name)}`)
+      expect((await (await send(link)).arrayBuffer()).byteLength).toBe(png.length)
+    },
+  )
+
   test('are listed newest first, page by page', async () => {
     const front = await setup()
     for (let index = 0; index < 101; index++) {

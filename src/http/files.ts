@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { refuse } from '../core/failure.ts'
+import { toFileName } from '../core/file-name.ts'
 import type { FileRow, ListQuery } from '../store/contract.ts'
 import { fileLimit } from './body.ts'
 import { mediaTypeOf, serveFile } from './bytes.ts'
@@ -187,7 +188,7 @@ async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
     const { filename, type, metadata } = parse(fileFormSchema, Object.fromEntries(parts), 'form')
     const completed = {
       ...row,
-      name: filename ?? row.name,
+      name: filename === undefined ? row.name : toFileName(filename),
       mediaType: type ?? row.mediaType,
       metadata: metadata ?? row.metadata,
     }

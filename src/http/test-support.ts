@@ -8,6 +8,7 @@ import { refuse } from '../core/failure.ts'
 import { defaultPolicy } from '../core/policy.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Engine, Route } from '../engine/contract.ts'
+import { addFile } from '../engine/inputs.ts'
 import type { FileStore } from '../files/contract.ts'
 import { createDiskFiles } from '../files/disk.ts'
 import { createSigner } from '../files/signing.ts'
@@ -108,6 +109,13 @@ export async function setup(over: Partial<AppDependencies> = {}): Promise<TestFr
 function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'files' | 'clock'>): Engine {
   let created = 0
   const route: Route = { model: sketch, deployments: [], policy: defaultPolicy }
+  const inputs = {
+    store,
+    files,
+    download: () => refuse('internal', 'Nothing is downloaded here.'),
+    newId: () => `file${++created}`,
+    now: clock.now,
+  }
 
   async function find(id: string) {
     return (await store.get(id)) ?? refuse('internal', `Prediction ${id} is gone.`)
@@ -166,27 +174,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
       if (secret !== 'good') refuse('auth_rejected', 'The signature is not right.')
       if (body.length === 0) refuse('input_invalid', 'The body is empty.')
     },
-    async addFile({ body, maxBytes, metadata, ...row }) {
-      created += 1
-      const id = `file${created}`
-      const key = `files/${id}`
-      const put = await files.put(key, body, { maxBytes })
-      if (put.kind === 'exists') return refuse('internal', 'The key is taken.')
-      const file = {
-        id,
-        key,
-        owner: row.owner,
-        name: row.name,
-        mediaType: row.mediaType,
-        bytes: put.bytes,
-        sha256: put.sha256,
-        metadata: JSON.stringify(metadata),
-        createdAt: clock.now(),
-        expiresAt: null,
-      }
-      await store.putFile(file)
-      return file
-    },
+    addFile: request => addFile(inputs, request, request.signal),
     start: async () => {},
     stop: async () => {},
   }
