@@ -3,7 +3,14 @@ import type { Seen } from './events.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { Json } from './json.ts'
 import type { ObservedStatus } from './observation.ts'
-import { type Abandoned, type EffectKind, type EndedAttemptState, isEnded, isTerminal } from './prediction.ts'
+import {
+  type Abandoned,
+  type EffectKind,
+  type EndedAttemptState,
+  isEnded,
+  isTerminal,
+  type OutputReference,
+} from './prediction.ts'
 
 /**
  * How one attempt moves.
@@ -52,6 +59,8 @@ export function createAttempt(id: string, number: number, deployment: string, no
     word: null,
     changedAt: now,
     logLength: 0,
+    inspectedAt: null,
+    health: null,
     hedgedAt: null,
     restarts: 0,
     pending: [],
@@ -106,7 +115,7 @@ export function abandon(attempt: AttemptDraft, now: number, as: Abandoned['as'],
   if (attempt.state === 'planned') return endAttempt(attempt, now, as, failure)
   attempt.abandoned = { at: now, as, failure }
   attempt.nextCancelAt = now
-  if (attempt.state === 'collecting') confirmEnd(attempt, now, 'failed', failure)
+  if (attempt.state === 'collecting') endCollected(attempt, now, as, failure)
 }
 
 /** The provider confirmed that nothing runs any more. An abandoned attempt ends as what it was abandoned for. */
@@ -177,6 +186,7 @@ export function observe(draft: Draft, attempt: AttemptDraft, now: number, seen: 
   const { observation } = seen
   if (seen.cost !== null) attempt.cost = seen.cost
   if (attempt.release === 'confirmed') return
+  if (attempt.state === 'collecting' && isOver(observation.status)) return confirmRelease(attempt)
   watchForChange(draft, attempt, now, seen)
   switch (observation.status) {
     case 'queued':
@@ -212,9 +222,21 @@ export function observe(draft: Draft, attempt: AttemptDraft, now: number, seen: 
   }
 }
 
+const overStatuses: ReadonlySet<ObservedStatus> = new Set(['succeeded', 'failed', 'canceled', 'gone'])
+
+function isOver(status: ObservedStatus): boolean {
+  return overStatuses.has(status)
+}
+
+/** The run is over there while its output, found in our store, is still being verified: that decides how it ends. */
+export function confirmRelease(attempt: AttemptDraft): void {
+  attempt.release = 'confirmed'
+  attempt.nextPollAt = null
+  attempt.nextCancelAt = null
+}
+
 function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { observation }: Seen): void {
   if (isEnded(attempt.state) || isTerminal(draft.status)) return confirmEnd(attempt, now, 'failed', null)
-  if (attempt.state === 'collecting') return
   const outputs = observation.outputs ?? []
   if (outputs.length === 0) {
     confirmEnd(
@@ -225,12 +247,7 @@ function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { obse
     )
     return
   }
-  if (attempt.runningAt === null) attempt.runningAt = now
-  attempt.state = 'collecting'
-  attempt.collectingAt = now
-  attempt.changedAt = now
-  attempt.outputs = outputs
-  attempt.nextCollectAt = now
+  beginCollecting(attempt, now, outputs)
   attempt.nextPollAt = null
   attempt.nextCancelAt = null
   attempt.release = 'confirmed'
@@ -245,8 +262,44 @@ function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { obse
   )
 }
 
+/**
+ * A kit has put the output into our store although the provider still reports the run as going on: its status lies, or
+ * its last message was lost. The output is collected; the run stays open, and is stopped once the output is verified.
+ */
+export function takeUpload(draft: Draft, attempt: AttemptDraft, now: number, upload: OutputReference): void {
+  if (isEnded(attempt.state) || attempt.state === 'collecting' || isTerminal(draft.status)) return
+  beginCollecting(attempt, now, [upload])
+  attempt.abandoned = null
+  const why = `The provider still reports "${attempt.word ?? attempt.state}", but the output has arrived in our store.`
+  decide(draft, now, attempt, 'upload found', why)
+}
+
+function beginCollecting(attempt: AttemptDraft, now: number, outputs: readonly OutputReference[]): void {
+  if (attempt.runningAt === null) attempt.runningAt = now
+  attempt.state = 'collecting'
+  attempt.collectingAt = now
+  attempt.changedAt = now
+  attempt.outputs = outputs
+  attempt.nextCollectAt = now
+}
+
+/**
+ * Ends an attempt on our side after its output was collected, or could not be. Where the provider has not said that the
+ * run is over (see `takeUpload`), it is told to stop and followed until it says so.
+ */
+export function endCollected(
+  attempt: AttemptDraft,
+  now: number,
+  state: EndedAttemptState,
+  failure: Failure | null,
+): void {
+  if (attempt.release !== 'open') return confirmEnd(attempt, now, state, failure)
+  endAttempt(attempt, now, state, failure)
+  attempt.abandoned = { at: now, as: state === 'canceled' ? 'canceled' : 'superseded', failure }
+  attempt.nextCancelAt = now
+}
+
 function observeGone(draft: Draft, attempt: AttemptDraft, now: number): void {
-  if (attempt.state === 'collecting') return
   if (attempt.submittedAt !== null && now - attempt.submittedAt < goneGraceMs) return
   decide(
     draft,

@@ -18,6 +18,8 @@ export type PredictionEvent =
   | ({ readonly type: 'findFailed'; readonly failure: Failure } & Answer)
   | ({ readonly type: 'observed'; readonly seen: Seen } & Answer)
   | ({ readonly type: 'pollFailed'; readonly failure: Failure } & Answer)
+  /** `upload`: an output that a kit has put into our store. `health`: what the provider says of its queue and workers. */
+  | ({ readonly type: 'inspected'; readonly upload: OutputReference | null; readonly health: string | null } & Answer)
   /** A verified webhook, or a kit's own call: nobody asked, so it answers no effect. */
   | { readonly type: 'heard'; readonly attempt: string; readonly handle: Json; readonly seen: Seen }
   | ({ readonly type: 'collected'; readonly output: StoredOutput } & Answer)
@@ -57,6 +59,7 @@ export type Effect =
       readonly deployment: string
       readonly handle: Json
     }
+  | { readonly type: 'inspect'; readonly effect: string; readonly attempt: string; readonly deployment: string }
   | {
       readonly type: 'collect'
       readonly effect: string

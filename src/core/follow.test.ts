@@ -329,3 +329,54 @@ describe('a deployment that leaves the configuration', () => {
     expect([states(life), life.attempt(1).failure?.code]).toEqual([[after, 'submitting/none'], 'deployment_missing'])
   })
 })
+
+describe('before a timer ends an attempt', () => {
+  const stalled = () => {
+    const life = createLife({ policy: { attempts: 2 }, route: [{}, { name: 'second' }] })
+    bring.running(life, 1)
+    life.observed('running')
+    // The provider answers as ever, and nothing has changed.
+    for (let second = 0; second < 121; second++) {
+      life.pass(1_000)
+      life.take({ type: 'timePassed' })
+      if (life.attempt().pending.some(({ kind }) => kind === 'poll')) life.observed('running')
+    }
+    return life
+  }
+
+  it('its surroundings are looked at once, and only then it is given notice', () => {
+    const life = stalled()
+    expect(life.begun.filter(effect => effect.startsWith('inspect'))).toEqual(['inspect 1'])
+    expect(life.attempt().abandoned).toBe(null)
+    life.inspected({})
+    expect(life.attempt(1).abandoned).toMatchObject({ as: 'failed', failure: { code: 'stalled' } })
+    expect(life.attempt(2).deployment).toBe('second')
+  })
+
+  it('an upload that has arrived is collected although the provider still reports work, and the run is stopped', () => {
+    const life = stalled()
+    expect(begunBy(life, () => life.inspected({ upload: { kind: 'stored', key: 'uploads/a/output' } }))).toBe(
+      'collect 1',
+    )
+    expect(begunBy(life, () => life.collected())).toContain('cancel 1')
+    expect([life.record.status, ...states(life)]).toEqual(['succeeded', 'won/open'])
+    life.cancelAnswered('ended')
+    expect([...states(life), life.last.nextAt]).toEqual(['won/confirmed', null])
+  })
+
+  it("the provider's word on its health becomes part of the failure", () => {
+    const life = createLife({ policy: { attempts: 1 } })
+    bring.queued(life, 1)
+    life.observed('queued')
+    for (let second = 0; second < 301; second++) {
+      life.pass(1_000)
+      life.take({ type: 'timePassed' })
+      if (life.attempt().pending.some(({ kind }) => kind === 'poll')) life.observed('queued')
+    }
+    life.inspected({ health: 'Workers only crash: 4 unhealthy, 0 ready.' })
+    expect(life.record.failure).toMatchObject({
+      code: 'queue_timeout',
+      message: expect.stringContaining('Workers only crash: 4 unhealthy, 0 ready.'),
+    })
+  })
+})

@@ -4,6 +4,7 @@ import type { Effect } from './events.ts'
 import { createFailure } from './failure.ts'
 import type { Policy } from './policy.ts'
 import { type Abandoned, type EffectKind, isEnded, isTerminal } from './prediction.ts'
+import { type Timer, timersOf } from './timers.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
 /** Longest wait between polls that fail, and between cancels that are not confirmed. */
@@ -12,6 +13,8 @@ const firstCancelRetryMs = 2_000
 const firstCollectRetryMs = 500
 /** How often an unknown start is looked for. */
 const findEveryMs = 5_000
+/** Timers that wait for a look around before they end an attempt. */
+const inspected: ReadonlySet<Timer['name']> = new Set(['queue', 'boot', 'stall', 'lastStage'])
 
 /**
  * Begins what an attempt needs now: sending the planned start, finding a lost one, polling, cancelling, collecting.
@@ -30,6 +33,7 @@ export function follow(draft: Draft, attempt: AttemptDraft, now: number, policy:
     effects.push(...stop(draft, attempt, now, policy, deployment, world))
     if (attempt.release === 'open') effects.push(...poll(attempt, now, deployment, world))
   }
+  effects.push(...inspect(attempt, now, policy, deployment, world))
   return effects
 }
 
@@ -68,6 +72,14 @@ export function looksFirst(attempt: AttemptDraft, now: number, world: World): bo
   return deployment.canPoll && (isPending(attempt, 'poll') || (attempt.nextPollAt ?? 0) <= now)
 }
 
+/**
+ * Whether what surrounds an attempt must be looked at before this timer may end it: a kit may have delivered although the
+ * provider's status stands still, and the provider's health tells a queue from a crash loop.
+ */
+export function inspectsFirst(attempt: AttemptDraft, timer: Timer): boolean {
+  return inspected.has(timer.name) && (attempt.inspectedAt ?? 0) < timer.at
+}
+
 /** From when on nobody will answer a pending effect any more. */
 export function orphanedAt(
   pending: { readonly kind: EffectKind; readonly engine: string; readonly until: number },
@@ -97,6 +109,18 @@ function look(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, w
       since: attempt.submittedAt ?? attempt.plannedAt,
     },
   ]
+}
+
+function inspect(
+  attempt: AttemptDraft,
+  now: number,
+  policy: Policy,
+  deployment: DeploymentWorld,
+  world: World,
+): Effect[] {
+  if (attempt.abandoned !== null || isPending(attempt, 'inspect')) return []
+  const due = timersOf(attempt, policy, deployment).some(timer => timer.at <= now && inspectsFirst(attempt, timer))
+  return due ? [{ type: 'inspect', ...begin(attempt, 'inspect', now, 2 * deployment.callTimeoutMs, world) }] : []
 }
 
 function poll(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, world: World): Effect[] {

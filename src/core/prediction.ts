@@ -53,7 +53,7 @@ export interface PendingEffect {
   /** The engine process that began it. */
   readonly engine: string
 }
-export type EffectKind = 'start' | 'find' | 'poll' | 'cancel' | 'collect' | 'notify'
+export type EffectKind = 'start' | 'find' | 'poll' | 'inspect' | 'cancel' | 'collect' | 'notify'
 
 /** One try of a prediction on one deployment. */
 export interface Attempt {
@@ -80,6 +80,10 @@ export interface Attempt {
   /** When anything visible last changed (status, progress, log length, outputs); the stall watch counts from here. */
   readonly changedAt: number
   readonly logLength: number
+  /** When its surroundings were last looked at before a timer may end it: a finished upload, the provider's health. */
+  readonly inspectedAt: number | null
+  /** What the provider's health interface said then, in one sentence. */
+  readonly health: string | null
   /** When a second attempt was started beside this one because it stalled. */
   readonly hedgedAt: number | null
   /** How often progress fell back to its beginning: a preempted worker that began again. */

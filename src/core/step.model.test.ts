@@ -18,6 +18,7 @@ interface Answers {
   readonly find: 'nothing' | 'failed' | ObservedStatus
   readonly poll: 'failed' | ObservedStatus
   readonly cancel: CancelAnswer
+  readonly upload: boolean
   readonly collect: 'collected' | FailureCode
   readonly delivered: boolean
   readonly fraction: number | null
@@ -78,6 +79,7 @@ const answers: fc.Arbitrary<Answers> = fc.record({
   find: mostly(['nothing', 'running'], ['failed', ...statuses]),
   poll: mostly(['running', 'running', 'queued', 'booting', 'succeeded'], ['failed', ...statuses]),
   cancel: mostly(['requested'], ['ended', 'impossible']),
+  upload: mostly([false, false], [true]),
   collect: mostly(['collected'], collectFailures),
   delivered: fc.boolean(),
   fraction: fc.constantFrom(null, 0.05, 0.5, 0.95),
@@ -320,6 +322,10 @@ function answer(effect: Effect, given: Answers): PredictionEvent {
     case 'poll':
       if (given.poll === 'failed') return { type: 'pollFailed', ...to, failure: sampleFailure('provider_unreachable') }
       return { type: 'observed', ...to, seen: see(given.poll, given) }
+    case 'inspect': {
+      const upload = given.upload ? ({ kind: 'stored', key: `uploads/${effect.attempt}/output` } as const) : null
+      return { type: 'inspected', ...to, upload, health: null }
+    }
     case 'cancel':
       return { type: 'cancelAnswered', ...to, answer: given.cancel }
     case 'collect':
@@ -373,6 +379,7 @@ const fairAnswers: fc.Arbitrary<Answers> = fc.record({
   find: fc.constantFrom('nothing', 'running'),
   poll: fc.constantFrom('succeeded', 'failed', 'gone'),
   cancel: fc.constantFrom('requested', 'ended', 'impossible'),
+  upload: fc.boolean(),
   collect: fc.constantFrom('collected', 'output_invalid'),
   delivered: fc.constant(true),
   fraction: fc.constant(null),

@@ -22,6 +22,7 @@ const awaitedIn: { readonly [type in EventType]: StartedState } = {
   observed: 'queued',
   pollFailed: 'queued',
   heard: 'queued',
+  inspected: 'queued',
   collected: 'collecting',
   collectFailed: 'collecting',
   cancelRequested: 'queued',

@@ -1,4 +1,13 @@
-import { abandon, adopt, confirmEnd, observe, takePending } from './attempt.ts'
+import {
+  abandon,
+  adopt,
+  confirmEnd,
+  confirmRelease,
+  endCollected,
+  observe,
+  takePending,
+  takeUpload,
+} from './attempt.ts'
 import { type AttemptDraft, activeAttempts, type Draft, decide, draftOf, seconds } from './draft.ts'
 import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
@@ -7,6 +16,7 @@ import {
   findNext,
   follow,
   followAt,
+  inspectsFirst,
   isSettled,
   looksFirst,
   orphanedAt,
@@ -129,16 +139,23 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
     case 'pollFailed':
       if (awaited) pollAgain(attempt, now, pollMs, event.failure.retryAfterMs)
       return
+    case 'inspected':
+      if (!awaited) return
+      attempt.inspectedAt = now
+      attempt.health = event.health
+      if (event.upload !== null) takeUpload(draft, attempt, now, event.upload)
+      return
     case 'collected':
       if (!awaited || isTerminal(draft.status) || attempt.state !== 'collecting') return
       attempt.output = event.output
-      return confirmEnd(attempt, now, 'won', null)
+      return endCollected(attempt, now, 'won', null)
     case 'collectFailed':
       if (!awaited || attempt.state !== 'collecting') return
       if (mayPass(event.failure)) return collectAgain(attempt, now, event.failure.retryAfterMs)
-      return confirmEnd(attempt, now, 'failed', event.failure)
+      return endCollected(attempt, now, 'failed', event.failure)
     case 'cancelAnswered':
       if (!awaited || attempt.release !== 'open') return
+      if (event.answer === 'ended' && attempt.state === 'collecting') return confirmRelease(attempt)
       if (event.answer === 'ended') confirmEnd(attempt, now, 'failed', attempt.failure)
       if (event.answer === 'impossible') attempt.nextCancelAt = null
       return
@@ -293,7 +310,9 @@ function failedLook(record: PredictionRecord, event: PredictionEvent): string | 
 function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   if (isTerminal(draft.status) || attempt.abandoned !== null) return
   const due = timersOf(attempt, policy, world.deployments[attempt.deployment]).find(timer => timer.at <= now)
-  if (due === undefined || looksFirst(attempt, now, world)) return
+  if (due === undefined || looksFirst(attempt, now, world) || inspectsFirst(attempt, due)) return
+  const failure =
+    attempt.health === null ? due.failure : { ...due.failure, message: `${due.failure.message} ${attempt.health}` }
   if ((due.name === 'stall' || due.name === 'lastStage') && attempt.hedgedAt === null && mayHedge(draft, policy)) {
     attempt.hedgedAt = now
     decide(
@@ -301,13 +320,13 @@ function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Pol
       now,
       attempt,
       'hedged',
-      `${due.failure.message} Another attempt starts beside it; the first verified output wins.`,
+      `${failure.message} Another attempt starts beside it; the first verified output wins.`,
     )
     return
   }
-  decide(draft, now, attempt, 'given notice', `${due.failure.message}`)
-  setBackoff(draft, now, due.failure, policy, world)
-  abandon(attempt, now, 'failed', due.failure)
+  decide(draft, now, attempt, 'given notice', failure.message)
+  setBackoff(draft, now, failure, policy, world)
+  abandon(attempt, now, 'failed', failure)
 }
 
 /** Plans the next attempt where none works; answers when to look again. */
@@ -347,7 +366,8 @@ function nextAt(draft: Draft, now: number, policy: Policy, world: World, planAt:
     at = Math.min(at, followAt(attempt, policy, world))
     if (attempt.abandoned === null && !isTerminal(draft.status))
       for (const timer of timersOf(attempt, policy, world.deployments[attempt.deployment]))
-        if (timer.at > now || !looksFirst(attempt, now, world)) at = Math.min(at, timer.at)
+        if (timer.at > now || !(looksFirst(attempt, now, world) || inspectsFirst(attempt, timer)))
+          at = Math.min(at, timer.at)
     if (attempt.state === 'planned')
       at = Math.min(at, Math.max(now + placeEveryMs, world.deployments[attempt.deployment]?.closedUntil ?? 0))
   }

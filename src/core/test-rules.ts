@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PredictionEvent } from './events.ts'
+import { inspectsFirst } from './follow.ts'
 import type { Policy } from './policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
 import type { Step } from './step.ts'
@@ -206,7 +207,9 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
     return (
       attempt === undefined ||
       attempt.abandoned !== null ||
-      timersOf(attempt, policy, world.deployments[attempt.deployment]).every(({ at }) => at > now)
+      timersOf(attempt, policy, world.deployments[attempt.deployment]).every(
+        timer => timer.at > now || inspectsFirst(attempt, timer),
+      )
     )
   },
   'webhooks of the user go out one at a time and in order': ({ step: { record } }) => {

@@ -3,7 +3,15 @@ import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
 import type { CancelAnswer, FoundRun, Observation, ObservedStatus } from './observation.ts'
 import { defaultPolicy, type Policy } from './policy.ts'
-import type { Attempt, Cost, EffectKind, PredictionRecord, StoredOutput, WebhookEvent } from './prediction.ts'
+import type {
+  Attempt,
+  Cost,
+  EffectKind,
+  OutputReference,
+  PredictionRecord,
+  StoredOutput,
+  WebhookEvent,
+} from './prediction.ts'
 import { type Step, step } from './step.ts'
 import { timersOf } from './timers.ts'
 import type { DeploymentWorld, World } from './world.ts'
@@ -83,7 +91,10 @@ export interface Life {
   /** The attempt with this number. Default: the newest. */
   attempt(number?: number): Attempt
   take(event: PredictionEvent): Step
-  /** Moves the clock to this moment and steps. Before a timer ends an attempt, its provider was asked and said nothing new. */
+  /**
+   * Moves the clock to this moment and steps. Before a timer ends an attempt, its provider was asked, and a look around
+   * taken: both told nothing new.
+   */
   at(ms: number): Step
   /** Moves the clock only: the next event is the first that the core hears then. */
   pass(ms: number): void
@@ -99,6 +110,8 @@ export interface Life {
   heard(status: ObservedStatus, over?: Partial<Observation>, number?: number, cost?: Cost | null): Step
   collected(number?: number): Step
   collectFailed(failure: Failure, number?: number): Step
+  /** What the look around found. Default: no upload, and a provider that tells nothing of its health. */
+  inspected(found: { upload?: OutputReference | null; health?: string | null }, number?: number): Step
   cancelAnswered(answer: CancelAnswer, number?: number): Step
   notified(delivered: boolean): Step
   cancel(): Step
@@ -170,8 +183,8 @@ export function createLife(options: LifeOptions = {}): Life {
   function lookedAt(attempt: Attempt): Attempt {
     if (attempt.abandoned !== null || !timersOf(attempt, policy, undefined).some(timer => timer.at <= now))
       return attempt
-    const pending = attempt.pending.filter(({ kind }) => kind !== 'poll' && kind !== 'find')
-    return { ...attempt, pending, nextPollAt: now + 1_000, nextFindAt: now + 5_000 }
+    const pending = attempt.pending.filter(({ kind }) => kind !== 'poll' && kind !== 'find' && kind !== 'inspect')
+    return { ...attempt, pending, nextPollAt: now + 1_000, nextFindAt: now + 5_000, inspectedAt: now }
   }
 
   return {
@@ -234,6 +247,8 @@ export function createLife(options: LifeOptions = {}): Life {
       }),
     collected: number =>
       take({ type: 'collected', ...answer('collect', number), output: sampleOutput(attempt(number).id) }),
+    inspected: ({ upload = null, health = null }, number) =>
+      take({ type: 'inspected', ...answer('inspect', number), upload, health }),
     collectFailed: (failure, number) => take({ type: 'collectFailed', ...answer('collect', number), failure }),
     cancelAnswered: (answered, number) =>
       take({ type: 'cancelAnswered', ...answer('cancel', number), answer: answered }),

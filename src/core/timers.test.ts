@@ -202,12 +202,15 @@ describe('a timer that is due after nobody looked for a while', () => {
     const life = running({ progress: { stage: 'infer', fraction: 0.2 } })
     sleep(life, 300_000)
     life.observed('running', { progress: { stage: 'infer', fraction: 0.2 } })
+    expect(end(life)).toBe('processing')
+    life.inspected({})
     expect(end(life)).toBe('failed: stalled')
   })
 
   it('ends the attempt when the look fails, in a step of its own', () => {
     const life = running()
     sleep(life, 300_000)
+    life.inspected({})
     life.pollFailed()
     expect([end(life), life.last.nextAt]).toEqual(['processing', life.now])
     life.take({ type: 'timePassed' })
@@ -219,9 +222,10 @@ describe('a timer that is due after nobody looked for a while', () => {
     while (life.record.status === 'processing' && life.now < 200_000) {
       sleep(life, 1_000)
       life.pass(1_500)
+      if (life.attempt().pending.some(({ kind }) => kind === 'inspect')) life.inspected({})
       life.observed('running')
     }
-    expect([end(life), life.record.completedAt]).toEqual(['failed: stalled', 120_000])
+    expect([end(life), life.record.completedAt]).toEqual(['failed: stalled', 122_500])
   })
 
   it('ends the search for a lost start although every search runs into its time limit', () => {

@@ -3,7 +3,8 @@ import type { Effect, PredictionEvent, Seen } from '../core/events.ts'
 import { createFailure, type Failure, type FailureCode, invariant, refuse, SurefootError } from '../core/failure.ts'
 import { notifyTimeoutMs } from '../core/notify.ts'
 import type { Observation } from '../core/observation.ts'
-import type { Attempt, PredictionRecord } from '../core/prediction.ts'
+import type { Attempt, OutputReference, PredictionRecord } from '../core/prediction.ts'
+import { uploadKey } from '../core/upload.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
 import { collectOutput, outputKey } from './collect.ts'
@@ -146,6 +147,25 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
   }
 
+  /** What a kit has put into our store for this attempt, whatever the provider says. */
+  async function uploadOf(attemptId: string): Promise<OutputReference | null> {
+    const key = uploadKey(attemptId)
+    return (await files.stat(key)) === null ? null : { kind: 'stored', key }
+  }
+
+  /** The provider's own word on its queue and workers; null where it has none or does not answer. */
+  async function healthOf(effect: Effect, { provider, target }: Deployment): Promise<string | null> {
+    const { health } = provider
+    if (health === undefined) return null
+    try {
+      const told = await withLimit(effect, provider.limits.callTimeoutMs, io => health.call(provider, target, io))
+      return told.state === 'ok' || told.state === 'unknown' ? null : told.message
+    } catch {
+      // Health is a help to understand, never a condition: whoever cannot be asked has said nothing.
+      return null
+    }
+  }
+
   async function run(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent> {
     if (effect.type === 'notify') {
       const delivered = await withLimit(effect, notifyTimeoutMs, io =>
@@ -174,6 +194,10 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
           ...answer,
           runs: await withLimit(effect, callMs, io => find.call(provider, marker, effect.since, io)),
         }
+      }
+      case 'inspect': {
+        const [upload, health] = await Promise.all([uploadOf(effect.attempt), healthOf(effect, deployment)])
+        return { type: 'inspected', ...answer, upload, health }
       }
       case 'cancel': {
         const { cancel } = provider
@@ -260,6 +284,8 @@ function failedEffect(effect: Effect, error: unknown, log: Log): PredictionEvent
         effect: effect.effect,
         failure: failureFrom(error, 'provider_unreachable'),
       }
+    case 'inspect':
+      return { type: 'inspected', attempt: effect.attempt, effect: effect.effect, upload: null, health: null }
     case 'poll':
       return {
         type: 'pollFailed',

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { uploadKey } from '../core/upload.ts'
 import type { App, AppDependencies } from './context.ts'
 import { routeOf } from './creating.ts'
 import { refuseHttp } from './errors.ts'
@@ -38,7 +39,7 @@ export function addUploads(app: App, deps: AppDependencies): void {
 
       const bytes = readLength(c)
       const sha256 = readDigest(c)
-      const result = await files.put(`uploads/${attempt}/${name}`, c.req.raw.body ?? empty(), {
+      const result = await files.put(uploadKey(attempt, name), c.req.raw.body ?? empty(), {
         maxBytes: routeOf(deps, stored.record.model)?.model.output.maxBytes ?? orphanLimit,
         signal: c.req.raw.signal,
         ...(bytes === undefined ? {} : { bytes }),

@@ -1,18 +1,11 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
+import { uploadName } from '../../core/upload.ts'
 import type { Job, JobFile } from '../contract.ts'
 import type { RunpodTarget } from './options.ts'
 
 /** The vendor takes requests up to 10 MB on `/run`; whether MB or MiB is not said. */
 export const maxRequestBytes = 10_000_000
-
-/** The name under which a kit uploads; one output per attempt, whatever the model calls its file. */
-const uploadName = 'output'
-
-/** Where a kit's output lands in our store. */
-export function uploadKey(attemptId: string): string {
-  return `uploads/${attemptId}/${uploadName}`
-}
 
 /**
  * The handler's input with its files: by our signed URL, else inline. Kits get `surefoot` besides: where to say hello and
