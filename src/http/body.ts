@@ -1,7 +1,8 @@
-import { refuse } from '../core/failure.ts'
+import { refuse, SurefootError } from '../core/failure.ts'
 import type { Context } from './context.ts'
 import { refuseHttp } from './errors.ts'
 import { readLength } from './headers.ts'
+import { parseJson } from './json.ts'
 
 /** Most bytes of a JSON body: data URIs of a few photos fit. */
 export const jsonLimit = 20_000_000
@@ -31,8 +32,9 @@ export async function readJson(c: Context): Promise<unknown> {
   }
   const bytes = await readBytes(c, jsonLimit)
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
+    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    if (SurefootError.is(error)) throw error
     refuseHttp('invalid_json', 'The body is not valid JSON in UTF-8.')
   }
 }

@@ -6,6 +6,7 @@ import { fileLimit, readJson } from './body.ts'
 import { type AppDependencies, type Context, isOwn } from './context.ts'
 import { removeFile } from './files.ts'
 import { readCancelAfter } from './headers.ts'
+import { parseJson } from './json.ts'
 import { ownFileId } from './links.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import { parse } from './route.ts'
@@ -132,8 +133,9 @@ async function readForm(
 
 function parseJsonPart(part: string, text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
+    return parseJson(text)
+  } catch (error) {
+    if (SurefootError.is(error)) throw error
     return refuse('input_invalid', `${part}: is not valid JSON.`)
   }
 }
@@ -165,8 +167,9 @@ export function fromText(schema: JsonObject, field: string, text: string): Json 
   const properties = schema.properties as { readonly [name: string]: JsonObject | undefined } | undefined
   if (properties?.[field]?.type === 'string') return text
   try {
-    return JSON.parse(text) as Json
-  } catch {
+    return parseJson(text) as Json
+  } catch (error) {
+    if (SurefootError.is(error)) throw error
     return text
   }
 }

@@ -131,6 +131,19 @@ describe('files', () => {
 
   test.each<[string, RequestInit, number, string]>([
     ['JSON', { headers: { 'content-type': 'application/json' }, body: '{}' }, 415, 'unsupported_media_type'],
+    [
+      'endless metadata',
+      { body: formOf({ content: new Blob(['x']), metadata: `{"a":"${'x'.repeat(16_384)}"}` }) },
+      422,
+      'input_invalid',
+    ],
+    // It could be stored, but never shown: neither the file nor any list with it.
+    [
+      'metadata nested too deep to be written',
+      { body: formOf({ content: new Blob(['x']), metadata: `${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}` }) },
+      422,
+      'input_invalid',
+    ],
     ['a form without content', { body: formOf({ filename: 'x' }) }, 422, 'input_invalid'],
     [
       'metadata that is no object',

@@ -6,12 +6,16 @@ import { fileLimit } from './body.ts'
 import { mediaTypeOf, serveFile } from './bytes.ts'
 import { type App, type AppDependencies, type Context, isOwn } from './context.ts'
 import { refuseHttp } from './errors.ts'
+import { parseJson } from './json.ts'
 import { checkLink, createLinks } from './links.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import { cursorQuery, pageSize, toPage } from './paging.ts'
 import { addRoute, json, parse } from './route.ts'
 import { fileSchema, pageSchema } from './schemas.ts'
 import { toFileView } from './view.ts'
+
+/** Characters of a file's metadata as JSON: every list of files shows a hundred of them whole. */
+const mostMetadata = 16_384
 
 const idParams = z.object({ id: z.string() })
 const linkQuery = z.object({ expiry: z.coerce.number().int().positive(), signature: z.string() })
@@ -22,7 +26,11 @@ const mediaTypeSchema = z
 const fileFormSchema = z.object({
   filename: z.string().min(1).max(255).optional(),
   type: mediaTypeSchema.optional().openapi({ description: "The file's media type, where its part does not state it." }),
-  metadata: z.string().refine(isJsonObject, 'is not a JSON object').optional(),
+  metadata: z
+    .string()
+    .max(mostMetadata, `is longer than ${mostMetadata} characters`)
+    .refine(isJsonObject, 'is not a JSON object')
+    .optional(),
 })
 const bytesResponses = {
   200: { description: 'The bytes.', content: { 'application/octet-stream': { schema: z.string() } } },
@@ -227,7 +235,7 @@ function missing(id: string): never {
 
 function isJsonObject(text: string): boolean {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
   } catch {
     return false

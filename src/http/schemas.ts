@@ -158,6 +158,7 @@ const createFields = {
   webhook: z.url({ protocol: /^https?$/, error: 'is not an http or https URL' }).optional(),
   webhook_events_filter: z
     .array(webhookEventSchema)
+    .max(16, 'names more events than there are')
     .refine(
       events => events.length === 0 || events.some(event => event !== 'logs'),
       'names only "logs", and webhooks of logs are not sent; read /v1/predictions/{id}/events',
