@@ -11,7 +11,7 @@ import { createMemoryFiles } from './memory-files.ts'
 import { createRandom, createSeededIds } from './random.ts'
 import { createRules, type Rules } from './rules.ts'
 import { createProcess, failing, type Process } from './simulation-process.ts'
-import { createReplicateSite, createScriptedSite, type Site, webhookUrl } from './simulation-sites.ts'
+import { createReplicateSite, createScriptedSite, type Site, type SiteSetup, webhookUrl } from './simulation-sites.ts'
 import { textModel } from './text-model.ts'
 
 /**
@@ -109,7 +109,7 @@ async function run({ seed, predictions, faults = true }: SimulationOptions): Pro
       name: `engine-${booted}`,
       skewMs: Math.round((random() * 2 - 1) * maxSkewMs),
       store: observed(store, rules, random, weather),
-      files: { ...files, ...failingFiles(files, random, weather) },
+      files: { ...files, ...slowFiles(files, setup) },
       download: remote.download,
       routes: new Map([[route.model.name, route]]),
       links,
@@ -220,9 +220,15 @@ function observed(store: Store, rules: Rules, random: Random, weather: { readonl
   return { ...store, commit: failing(commit, random, weather, 0.01) }
 }
 
-function failingFiles(files: FileStore, random: Random, weather: { readonly faults: boolean }): Partial<FileStore> {
+/** Files that take their time to be safe, so that predictions end while one is whole and nobody knows of it yet. */
+function slowFiles(files: FileStore, { clock, random, weather }: SiteSetup): Partial<FileStore> {
+  const put: FileStore['put'] = async (key, body, options) => {
+    const result = await files.put(key, body, options)
+    await new Promise<void>(resolve => void clock.after(random() * 2_000, resolve))
+    return result
+  }
   return {
-    put: failing(files.put, random, weather, 0.01),
+    put: failing(put, random, weather, 0.01),
     open: failing(files.open, random, weather, 0.005),
   }
 }

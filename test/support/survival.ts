@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { isEnded, type PredictionRecord } from '../../src/core/prediction.ts'
-import type { PredictionJson } from '../../src/http/shapes.ts'
+import type { AttemptsJson, PredictionJson } from '../../src/http/shapes.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { createRandom } from '../../src/testing/random.ts'
 import { makeFolder, root, startGateway } from './gateway.ts'
@@ -21,7 +21,7 @@ export interface Survival {
 }
 
 /** A folder whose gateway is patient: on a busy machine nothing may end for being slow. */
-export function makeGatewayFolder(): string {
+function makeGatewayFolder(): string {
   const folder = makeFolder()
   const policy = { deadlineMs: 1_800_000, stallMs: 600_000, lastStageMs: 600_000, bootMs: 600_000, queueMs: 600_000 }
   const config = {
@@ -33,7 +33,7 @@ export function makeGatewayFolder(): string {
 }
 
 /** Asks for a relief of a photo; answers the id once it is accepted, or null when the gateway dies before it says so. */
-export async function ask(url: string): Promise<string | null> {
+async function ask(url: string): Promise<string | null> {
   const body = JSON.stringify({ input: { image: `data:image/jpeg;base64,${photo.toString('base64')}` } })
   const headers = { 'content-type': 'application/json' }
   try {
@@ -94,8 +94,40 @@ export async function surviveKills(seed: number, kills: number): Promise<Surviva
   return { predictions: records.length, attempts, pickUpMs }
 }
 
+/** Stops a gateway while a run works, wakes it `moreMs` after the run has ended, and answers what came of the prediction. */
+export async function sleepThroughTheEnd(moreMs: number): Promise<{ status: string; attempts: string[] }> {
+  const folder = makeGatewayFolder()
+  const { url, child, ended } = await startGateway({ cwd: folder })
+  const id = (await ask(url)) ?? ''
+  const attempt = await running(url, id)
+  child.kill('SIGSTOP')
+  while (!hasSucceeded(folder, attempt)) await pause(100)
+  await pause(moreMs)
+  child.kill('SIGCONT')
+  const { status } = await settled(url, id)
+  child.kill('SIGTERM')
+  await ended
+  const [record] = await readRecords(folder)
+  return { status, attempts: record?.attempts.map(({ state }) => state) ?? [] }
+}
+
+/** Waits until the first attempt of a prediction works, and answers its id. */
+async function running(url: string, id: string): Promise<string> {
+  for (;;) {
+    const response = await fetch(`${url}/v1/predictions/${id}/attempts`)
+    const [first] = ((await response.json()) as AttemptsJson).attempts
+    if (first?.state === 'running') return first.id
+    await pause(20)
+  }
+}
+
+function hasSucceeded(folder: string, attempt: string): boolean {
+  const status = readFileSync(join(folder, '.surefoot/local', attempt, 'status.json'), 'utf8')
+  return (JSON.parse(status) as { state: string }).state === 'succeeded'
+}
+
 /** Waits until nothing of a prediction is open any more. */
-export async function settled(url: string, id: string): Promise<PredictionJson> {
+async function settled(url: string, id: string): Promise<PredictionJson> {
   for (;;) {
     const response = await fetch(`${url}/v1/predictions/${id}`)
     expect(response.status).toBe(200)
@@ -106,14 +138,14 @@ export async function settled(url: string, id: string): Promise<PredictionJson> 
 }
 
 /** The process that worked on an attempt; null where none ever began. */
-export function workerOf(folder: string, attempt: string): string | null {
+function workerOf(folder: string, attempt: string): string | null {
   const claim = join(folder, '.surefoot/local', attempt, 'claim')
   const holder = existsSync(claim) ? readFileSync(claim, 'utf8') : 'gateway'
   return holder === 'gateway' ? null : holder
 }
 
 /** Everything that a stopped gateway has stored. */
-export async function readRecords(folder: string): Promise<PredictionRecord[]> {
+async function readRecords(folder: string): Promise<PredictionRecord[]> {
   const store = await openSqliteStore({ path: join(folder, '.surefoot/surefoot.db') })
   try {
     return (await store.list({ owner: null, limit: 10_000 })).map(({ record }) => record)
