@@ -48,6 +48,8 @@ export interface DeploymentConfig {
   readonly target?: unknown
   /** Most attempts at the same time. Default 4; on this machine one less than its processors, at least 1. */
   readonly concurrency?: number
+  /** Most starts within any 60 seconds, by all processes together. Default: no limit. */
+  readonly startsPerMinute?: number
 }
 
 /**

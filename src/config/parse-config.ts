@@ -41,6 +41,7 @@ const modelSchema = z.strictObject({
 const deploymentSchema = z.strictObject({
   target: z.unknown().optional(),
   concurrency: z.int().min(1).max(10_000).optional(),
+  startsPerMinute: z.int().min(1).optional(),
 })
 
 const originSchema = z

@@ -55,7 +55,7 @@ function resolveProviders(config: Config, dataDirectory: string): Record<string,
 
 function resolveDeployment(
   name: string,
-  { target, concurrency }: DeploymentConfig,
+  { target, concurrency, startsPerMinute }: DeploymentConfig,
   providers: Readonly<Record<string, Provider>>,
 ): { deployment: Deployment; model: Model } {
   const where = `deployments.${name}`
@@ -76,6 +76,7 @@ function resolveDeployment(
       provider,
       target: readTarget(where, provider, target),
       concurrency: concurrency ?? defaultConcurrency(provider),
+      ...(startsPerMinute === undefined ? {} : { startsPerMinute }),
     },
   }
 }

@@ -16,6 +16,7 @@ function facts(...ends: readonly ('won' | 'live' | FailureCode)[]): AttemptFact[
     collectingAt: null,
     endedAt: end === 'live' ? null : (index + 1) * 1_000,
     restarts: 0,
+    closedUntil: null,
     cost: null,
   }))
 }

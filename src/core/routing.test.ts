@@ -18,6 +18,7 @@ function measured(won: number, lost: number, seconds: number, cost: number | nul
     collectingAt: seconds * 1_000,
     endedAt: seconds * 1_000,
     restarts: 0,
+    closedUntil: null,
     cost,
   })
   return measure([...Array.from({ length: won }, () => fact(false)), ...Array.from({ length: lost }, () => fact(true))])

@@ -15,7 +15,14 @@ function runs(count: number, seconds: number) {
         submittedAt: 0,
         bootingAt: 0,
       } as const),
-      ...{ runningAt: 0, collectingAt: seconds * 1_000, endedAt: seconds * 1_000, restarts: 0, cost: null },
+      ...{
+        runningAt: 0,
+        collectingAt: seconds * 1_000,
+        endedAt: seconds * 1_000,
+        restarts: 0,
+        closedUntil: null,
+        cost: null,
+      },
     })),
   )
 }

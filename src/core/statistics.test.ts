@@ -13,6 +13,7 @@ function fact(over: Partial<AttemptFact> = {}): AttemptFact {
     collectingAt: 8_000,
     endedAt: 9_000,
     restarts: 0,
+    closedUntil: null,
     cost: 0.01,
     ...over,
   }

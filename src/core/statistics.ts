@@ -13,6 +13,8 @@ export interface AttemptFact {
   readonly collectingAt: number | null
   readonly endedAt: number | null
   readonly restarts: number
+  /** Until when the provider asked us to stay away; null where it did not. */
+  readonly closedUntil: number | null
   /** USD, where it is known. */
   readonly cost: number | null
 }

@@ -17,6 +17,8 @@ export interface Deployment {
   readonly target: JsonObject
   /** Most attempts at the same time. */
   readonly concurrency: number
+  /** Most starts within any 60 seconds, by all processes together. Default: no limit. */
+  readonly startsPerMinute?: number
   /** Share of traffic under `weighted` routing. Default 1. */
   readonly weight?: number
 }

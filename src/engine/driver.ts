@@ -195,6 +195,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             reservations: next.reservations.map(deployment => ({
               deployment,
               concurrency: findDeployment(routes, deployment)?.concurrency ?? 0,
+              startsPerMinute: findDeployment(routes, deployment)?.startsPerMinute ?? null,
             })),
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },

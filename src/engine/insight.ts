@@ -10,6 +10,8 @@ export interface Insight {
   /** As of the last reading. */
   measured(deployment: string): Measured | null
   breaker(deployment: string, now: number): Breaker
+  /** Until when its provider asked any of our processes to stay away; 0 where it did not. */
+  closedUntil(deployment: string): number
   /** USD of all attempts sent since midnight (UTC), as of the last reading. */
   spentToday(): number
   /** Reads the store again where attempts may have changed since; otherwise does nothing. */
@@ -42,6 +44,7 @@ export function createInsight(
   const facts = new Map<string, readonly AttemptFact[]>()
   const figures = new Map<string, Measured>()
   const breakers = new Map<string, Breaker>()
+  const closed = new Map<string, number>()
   let spent = 0
   let isStale = true
 
@@ -53,6 +56,7 @@ export function createInsight(
         const recent = await store.recentAttempts(name, remembered)
         facts.set(name, recent)
         figures.set(name, measure(recent))
+        closed.set(name, Math.max(0, ...recent.map(fact => fact.closedUntil ?? 0)))
       }
       spent = await store.spentSince(Math.floor(now / dayMs) * dayMs)
     } catch (error) {
@@ -81,6 +85,7 @@ export function createInsight(
   return {
     measured: name => figures.get(name) ?? null,
     breaker,
+    closedUntil: name => closed.get(name) ?? 0,
     spentToday: () => spent,
     async refresh(now) {
       if (isStale) await read(now)

@@ -14,6 +14,7 @@ function setup(concurrency: number) {
   const places = createPlaces(new Map([[textModel.name, route]]), {
     measured: () => null,
     breaker: () => ({ state: 'closed' }),
+    closedUntil: () => 0,
   })
   return {
     places,

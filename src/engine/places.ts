@@ -24,7 +24,7 @@ export interface Places {
 
 export function createPlaces(
   routes: ReadonlyMap<string, Route>,
-  insight: Pick<Insight, 'measured' | 'breaker'>,
+  insight: Pick<Insight, 'measured' | 'breaker' | 'closedUntil'>,
 ): Places {
   const all = everyDeployment(routes)
   const limits = new Map(all.map(({ name, concurrency }) => [name, concurrency]))
@@ -76,7 +76,7 @@ export function createPlaces(
       return {
         name,
         free: full ? 0 : freeFor(id, name),
-        closedUntil: closedUntil.get(name) ?? 0,
+        closedUntil: Math.max(closedUntil.get(name) ?? 0, insight.closedUntil(name)),
         canPoll: provider.poll !== undefined,
         canFind: provider.find !== undefined,
         canCancel: provider.cancel !== undefined,

@@ -4,6 +4,8 @@ import type { AttemptFact } from '../core/statistics.ts'
 import type { Change } from './contract.ts'
 import type { AttemptsTable, Database } from './schema.ts'
 
+const minuteMs = 60_000
+
 // Written out, not bound: the planner must see that the partial index `attempts_live` covers the query.
 const isLive = sql.lit(1)
 
@@ -34,6 +36,7 @@ export async function writeAttempts(db: Database, record: PredictionRecord): Pro
         ended_at: ref('excluded.ended_at'),
         failure_code: ref('excluded.failure_code'),
         restarts: ref('excluded.restarts'),
+        closed_until: ref('excluded.closed_until'),
         reserved: ref('excluded.reserved'),
         cost: ref('excluded.cost'),
       })),
@@ -41,9 +44,20 @@ export async function writeAttempts(db: Database, record: PredictionRecord): Pro
     .execute()
 }
 
+/** How many attempts were sent to a deployment since then. */
+async function startsSince(db: Database, deployment: string, since: number): Promise<number> {
+  const { starts } = await db
+    .selectFrom('attempts')
+    .select(({ fn }) => fn.countAll<number>().as('starts'))
+    .where('submitted_at', '>', since)
+    .where('deployment', '=', deployment)
+    .executeTakeFirstOrThrow()
+  return Number(starts)
+}
+
 /** Whether every deployment that the change reserves on still has room for what its record would then occupy there. */
-export async function reservationsFit(db: Database, change: Change): Promise<boolean> {
-  for (const { deployment, concurrency } of change.reservations) {
+export async function reservationsFit(db: Database, change: Change, now: number): Promise<boolean> {
+  for (const { deployment, concurrency, startsPerMinute } of change.reservations) {
     const { others } = await db
       .selectFrom('attempts')
       .select(({ fn }) => fn.countAll<number>().as('others'))
@@ -55,6 +69,7 @@ export async function reservationsFit(db: Database, change: Change): Promise<boo
       attempt => attempt.deployment === deployment && occupiesPlace(attempt),
     ).length
     if (Number(others) + own > concurrency) return false
+    if (startsPerMinute !== null && (await startsSince(db, deployment, now - minuteMs)) >= startsPerMinute) return false
   }
   return true
 }
@@ -79,6 +94,7 @@ export async function recentAttempts(db: Database, deployment: string, limit: nu
     collectingAt: row.collecting_at,
     endedAt: row.ended_at,
     restarts: row.restarts,
+    closedUntil: row.closed_until,
     cost: row.cost,
   }))
 }
@@ -104,6 +120,11 @@ export async function spentSince(db: Database, since: number): Promise<number> {
   return Number(spent ?? 0)
 }
 
+/** Others must not ask there again before the provider's own Retry-After has passed. */
+function closedUntil({ failure, endedAt }: Attempt): number | null {
+  return failure?.retryAfterMs === undefined || endedAt === null ? null : endedAt + failure.retryAfterMs
+}
+
 function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
   return {
     id: attempt.id,
@@ -120,6 +141,7 @@ function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
     ended_at: attempt.endedAt,
     failure_code: attempt.failure?.code ?? null,
     restarts: attempt.restarts,
+    closed_until: closedUntil(attempt),
     reserved: attempt.reserved,
     cost: attempt.cost?.amount ?? null,
   }

@@ -72,6 +72,8 @@ export interface Reservation {
   readonly deployment: string
   /** Live attempts allowed on the deployment, this one included. */
   readonly concurrency: number
+  /** Starts allowed there within any 60 seconds, by all processes together; null: no limit. */
+  readonly startsPerMinute: number | null
 }
 
 /** `replayed`: its delivery was seen before, so the change is already part of the record. */

@@ -108,7 +108,11 @@ describe('several processes on one database', () => {
     const outcomes = await Promise.all(
       numbered(30).map((id, index) => {
         const record = samplePrediction({ id, attempts: [sampleAttempt({ id: `${id}a`, deployment: 'sharp@runpod' })] })
-        const reservations = ['sharp@modal', 'sharp@runpod'].map(deployment => ({ deployment, concurrency: 7 }))
+        const reservations = ['sharp@modal', 'sharp@runpod'].map(deployment => ({
+          deployment,
+          concurrency: 7,
+          startsPerMinute: null,
+        }))
         if (index % 2 === 0) reservations.reverse()
         return stores[index % 3]?.commit([sampleChange(record, { reservations })])
       }),

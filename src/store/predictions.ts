@@ -22,7 +22,7 @@ export async function applyChange(db: Database, { change, json }: PreparedChange
   if (change.reservations.length > 0) {
     // A refusal must leave nothing behind, and a stale change is a conflict whether or not it would fit: look first.
     if (!(await isCurrent(db, change, now))) return 'conflict'
-    if (!(await reservationsFit(db, change))) return 'refused'
+    if (!(await reservationsFit(db, change, now))) return 'refused'
   }
   // Looked up first: a repeated delivery of a record that has moved on is a replay, not a conflict.
   const delivery = change.delivery ?? null

@@ -48,6 +48,8 @@ export interface AttemptsTable {
   readonly ended_at: number | null
   readonly failure_code: FailureCode | null
   readonly restarts: number
+  /** Until when the provider asked us to stay away (Retry-After); null where it did not. */
+  readonly closed_until: number | null
   /** USD at worst case. */
   readonly reserved: number
   /** USD; null while unknown. */

@@ -113,7 +113,10 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     const starting = (id: string, deployment = 'sharp@runpod') =>
       samplePrediction({ id, attempts: [sampleAttempt({ id: `${id}1`, deployment, reserved: 0.5 })] })
     const reserving = (record: PredictionRecord, concurrency: number, over: Partial<Change> = {}) =>
-      sampleChange(record, { reservations: [{ deployment: 'sharp@runpod', concurrency }], ...over })
+      sampleChange(record, {
+        reservations: [{ deployment: 'sharp@runpod', concurrency, startsPerMinute: null }],
+        ...over,
+      })
 
     it('refuses what no longer fits and leaves nothing of it behind', async () => {
       const { store } = await setup()
@@ -168,6 +171,21 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       expect(await commitOne(store, reserving(hedged, 2, { version: 2 }))).toBe('committed')
     })
 
+    it('refuses more starts within a minute than the deployment allows, whoever sends them', async () => {
+      const { store, advance } = await setup()
+      const now = await store.now()
+      const limited = (id: string, at: number) => {
+        const attempt = sampleAttempt({ id: `${id}1`, deployment: 'sharp@runpod', submittedAt: at })
+        const reservation = { deployment: 'sharp@runpod', concurrency: 9, startsPerMinute: 2 }
+        return sampleChange(samplePrediction({ id, attempts: [attempt] }), { reservations: [reservation] })
+      }
+      expect(await store.commit([limited('a', now), limited('b', now), limited('c', now)])).toEqual([
+        ...['committed', 'committed', 'refused'],
+      ])
+      await advance(60_000)
+      expect(await commitOne(store, limited('d', now + 60_000))).toBe('committed')
+    })
+
     it('answers conflict, not refused, to an old version that would not fit either', async () => {
       const { store } = await setup()
       await store.commit([reserving(starting('a'), 1), sampleChange(samplePrediction({ id: 'b' }))])
@@ -186,15 +204,17 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       })
       const failed = sampleAttempt({
         ...{ id: 'b1', deployment: 'sharp@runpod', state: 'failed', release: 'confirmed', plannedAt: 20, endedAt: 21 },
-        failure: createFailure('stalled', 'No change.'),
+        failure: createFailure('stalled', 'No change.', { retryAfterMs: 9 }),
       })
       const other = sampleAttempt({ id: 'c1', deployment: 'sharp@modal', plannedAt: 30 })
       for (const [id, attempt] of Object.entries({ a: won, b: failed, c: other })) {
         await store.commit([sampleChange(samplePrediction({ id, attempts: [attempt] }))])
       }
-      expect(await store.recentAttempts('sharp@runpod', 1)).toMatchObject([{ failure: 'stalled', plannedAt: 20 }])
+      expect(await store.recentAttempts('sharp@runpod', 1)).toMatchObject([
+        { failure: 'stalled', plannedAt: 20, closedUntil: 30 },
+      ])
       expect((await store.recentAttempts('sharp@runpod', 9))[1]).toEqual({
-        ...{ deployment: 'sharp@runpod', state: 'won', failure: null, restarts: 1, cost: 0.25 },
+        ...{ deployment: 'sharp@runpod', state: 'won', failure: null, restarts: 1, closedUntil: null, cost: 0.25 },
         ...{ plannedAt: 10, submittedAt: 11, bootingAt: 12, runningAt: 13, collectingAt: 14, endedAt: 15 },
       })
     })

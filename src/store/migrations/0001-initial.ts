@@ -57,6 +57,7 @@ export const initial: Migration = {
       .addColumn('ended_at', 'bigint')
       .addColumn('failure_code', 'text')
       .addColumn('restarts', 'integer', column => column.notNull())
+      .addColumn('closed_until', 'bigint')
       .addColumn('reserved', 'double precision', column => column.notNull())
       .addColumn('cost', 'double precision')
       .execute()
@@ -68,7 +69,7 @@ export const initial: Migration = {
       .where(sql.ref('live'), '=', sql.lit(1))
       .execute()
     await db.schema.createIndex('attempts_newest').on('attempts').columns(['deployment', 'planned_at']).execute()
-    await db.schema.createIndex('attempts_submitted').on('attempts').column('submitted_at').execute()
+    await db.schema.createIndex('attempts_submitted').on('attempts').columns(['submitted_at', 'deployment']).execute()
 
     await db.schema
       .createTable('deliveries')
