@@ -3,8 +3,8 @@ import type { Policy } from '../core/policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from '../core/prediction.ts'
 
 /**
- * What the core promises, checked at every version of every record that a store has committed, and at every start. The
- * numbers are those of `docs/reliability.md`. Broken rules are raised at the end of a run.
+ * What the core promises, checked at every version of every record that a store has committed, and at every start;
+ * numbered like the rules of single steps in `src/core/test-rules.ts`. Broken rules are raised at the end of a run.
  */
 export interface Rules {
   /** A version that was committed just now. */
