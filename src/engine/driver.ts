@@ -1,16 +1,17 @@
 import type { Clock, Random } from '../core/clock.ts'
 import type { Effect, PredictionEvent } from '../core/events.ts'
 import { invariant } from '../core/failure.ts'
-import type { Policy } from '../core/policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import { type Step, step } from '../core/step.ts'
-import type { DeploymentWorld, World } from '../core/world.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import type { Deployment, Log, Route } from './contract.ts'
+import type { Log, Route } from './contract.ts'
 import type { Insight } from './insight.ts'
+import { startLoop } from './loop.ts'
+import { forgottenEffects, interruptible, isLoser, vanished } from './pending-effects.ts'
 import { createPlaces } from './places.ts'
-import { everyDeployment, findDeployment, routeFor } from './routes.ts'
+import { findDeployment } from './routes.ts'
+import { createWorlds } from './worlds.ts'
 
 /**
  * Drives predictions: holds their leases, steps them when they are due, stores what changed, begins what must begin.
@@ -79,11 +80,9 @@ interface Held {
 }
 
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { insight } = dependencies
-  const { name, alone, store, routes, clock, random, newId, log, perform, abort, interrupt, discard, changed } =
-    dependencies
+  const { name, store, routes, clock, log, insight, perform, abort, interrupt, discard, changed } = dependencies
   const places = createPlaces(routes, insight)
-  const all = everyDeployment(routes)
+  const worldFor = createWorlds({ ...dependencies, places })
   const records = new Map<string, Held>()
   /** Effects of this process that have not been answered yet. */
   const begun = new Set<string>()
@@ -98,28 +97,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   let unwatch = () => {}
 
   const now = () => clock.now() + clockOffset
-
-  function worldFor(record: PredictionRecord, mayBegin: boolean): { world: World; policy: Policy } {
-    // Without deployments predictions end, clearly, as `deployment_missing`.
-    const route = routeFor(routes, record)
-    const at = now()
-    const deployments: { [name: string]: DeploymentWorld } = {}
-    const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, at, record.id))
-    all.forEach(look)
-    return {
-      policy: route.policy,
-      world: {
-        route: route.deployments.map(look),
-        deployments,
-        spentToday: insight.spentToday(),
-        mayBegin,
-        alone,
-        engine: name,
-        newId,
-        jitter: random,
-      },
-    }
-  }
 
   function hold(stored: StoredPrediction): Held {
     const known = records.get(stored.record.id)
@@ -181,7 +158,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         )
       const at = now()
       const mayBegin = running && at < leaseUntil
-      const { world, policy } = worldFor(held.current, mayBegin)
+      const { world, policy } = worldFor(held.current, at, mayBegin)
       const next = step(held.current, event, at, policy, world)
       const write = held.version === 0 || delivery !== null ? 'now' : worthWriting(held.stored, next.record)
       if (write === 'now' || (write === 'later' && at - held.writtenAt >= progressEveryMs)) {
@@ -350,7 +327,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     for (;;) {
       const stored = await store.get(id)
       if (stored === null) return null
-      const { world, policy } = worldFor(stored.record, false)
+      const { world, policy } = worldFor(stored.record, now(), false)
       const next = step(stored.record, event, now(), policy, world)
       if (delivery === null && worthWriting(stored.record, next.record) === 'never') return stored
       const [outcome] = await store.commit([
@@ -405,26 +382,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     for (const id of mine.keys()) if (!records.has(id)) track(apply(id, { type: 'timePassed' }).catch(reportStoreFault))
   }
 
-  /** Runs `work` after `everyMs`, and again so long after its end. */
-  function loop(everyMs: number, work: () => Promise<void>): () => Promise<void> {
-    let cancel = () => {}
-    let ended = false
-    let turn = Promise.resolve()
-    const wait = () => {
-      cancel = clock.after(everyMs, () => {
-        turn = work()
-          .catch(reportStoreFault)
-          .then(() => void (ended || wait()))
-      })
-    }
-    wait()
-    return () => {
-      ended = true
-      cancel()
-      return turn
-    }
-  }
-
   return {
     now,
     apply,
@@ -451,6 +408,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       await renew()
       await insight.refresh(now())
       await pickUp()
+      const loop = (everyMs: number, work: () => Promise<void>) => startLoop(clock, everyMs, work, reportStoreFault)
       endLoops = [
         loop(renewEveryMs, renew),
         loop(pickUpEveryMs, pickUp),
@@ -469,7 +427,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       // An event that is being taken in may still begin effects, and every answer is an event.
       do {
         await Promise.all([...records.values()].map(held => held.queue))
-        interrupt(interruptible(records.values()))
+        interrupt([...records.values()].flatMap(held => interruptible(held.current)))
         await Promise.all(underWay)
       } while (underWay.size > 0)
       for (const held of records.values()) held.cancelWake()
@@ -477,54 +435,4 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       records.clear()
     },
   }
-}
-
-function pendingIds(record: PredictionRecord): Set<string> {
-  const ids = new Set<string>()
-  for (const attempt of record.attempts) for (const pending of attempt.pending) ids.add(pending.id)
-  for (const entry of record.webhook?.queue ?? []) if (entry.pending !== null) ids.add(entry.pending.id)
-  return ids
-}
-
-/**
- * Effects that the record says this process has begun. Those that it has not are intents whose commit seemed to fail, or
- * polls whose answer was not worth a write: begun now, where their time still allows it, instead of waited for.
- */
-function forgottenEffects(record: PredictionRecord, engine: string, now: number): Effect[] {
-  const effects: Effect[] = []
-  for (const { id: attempt, deployment, handle, outputs, pending, plannedAt, submittedAt } of record.attempts) {
-    for (const { id: effect, kind, engine: owner, at, until } of pending) {
-      // An effect's own limit is at most half of the time after which it counts as lost.
-      if (owner !== engine || until - now < (until - at) / 2) continue
-      const base = { effect, attempt, deployment }
-      if (kind === 'start') effects.push({ type: kind, ...base })
-      if (kind === 'find') effects.push({ type: kind, ...base, since: submittedAt ?? plannedAt })
-      if (kind === 'poll' || kind === 'cancel') effects.push({ type: kind, ...base, handle })
-      if (kind === 'collect') effects.push({ type: kind, ...base, outputs: outputs ?? [] })
-    }
-  }
-  return effects
-}
-
-/** Effects that were waited for before and are not any more. */
-function vanished(before: PredictionRecord, after: PredictionRecord): string[] {
-  const still = pendingIds(after)
-  return [...pendingIds(before)].filter(id => !still.has(id))
-}
-
-/** It got as far as collecting, and ended without winning. */
-function isLoser(attempt: Attempt): boolean {
-  return attempt.collectingAt !== null && isEnded(attempt.state) && attempt.state !== 'won'
-}
-
-/** Calls that can be cut off and simply made again; a start, a cancel or a delivery is left to finish. */
-function interruptible(records: Iterable<Held>): string[] {
-  const ids: string[] = []
-  for (const { current } of records) {
-    for (const attempt of current.attempts) {
-      for (const pending of attempt.pending)
-        if (pending.kind === 'poll' || pending.kind === 'find' || pending.kind === 'collect') ids.push(pending.id)
-    }
-  }
-  return ids
 }

@@ -17,7 +17,6 @@ const won: AttemptFact = {
   collectingAt: 8_500,
   endedAt: 9_500,
   restarts: 0,
-
   closedUntil: null,
   cost: 0.01,
 }
