@@ -46,7 +46,10 @@ export interface ModelConfig {
 export interface DeploymentConfig {
   /** What to run there; each provider's own words. */
   readonly target?: unknown
-  /** Most attempts at the same time. Default 4; on this machine one less than its processors, at least 1. */
+  /**
+   * Most attempts at the same time. Default 4; on this machine one less than its processors, at least 1. When all are taken,
+   * the next deployment of the route that has room is used; where none has, predictions wait in order of arrival.
+   */
   readonly concurrency?: number
   /** Most starts within any 60 seconds, by all processes together. Default: no limit. */
   readonly startsPerMinute?: number
