@@ -14,7 +14,8 @@ export type PredictionEvent =
   | ({ readonly type: 'started'; readonly handle: Json; readonly seen: Seen | null } & Answer)
   | ({ readonly type: 'startRejected'; readonly failure: Failure } & Answer)
   | ({ readonly type: 'startUnknown'; readonly failure: Failure } & Answer)
-  | ({ readonly type: 'found'; readonly runs: readonly FoundRun[] } & Answer)
+  /** `cost` of a run as it was seen: one that is over already is not looked at again. */
+  | ({ readonly type: 'found'; readonly runs: readonly (FoundRun & { readonly cost?: Cost | null })[] } & Answer)
   | ({ readonly type: 'findFailed'; readonly failure: Failure } & Answer)
   | ({ readonly type: 'observed'; readonly seen: Seen } & Answer)
   | ({ readonly type: 'pollFailed'; readonly failure: Failure } & Answer)

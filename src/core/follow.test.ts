@@ -41,6 +41,16 @@ describe('a start whose answer was lost', () => {
     ])
   })
 
+  it('that is over when it is found is not looked at again, so its cost is counted there and then', () => {
+    const life = lost()
+    const cost = { amount: 0.2, currency: 'USD', estimated: false } as const
+    const seen = sampleObservation('failed')
+    expect(begunBy(life, () => life.found([{ handle: handleOf(life.attempt().id), seen, cost }]))).not.toContain(
+      'poll 1',
+    )
+    expect([states(life)[0], life.attempt(1).cost]).toEqual(['failed/confirmed', cost])
+  })
+
   it('is looked for again when the search failed', () => {
     const life = lost()
     life.findFailed()

@@ -120,7 +120,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       if (run === undefined) return noteAbsent(attempt, now, world, awaited)
       if (attempt.handle !== null) return
       adopt(draft, attempt, now, run.handle)
-      if (run.seen !== undefined) observe(draft, attempt, now, { observation: run.seen, cost: null })
+      if (run.seen !== undefined) observe(draft, attempt, now, { observation: run.seen, cost: run.cost ?? null })
       return
     }
     case 'startRejected':

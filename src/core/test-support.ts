@@ -1,7 +1,7 @@
 import { createRecord } from './create-record.ts'
 import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
-import type { CancelAnswer, FoundRun, Observation, ObservedStatus } from './observation.ts'
+import type { CancelAnswer, Observation, ObservedStatus } from './observation.ts'
 import { defaultPolicy, type Policy } from './policy.ts'
 import type {
   Attempt,
@@ -103,7 +103,7 @@ export interface Life {
   started(number?: number, seen?: Observation): Step
   startRejected(failure: Failure, number?: number): Step
   startUnknown(number?: number): Step
-  found(runs: readonly FoundRun[], number?: number): Step
+  found(runs: (PredictionEvent & { type: 'found' })['runs'], number?: number): Step
   findFailed(number?: number): Step
   observed(status: ObservedStatus, over?: Partial<Observation>, number?: number): Step
   pollFailed(more?: { retryAfterMs?: number }, number?: number): Step

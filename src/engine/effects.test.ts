@@ -131,6 +131,21 @@ describe('a start', () => {
   })
 })
 
+describe('a search', () => {
+  it('answers with the runs that were found, each with its cost so far', async () => {
+    const cost = { amount: 0.5, currency: 'USD', estimated: false } as const
+    const over = { handle: { id: 'r1' }, seen: { status: 'succeeded', word: 'done' } } as const
+    const stage = setup({ provider: () => ({ find: async () => [over, { handle: { id: 'r2' } }], cost: () => cost }) })
+    expect(await stage.perform({ type: 'find', ...addressed, since: 0 })).toMatchObject({
+      type: 'found',
+      runs: [
+        { ...over, cost },
+        { handle: { id: 'r2' }, cost: null },
+      ],
+    })
+  })
+})
+
 describe('a call that could not be made', () => {
   const away = () => Promise.reject(new SurefootError(createFailure('rate_limited', 'slow down', { retryAfterMs: 7 })))
 

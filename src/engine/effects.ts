@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Effect, PredictionEvent, Seen } from '../core/events.ts'
 import { createFailure, type Failure, type FailureCode, invariant, refuse, SurefootError } from '../core/failure.ts'
 import { notifyTimeoutMs } from '../core/notify.ts'
-import type { Observation } from '../core/observation.ts'
+import type { FoundRun, Observation } from '../core/observation.ts'
 import type { Attempt, OutputReference, PredictionRecord } from '../core/prediction.ts'
 import { uploadKey } from '../core/upload.ts'
 import type { Download, FileStore } from '../files/contract.ts'
@@ -189,11 +189,9 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         const { find } = provider
         invariant(find !== undefined, `${effect.deployment} cannot be searched`)
         const marker = { attemptId: effect.attempt, secret: markerSecret(effect.attempt) }
-        return {
-          type: 'found',
-          ...answer,
-          runs: await withLimit(effect, callMs, io => find.call(provider, marker, effect.since, io)),
-        }
+        const runs = await withLimit(effect, callMs, io => find.call(provider, marker, effect.since, io))
+        const costOf = (run: FoundRun) => (run.seen === undefined ? null : seen(deployment, run.seen).cost)
+        return { type: 'found', ...answer, runs: runs.map(run => ({ ...run, cost: costOf(run) })) }
       }
       case 'inspect': {
         const [upload, health] = await Promise.all([uploadOf(effect.attempt), healthOf(effect, deployment)])
