@@ -26,5 +26,9 @@ export interface FoundRun {
   readonly seen?: Observation
 }
 
-/** `requested`: confirm by polling. `ended`: it is over there. `impossible`: it cannot be stopped. */
+/**
+ * `requested`: a poll tells how it ends. `ended`: it is over there, and a poll could tell nothing more: a run that had
+ * succeeded before the cancel has an output that is paid for, and one that was stopped has a cost. `impossible`: it cannot
+ * be stopped.
+ */
 export type CancelAnswer = 'requested' | 'ended' | 'impossible'

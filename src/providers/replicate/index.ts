@@ -7,7 +7,7 @@ import { createHear } from './hear.ts'
 import { observe } from './observe.ts'
 import { parseOptions, parseTarget, priceOf, pricesAsOf, type ReplicateOptions, vendorBaseUrl } from './options.ts'
 import { start } from './start.ts'
-import { handleSchema, predictionSchema, type WirePrediction } from './wire.ts'
+import { handleSchema, predictionSchema } from './wire.ts'
 
 export type { ReplicateOptions, ReplicateTarget } from './options.ts'
 
@@ -59,7 +59,8 @@ export function replicate(options: ReplicateOptions): Provider {
       )
       // Unknown or already over: what the next poll says decides.
       if ([400, 404, 409, 410, 422].includes(answer.status) && answer.json !== undefined) return 'requested'
-      return isOver(read(answer, predictionSchema)) ? 'ended' : 'requested'
+      read(answer, predictionSchema)
+      return 'requested'
     },
     hear: createHear(api),
     cost(observation, target) {
@@ -80,8 +81,4 @@ function idOf(handle: Json): string {
   const parsed = handleSchema.safeParse(handle)
   if (!parsed.success) refuse('internal', 'A stored handle is not one of the replicate adapter.')
   return encodeURIComponent(parsed.data.id)
-}
-
-function isOver(prediction: WirePrediction): boolean {
-  return ['succeeded', 'failed', 'canceled'].includes(observe(prediction).status)
 }
