@@ -229,6 +229,17 @@ const refused: { name: string; bytes: () => Promise<Buffer> | Buffer; message: R
     message: /without a picture/,
   },
   {
+    name: 'an AVIF with a description for every taste',
+    bytes: () => Buffer.concat([fileTypeBox('avif'), box('meta', Buffer.alloc(4)), box('meta', Buffer.alloc(4))]),
+    message: /two descriptions/,
+  },
+  {
+    // Each piece takes a turn, and 50 MB of them would take everybody's for seconds.
+    name: 'a JPEG of millions of empty pieces',
+    bytes: () => Buffer.concat([Buffer.from([0xff, 0xd8]), Buffer.alloc(4_100_000, Buffer.from([0xff, 0xe1, 0, 2]))]),
+    message: /more pieces/,
+  },
+  {
     name: 'a box that is shorter than its own head',
     bytes: () => Buffer.concat([fileTypeBox('avif'), Buffer.from([0, 0, 0, 4, 0x6d, 0x64, 0x61, 0x74])]),
     message: /damaged/,

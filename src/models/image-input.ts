@@ -60,7 +60,10 @@ async function read<T>(
   work: (reader: ReturnType<typeof createByteReader>) => Promise<T>,
 ): Promise<T> {
   const { body } = await file.open()
-  const reader = createByteReader(body, () => invalid('is cut off: its end is missing'))
+  const reader = createByteReader(body, {
+    endedEarly: () => invalid('is cut off: its end is missing'),
+    tooManyPieces: () => invalid('is made of more pieces than any real picture'),
+  })
   try {
     return await work(reader)
   } finally {

@@ -14,19 +14,22 @@ const hevcBrands = ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx', 'hevm', 'hev
 export async function inspectAvif({ reader, bytes, size, invalid }: Inspection): Promise<void> {
   let hasSize = false
   let hasPicture = false
+  let hasMeta = false
   while (reader.offset < bytes) {
     const box = await readBoxHead({ reader, bytes, invalid })
     if (box.name === 'ftyp') {
       if (box.length > 4096) invalid('is not a readable picture: its list of brands is damaged')
       checkBrands(await reader.take(box.length), invalid)
     } else if (box.name === 'meta') {
+      if (hasMeta) invalid('is not a readable AVIF: it has two descriptions')
+      hasMeta = true
       if (box.length > mostMetaBytes) invalid('is not a readable AVIF: its description is too long')
       const meta = (await reader.take(box.length)).subarray(4)
       for (const [width, height] of statedSizes(meta)) {
         size(width, height)
         hasSize = true
       }
-      if (children(meta).some(child => child.name === 'idat')) hasPicture = true
+      for (const { name } of children(meta)) if (name === 'idat') hasPicture = true
     } else {
       if (box.name === 'mdat' && box.length > 0) hasPicture = true
       if (box.name === 'moov') invalid('is an animation; send one still picture')
@@ -61,23 +64,21 @@ function checkBrands(fileType: Uint8Array, invalid: Inspection['invalid']): void
   invalid('is a video or another kind of file; send a JPEG, PNG, WebP or AVIF photo')
 }
 
-function statedSizes(meta: Uint8Array): [width: number, height: number][] {
-  return children(meta)
-    .filter(box => box.name === 'iprp')
-    .flatMap(box => children(box.body))
-    .filter(box => box.name === 'ipco')
-    .flatMap(box => children(box.body))
-    .filter(box => box.name === 'ispe' && box.body.length >= 12)
-    .map(box => [readUint(box.body, 4, 4, 'big'), readUint(box.body, 8, 4, 'big')])
+function* statedSizes(meta: Uint8Array): Generator<readonly [width: number, height: number]> {
+  for (const properties of children(meta))
+    if (properties.name === 'iprp')
+      for (const container of children(properties.body))
+        if (container.name === 'ipco')
+          for (const { name, body } of children(container.body))
+            if (name === 'ispe' && body.length >= 12) yield [readUint(body, 4, 4, 'big'), readUint(body, 8, 4, 'big')]
 }
 
-function children(body: Uint8Array): { name: string; body: Uint8Array }[] {
-  const boxes: { name: string; body: Uint8Array }[] = []
+/** One by one: half a million boxes fit into the longest description. */
+function* children(body: Uint8Array): Generator<{ readonly name: string; readonly body: Uint8Array }> {
   for (let at = 0; at + 8 <= body.length; ) {
     const total = readUint(body, at, 4, 'big')
     if (total < 8 || at + total > body.length) break
-    boxes.push({ name: readName(body, at + 4), body: body.subarray(at + 8, at + total) })
+    yield { name: readName(body, at + 4), body: body.subarray(at + 8, at + total) }
     at += total
   }
-  return boxes
 }

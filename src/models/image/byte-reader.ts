@@ -1,24 +1,44 @@
-/** Reads a stream front to back by exact counts; holds no more than one chunk of it and what was asked for. */
+/** Reads a stream front to back by exact sizes; holds no more than one chunk of it and what was asked for. */
 export interface ByteReader {
   /** Bytes consumed so far. */
   readonly offset: number
-  /** Up to `count` of the next bytes without consuming them; fewer only at the end of the stream. */
-  peek(count: number): Promise<Uint8Array>
-  /** Exactly `count` bytes; calls `endedEarly` where the stream holds fewer. */
-  take(count: number): Promise<Uint8Array>
-  /** Consumes exactly `count` bytes; calls `endedEarly` where the stream holds fewer. */
-  skip(count: number): Promise<void>
+  /** Up to `size` of the next bytes without consuming them; fewer only at the end of the stream. */
+  peek(size: number): Promise<Uint8Array>
+  /** Exactly `size` bytes; calls `endedEarly` where the stream holds fewer. */
+  take(size: number): Promise<Uint8Array>
+  /** Consumes exactly `size` bytes; calls `endedEarly` where the stream holds fewer. */
+  skip(size: number): Promise<void>
   /** Consumes everything up to and including the next byte of this value; calls `endedEarly` where there is none. */
   skipPast(value: number): Promise<void>
   /** Lets go of the stream; the rest of it is never read. */
   close(): Promise<void>
 }
 
-/** `endedEarly` throws what a reader of this stream should see when it is cut off. */
-export function createByteReader(stream: AsyncIterable<Uint8Array>, endedEarly: () => never): ByteReader {
+/**
+ * Most reads of one file. The most honest ones need: a JPEG of 100 megapixels with a restart marker after every block,
+ * some three million. A file of 50 MB made of nothing but empty pieces would hold everything else up for eight seconds.
+ */
+const mostReads = 4_000_000
+
+/** What a reader of the stream should see: each throws. */
+export interface ByteReaderProblems {
+  endedEarly(): never
+  tooManyPieces(): never
+}
+
+export function createByteReader(
+  stream: AsyncIterable<Uint8Array>,
+  { endedEarly, tooManyPieces }: ByteReaderProblems,
+): ByteReader {
   const chunks = stream[Symbol.asyncIterator]()
   let chunk: Uint8Array = new Uint8Array(0)
   let offset = 0
+  let reads = 0
+
+  function count(): void {
+    reads += 1
+    if (reads > mostReads) tooManyPieces()
+  }
 
   /** Puts the next chunk behind what is left of this one; false at the end of the stream. */
   async function more(): Promise<boolean> {
@@ -28,14 +48,14 @@ export function createByteReader(stream: AsyncIterable<Uint8Array>, endedEarly: 
     return true
   }
 
-  function consume(count: number): void {
-    chunk = chunk.subarray(count)
-    offset += count
+  function consume(size: number): void {
+    chunk = chunk.subarray(size)
+    offset += size
   }
 
-  async function peek(count: number): Promise<Uint8Array> {
-    while (chunk.length < count && (await more()));
-    return chunk.subarray(0, count)
+  async function peek(size: number): Promise<Uint8Array> {
+    while (chunk.length < size && (await more()));
+    return chunk.subarray(0, size)
   }
 
   return {
@@ -43,14 +63,16 @@ export function createByteReader(stream: AsyncIterable<Uint8Array>, endedEarly: 
       return offset
     },
     peek,
-    async take(count) {
-      const bytes = await peek(count)
-      if (bytes.length < count) endedEarly()
-      consume(count)
+    async take(size) {
+      count()
+      const bytes = await peek(size)
+      if (bytes.length < size) endedEarly()
+      consume(size)
       return bytes
     },
-    async skip(count) {
-      for (let left = count; left > 0; ) {
+    async skip(size) {
+      count()
+      for (let left = size; left > 0; ) {
         if (chunk.length === 0 && !(await more())) endedEarly()
         const step = Math.min(left, chunk.length)
         consume(step)
@@ -58,6 +80,7 @@ export function createByteReader(stream: AsyncIterable<Uint8Array>, endedEarly: 
       }
     },
     async skipPast(value) {
+      count()
       for (;;) {
         const index = chunk.indexOf(value)
         if (index >= 0) return consume(index + 1)
@@ -79,5 +102,5 @@ export function readUint(bytes: Uint8Array, at: number, size: 2 | 3 | 4, order: 
 
 /** Four bytes as Latin-1 text: the names of chunks, boxes and brands. */
 export function readName(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 4))
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(4, bytes.length - at)).toString('latin1')
 }
