@@ -19,6 +19,7 @@ interface SetupOptions {
   readonly download?: Download
   readonly files?: (files: FileStore) => Partial<FileStore>
   readonly notify?: () => Promise<boolean>
+  readonly hasLost?: () => Promise<boolean>
 }
 
 function setup(options: SetupOptions = {}) {
@@ -43,6 +44,7 @@ function setup(options: SetupOptions = {}) {
     log: (_level, message) => void log.push(message),
     markerSecret: id => `secret of ${id}`,
     notify: options.notify ?? (async () => true),
+    hasLost: options.hasLost ?? (async () => true),
     now: clock.now,
   })
   const now = clock.now()
@@ -242,6 +244,18 @@ describe('a collect', () => {
     expect(await answer).toMatchObject({ type: 'collectFailed' })
     await stage.clock.advance(0)
     expect(stage.files.keys()).toEqual([])
+  })
+
+  it.each([
+    ['goes on at another process, or has won there', async () => false],
+    ['cannot be looked up', () => Promise.reject(new Error('the store is away'))],
+  ])('that nobody waits for here leaves its file while its attempt %s', async (_, hasLost) => {
+    const stage = setup({ ...deaf, hasLost })
+    const answer = stage.performer.perform(collect, stage.record, 0)
+    stage.performer.abort(['e1'], 'another process ended the attempt')
+    expect(await answer).toMatchObject({ type: 'collectFailed' })
+    await stage.clock.advance(0)
+    expect(stage.files.keys()).toEqual([key])
   })
 
   it('that is cut off by a stop leaves its file for the next process', async () => {

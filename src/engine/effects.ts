@@ -35,6 +35,8 @@ export interface PerformerDependencies {
   readonly markerSecret: (attemptId: string) => string
   /** Delivers one webhook to the user; true when the receiver took it. */
   readonly notify: (record: PredictionRecord, notification: string, signal: AbortSignal) => Promise<boolean>
+  /** Whether an attempt has ended, by the newest record, and its output is nobody's. */
+  readonly hasLost: (predictionId: string, attemptId: string) => Promise<boolean>
   /** By the store's clock. */
   readonly now: () => number
   /** How long signed links outlive the deadline, so that a late worker can still deliver. */
@@ -218,13 +220,21 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         const { trustedOrigins } = provider
         const output = await withLimit(effect, route.policy.collectMs, io =>
           collectOutput(files, download, { ...request, trustedOrigins, signal: io.signal }).finally(() =>
-            // The file may have become whole just when nobody wanted it any more.
-            unwanted.has(io.signal) ? remove(request) : undefined,
+            unwanted.has(io.signal) ? removeIfLost(request) : undefined,
           ),
         )
         return { type: 'collected', ...answer, output }
       }
     }
+  }
+
+  /**
+   * The file may have become whole just when nobody waited for this call any more. That can also be because another
+   * process collects the same attempt, or has won with this very file: then it is not ours to remove.
+   */
+  async function removeIfLost(request: Parameters<typeof remove>[0]): Promise<void> {
+    const hasLost = await dependencies.hasLost(request.predictionId, request.attemptId).catch(() => false)
+    if (hasLost) await remove(request)
   }
 
   async function remove(request: Parameters<typeof outputKey>[0] & { outputs: Attempt['outputs'] }): Promise<void> {

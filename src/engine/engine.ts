@@ -10,6 +10,7 @@ import { createPerformer, type Performer } from './effects.ts'
 import { addFile, checkInput, discardFiles } from './inputs.ts'
 import { createInsight } from './insight.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
+import { isLoser } from './pending-effects.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createWatchers } from './watchers.ts'
@@ -64,8 +65,14 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   })
 
   function performerOf(): Performer {
-    performer ??= createPerformer({ ...dependencies, markerSecret: id => markerSecret(serverKey, id), now: driver.now })
+    const secretOf = (id: string) => markerSecret(serverKey, id)
+    performer ??= createPerformer({ ...dependencies, markerSecret: secretOf, hasLost, now: driver.now })
     return performer
+  }
+
+  async function hasLost(id: string, attemptId: string): Promise<boolean> {
+    const attempt = (await store.get(id))?.record.attempts.find(candidate => candidate.id === attemptId)
+    return attempt !== undefined && isLoser(attempt)
   }
 
   const inputs = { store, files, download, newId, now: driver.now }
