@@ -62,6 +62,20 @@ describe('a success', () => {
     expect([last(life), life.record.status]).toEqual(['failed: output_lost', 'failed'])
   })
 
+  it('keeps of its outputs the one that is collected, and of that one no bytes once it has ended', () => {
+    const life = createLife()
+    bring.running(life, 1)
+    const outputs = [
+      { kind: 'data', uri: `data:;base64,${'A'.repeat(1_000_000)}` },
+      { kind: 'url', url: 'https://x.test/' },
+    ] as const
+    life.observed('succeeded', { outputs })
+    expect(life.attempt(1).outputs).toEqual([outputs[0]])
+    life.collected()
+    expect([last(life), life.attempt(1).outputs]).toEqual(['won', [{ kind: 'data', uri: 'data:,' }]])
+    expect(JSON.stringify(life.record).length).toBeLessThan(10_000)
+  })
+
   it('is told twice, or late, and collected once', () => {
     const life = createLife()
     bring.running(life, 1)

@@ -107,6 +107,12 @@ export function endAttempt(
   attempt.pending = attempt.pending.filter(entry => entry.kind === 'cancel' || entry.kind === 'poll')
   attempt.nextCollectAt = null
   attempt.nextFindAt = null
+  attempt.outputs = attempt.outputs?.map(withoutBytes) ?? null
+}
+
+/** An inline output is stored by now, or given up; in the record, which is always read and written whole, it was a guest. */
+function withoutBytes(output: OutputReference): OutputReference {
+  return output.kind === 'data' ? { kind: 'data', uri: 'data:,' } : output
 }
 
 /** We want it to end: for an attempt that never reached the provider that is its end, otherwise the provider must confirm. */
@@ -279,7 +285,8 @@ function beginCollecting(attempt: AttemptDraft, now: number, outputs: readonly O
   attempt.state = 'collecting'
   attempt.collectingAt = now
   attempt.changedAt = now
-  attempt.outputs = outputs
+  // The first is the one that is collected.
+  attempt.outputs = outputs.slice(0, 1)
   attempt.nextCollectAt = now
 }
 
