@@ -18,6 +18,9 @@ test('unexpected shapes beside id and status count as absent', () => {
     outputs: [],
   })
   expect(predictionSchema.safeParse({ error: 'something went wrong' }).success).toBe(false)
+  // A word is kept in the record with each change.
+  expect(predictionSchema.safeParse({ id: 'p1', status: 'x'.repeat(201) }).success).toBe(false)
+  expect(predictionSchema.safeParse({ id: 'x'.repeat(201), status: 'starting' }).success).toBe(false)
 })
 
 test('`processing` with a full output is still running', () => {

@@ -23,11 +23,20 @@ export interface WirePrediction {
 }
 
 const text = z.string().nullish().catch(null)
-const seconds = z.number().nonnegative().optional().catch(undefined)
+/** Beyond a year it is no time, and the cost that follows from it no money. */
+const seconds = z
+  .number()
+  .nonnegative()
+  .max(366 * 24 * 3_600)
+  .optional()
+  .catch(undefined)
+
+/** Ids and words are kept in every record: what is longer is none. */
+const mostWord = 200
 
 export const predictionSchema: z.ZodType<WirePrediction> = z.looseObject({
-  id: z.string().min(1),
-  status: z.string().min(1),
+  id: z.string().min(1).max(mostWord),
+  status: z.string().min(1).max(mostWord),
   logs: text,
   metrics: z.looseObject({ predict_time: seconds, total_time: seconds }).nullish().catch(null),
   created_at: text,

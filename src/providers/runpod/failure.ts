@@ -35,7 +35,7 @@ function unwrap(error: unknown, depth = 0): string {
   if (exception.success) {
     const { error_type: type = '', error_message: message } = exception.data
     // Python's `str(type)`: <class 'torch.OutOfMemoryError'>
-    const name = /([\w]+)'?>?$/.exec(type)?.[1]
+    const name = /(\w+)'?>?$/.exec(type.slice(-200))?.[1]
     return name === undefined ? message : `${name}: ${message}`
   }
   if (typeof error !== 'string') return JSON.stringify(error)

@@ -27,7 +27,11 @@ test('unexpected shapes beside id and status count as absent', () => {
     word: 'COMPLETED',
     outputs: [],
   })
+  expect(wire({ executionTime: 1e300 }).executionTime).toBeUndefined()
   expect(jobSchema.safeParse({ error: 'something went wrong' }).success).toBe(false)
+  // A word is kept in the record with each change.
+  expect(jobSchema.safeParse({ id: 'j1', status: 'x'.repeat(201) }).success).toBe(false)
+  expect(jobSchema.safeParse({ id: 'x'.repeat(201), status: 'COMPLETED' }).success).toBe(false)
 })
 
 test('an output while it is in progress is a progress update, even one that looks like a result', () => {
@@ -42,6 +46,11 @@ test('COMPLETED without an output has no result; of our kit it names where the u
     expect(observe(wire({ output }), 'uploads/a1/output').outputs).toEqual([
       { kind: 'stored', key: 'uploads/a1/output' },
     ])
+})
+
+test('an exception whose type is made to be searched for ever is not', () => {
+  const error = { error_type: `${'a'.repeat(5_000_000)}!`, error_message: 'no face found' }
+  expect(observe(wire({ status: 'FAILED', error }), null).failure?.message).toBe('The handler failed: no face found.')
 })
 
 test('times become metrics', () => {

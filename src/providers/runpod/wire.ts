@@ -17,11 +17,20 @@ export interface WireJob {
   readonly error?: unknown
 }
 
-const milliseconds = z.number().nonnegative().optional().catch(undefined)
+/** Beyond a year it is no time, and the cost that follows from it no money. */
+const milliseconds = z
+  .number()
+  .nonnegative()
+  .max(366 * 24 * 3_600_000)
+  .optional()
+  .catch(undefined)
+
+/** Ids and words are kept in every record: what is longer is none. */
+const mostWord = 200
 
 export const jobSchema: z.ZodType<WireJob> = z.looseObject({
-  id: z.string().min(1),
-  status: z.string().min(1),
+  id: z.string().min(1).max(mostWord),
+  status: z.string().min(1).max(mostWord),
   delayTime: milliseconds,
   executionTime: milliseconds,
 })
@@ -32,7 +41,10 @@ export interface Hello {
   /** RunPod's id of the job, as the handler got it. */
   readonly id: string
 }
-export const helloSchema: z.ZodType<Hello> = z.looseObject({ surefoot: z.literal('hello'), id: z.string().min(1) })
+export const helloSchema: z.ZodType<Hello> = z.looseObject({
+  surefoot: z.literal('hello'),
+  id: z.string().min(1).max(mostWord),
+})
 
 /** `GET /health`. */
 export interface WireHealth {
