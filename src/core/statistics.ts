@@ -106,14 +106,21 @@ export function wilson(successes: number, samples: number): { readonly low: numb
 
 /** The value below which a share of the values lies (nearest rank); `values` must not be empty. */
 export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
+  return rankOf(values.toSorted(ascending), share)
+}
+
+function rankOf(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? Number.NaN
 }
 
+function ascending(a: number, b: number): number {
+  return a - b
+}
+
 function spread(values: readonly (number | null)[]): Spread | null {
-  const known = values.filter(value => value !== null)
-  if (known.length === 0) return null
-  return { samples: known.length, p50: quantile(known, 0.5), p95: quantile(known, 0.95), p99: quantile(known, 0.99) }
+  const sorted = values.filter(value => value !== null).sort(ascending)
+  if (sorted.length === 0) return null
+  return { samples: sorted.length, p50: rankOf(sorted, 0.5), p95: rankOf(sorted, 0.95), p99: rankOf(sorted, 0.99) }
 }
 
 function between(from: number | null, to: number | null): number | null {

@@ -10,27 +10,35 @@ const gradual = new Set<keyof Attempt>(['progress', 'changedAt', 'word', 'logLen
 
 /**
  * When a changed record must be written: `now` for anything that matters, `later` for mere progress, `never` for an
- * observation that changed nothing.
+ * observation that changed nothing. Asked after every step, so it looks no further than the first field that decides.
  */
 export function worthWriting(stored: PredictionRecord, current: PredictionRecord): 'now' | 'later' | 'never' {
-  const fields = changes(stored, current).filter(field => field !== 'attempts')
-  if (fields.some(field => field !== 'progress')) return 'now'
   if (stored.attempts.length !== current.attempts.length) return 'now'
-  const ofAttempts = current.attempts.flatMap((attempt, index) => changes(stored.attempts[index], attempt))
-  const lasting = ofAttempts.filter(field => !schedule.has(field))
-  if (lasting.some(field => !gradual.has(field))) return 'now'
-  return lasting.length > 0 || fields.length > 0 ? 'later' : 'never'
+  let worth: 'later' | 'never' = 'never'
+  for (const field of Object.keys(current) as (keyof PredictionRecord)[]) {
+    if (field === 'attempts' || isSame(stored[field], current[field])) continue
+    if (field !== 'progress') return 'now'
+    worth = 'later'
+  }
+  for (const [index, attempt] of current.attempts.entries()) {
+    const before = stored.attempts[index]
+    for (const field of Object.keys(attempt) as (keyof Attempt)[]) {
+      if (schedule.has(field) || isSameOfAttempt(field, before?.[field], attempt[field])) continue
+      if (!gradual.has(field)) return 'now'
+      worth = 'later'
+    }
+  }
+  return worth
 }
 
-/** The fields that differ. Most of what `step` leaves alone is the same object, which costs nothing to see. */
-function changes<T extends object>(before: T | undefined, after: T): (keyof T)[] {
-  const fields = Object.keys(after) as (keyof T)[]
-  return fields.filter(field => !isSame(lastingPart(field, before?.[field]), lastingPart(field, after[field])))
+function isSameOfAttempt(field: keyof Attempt, before: unknown, after: unknown): boolean {
+  if (before === after) return true
+  return field === 'pending' ? isSame(lasting(before), lasting(after)) : isSame(before, after)
 }
 
-function lastingPart(field: PropertyKey, value: unknown): unknown {
-  if (field !== 'pending') return value
-  return (value as Attempt['pending'] | undefined)?.filter(({ kind }) => kind !== 'poll' && kind !== 'find')
+/** Polls and searches that are under way are not worth a write: whoever takes the record over asks again. */
+function lasting(pending: unknown): Attempt['pending'] | undefined {
+  return (pending as Attempt['pending'] | undefined)?.filter(({ kind }) => kind !== 'poll' && kind !== 'find')
 }
 
 /** Whether both are the same as JSON. */
