@@ -46,6 +46,19 @@ test('shows the prediction now, after each change, and done after the end', asyn
   expect(front.clock.waiting).toBe(0)
 })
 
+test('HEAD answers as GET does and follows nothing', async () => {
+  const front = await setup()
+  await front.add({ id: 'p1' })
+  const response = await front.send('/v1/predictions/p1/events', { method: 'HEAD' })
+  expect([response.status, response.headers.get('content-type'), response.body]).toEqual([
+    200,
+    'text/event-stream',
+    null,
+  ])
+  expect(front.clock.waiting).toBe(0)
+  expect((await front.send('/v1/predictions/p2/events', { method: 'HEAD' })).status).toBe(404)
+})
+
 test('writes a comment after each 15 s of silence, counted from the last event', async () => {
   const front = await setup()
   await front.add({ id: 'p1' })

@@ -6,6 +6,11 @@ import { findPrediction, viewOf } from './predictions.ts'
 import { addRoute } from './route.ts'
 
 const keepAliveMs = 15_000
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+}
 
 /** `GET /v1/predictions/{id}/events`: the prediction now and after each change, as server-sent events. */
 export function addEvents(app: App, deps: AppDependencies): void {
@@ -29,6 +34,8 @@ export function addEvents(app: App, deps: AppDependencies): void {
     },
     async (c, { params: { id } }) => {
       await findPrediction(deps, c, id)
+      // Nobody would read the stream, nor ever end it.
+      if (c.req.method === 'HEAD') return new Response(null, { headers: streamHeaders })
       const seen = c.req.header('last-event-id')
       const gone = new AbortController()
       const signals = [gone.signal, c.req.raw.signal, ...(deps.closing === undefined ? [] : [deps.closing])]
@@ -38,9 +45,7 @@ export function addEvents(app: App, deps: AppDependencies): void {
         ...(seen !== undefined && /^\d{1,15}$/.test(seen) ? { afterVersion: Number(seen) } : {}),
       })
       const body = toEventStream(changes, { deps, view: viewOf(deps, c), gone, signal })
-      return new Response(body, {
-        headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
-      })
+      return new Response(body, { headers: streamHeaders })
     },
   )
 }
