@@ -106,19 +106,16 @@ export function wilson(successes: number, samples: number): { readonly low: numb
 
 /** The value below which a share of the values lies (nearest rank); `values` must not be empty. */
 export function quantile(values: readonly number[], share: number): number {
-  return rankOf(values.toSorted(ascending), share)
+  return rankOf(Float64Array.from(values).sort(), share)
 }
 
-function rankOf(sorted: readonly number[], share: number): number {
+function rankOf(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? Number.NaN
 }
 
-function ascending(a: number, b: number): number {
-  return a - b
-}
-
 function spread(values: readonly (number | null)[]): Spread | null {
-  const sorted = values.filter(value => value !== null).sort(ascending)
+  // A typed array sorts by number without a comparison of ours: every process does this every two seconds.
+  const sorted = Float64Array.from(values.filter(value => value !== null)).sort()
   if (sorted.length === 0) return null
   return { samples: sorted.length, p50: rankOf(sorted, 0.5), p95: rankOf(sorted, 0.95), p99: rankOf(sorted, 0.99) }
 }

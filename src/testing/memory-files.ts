@@ -3,7 +3,10 @@ import { refuse } from '../core/failure.ts'
 import type { FileStore, PutOptions, PutResult } from '../files/contract.ts'
 
 /** A file store in memory, for simulations: no disk, so nothing waits for anything but promises. */
-export function createMemoryFiles(): FileStore & { readonly keys: () => readonly string[] } {
+export function createMemoryFiles(): FileStore & {
+  readonly keys: () => readonly string[]
+  readonly has: (key: string) => boolean
+} {
   const stored = new Map<string, Uint8Array>()
 
   async function put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<PutResult> {
@@ -50,5 +53,6 @@ export function createMemoryFiles(): FileStore & { readonly keys: () => readonly
     },
     path: () => null,
     keys: () => [...stored.keys()],
+    has: key => stored.has(key),
   }
 }

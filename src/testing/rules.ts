@@ -13,6 +13,8 @@ export interface Rules {
   starting(attemptId: string): void
   /** The newest versions of all records. */
   records(): readonly PredictionRecord[]
+  /** How many of them are not settled. */
+  open(): number
   /** After everything settled: what still runs at providers, by attempt id, and the files that are kept. */
   checkEnd(running: readonly string[], files: readonly string[]): void
   /** Throws the first broken rule, if any. */
@@ -39,6 +41,7 @@ const rank: { readonly [status in PredictionStatus]: number } = {
 
 export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
   const last = new Map<string, { record: PredictionRecord; version: number }>()
+  const open = new Set<string>()
   const predictionOf = new Map<string, string>()
   const started = new Set<string>()
   const outputs = new Map<string, string>()
@@ -62,6 +65,8 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
       const before = last.get(record.id)
       if (before !== undefined && version <= before.version) return
       last.set(record.id, { record, version })
+      if (record.settledAt === null) open.add(record.id)
+      else open.delete(record.id)
       for (const { id } of record.attempts) predictionOf.set(id, record.id)
       checkOne(record)
       if (before !== undefined) checkPair(before.record, record)
@@ -76,6 +81,7 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
       started.add(id)
     },
     records: () => [...last.values()].map(({ record }) => record),
+    open: () => open.size,
     checkEnd(running, files) {
       for (const id of running) {
         const found = attemptOf(id)

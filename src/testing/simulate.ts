@@ -2,26 +2,42 @@ import { parseArgs } from 'node:util'
 import { simulate } from './simulation.ts'
 
 /**
- * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--no-faults]`: prints each run's seed, what came of it, and
- * how many predictions a second of processor time was enough for.
+ * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]`: prints each
+ * run's seed, what came of it, and how many predictions a second of processor time was enough for. Defaults: a seed by
+ * chance, 200 predictions, 1 run, all faults, SQLite. Fails at the first broken rule, with the line that replays it.
  */
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     predictions: { type: 'string', default: '200' },
     runs: { type: 'string', default: '1' },
-    'no-faults': { type: 'boolean', default: false },
+    faults: { type: 'string', default: 'all' },
+    store: { type: 'string', default: 'sqlite' },
   },
 })
 
-const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
-for (let run = 0; run < Number(values.runs); run++) {
+const faults = oneOf('faults', ['all', 'none'])
+const store = oneOf('store', ['sqlite', 'memory'])
+const first = count('seed')
+for (let run = 0; run < count('runs'); run++) {
   const before = process.cpuUsage()
   const result = await simulate({
     seed: first + run,
-    predictions: Number(values.predictions),
-    faults: !values['no-faults'],
+    predictions: count('predictions'),
+    faults: faults === 'all',
+    store,
   })
   const { user, system } = process.cpuUsage(before)
   console.log(JSON.stringify({ ...result, perCpuSecond: Math.round(result.predictions / ((user + system) / 1e6)) }))
+}
+
+function oneOf<Word extends string>(flag: 'faults' | 'store', words: readonly Word[]): Word {
+  const word = words.find(candidate => candidate === values[flag])
+  if (word === undefined) throw new Error(`--${flag} is ${words.join(' or ')}, not "${values[flag]}".`)
+  return word
+}
+
+function count(flag: 'seed' | 'predictions' | 'runs'): number {
+  if (!/^\d+$/.test(values[flag])) throw new Error(`--${flag} is a number, not "${values[flag]}".`)
+  return Number(values[flag])
 }

@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto'
+import { invariant, refuse } from '../core/failure.ts'
+import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
+import type { AttemptFact } from '../core/statistics.ts'
+import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store } from '../store/contract.ts'
+
+interface Row {
+  readonly record: PredictionRecord
+  readonly version: number
+  readonly nextAt: number | null
+  readonly engine: string | null
+  readonly leaseUntil: number
+}
+
+/** One attempt as the newest commit left it. */
+interface Entry {
+  readonly prediction: string
+  readonly attempt: Attempt
+  readonly fact: AttemptFact
+}
+
+/**
+ * A store in memory that keeps the store's contract and nothing else: for simulations that ask for thousands of
+ * predictions a minute. Each verb takes effect at once, whole, in the order of the calls.
+ */
+export function createMemoryStore(now: () => number): Store {
+  const rows = new Map<string, Row>()
+  /** Ids of what is not settled. */
+  const open = new Set<string>()
+  const attempts = new Map<string, Entry>()
+  /** Attempt ids by deployment, oldest plan first. */
+  const planned = new Map<string, string[]>()
+  const live = new Map<string, Set<string>>()
+  /** What attempts sent since then cost: kept up to date, because it is asked for all the time. */
+  const ledger = { since: 0, spent: 0 }
+  const deliveries = new Set<string>()
+  const secrets = new Map<string, string>()
+  const files = new Map<string, FileRow>()
+  const listeners = new Set<Parameters<Store['watch']>[0]>()
+
+  function apply(change: Change): CommitOutcome {
+    const { record, version, nextAt, reservations, lease } = change
+    const delivery = change.delivery ?? null
+    const row = rows.get(record.id)
+    const isTaken = typeof lease === 'object' && row !== undefined && !isFreeFor(row, lease.engine)
+    const isStale = (row?.version ?? 0) !== version || isTaken
+    if (reservations.length > 0 && isStale) return 'conflict'
+    if (!reservations.every(reservation => fits(record, reservation))) return 'refused'
+    if (delivery !== null && deliveries.has(delivery)) return 'replayed'
+    if (isStale) return 'conflict'
+    if (delivery !== null) deliveries.add(delivery)
+    const [engine, leaseUntil] =
+      lease === 'unchanged'
+        ? [row?.engine ?? null, row?.leaseUntil ?? 0]
+        : lease === 'release'
+          ? [null, 0]
+          : [lease.engine, now() + lease.leaseMs]
+    rows.set(record.id, { record, version: version + 1, nextAt, engine, leaseUntil })
+    if (nextAt === null) open.delete(record.id)
+    else open.add(record.id)
+    for (const attempt of record.attempts) note(record.id, attempt)
+    return 'committed'
+  }
+
+  function note(prediction: string, attempt: Attempt): void {
+    const { id, deployment } = attempt
+    const known = attempts.get(id)
+    if (known?.attempt === attempt) return
+    ledger.spent += chargeOf(attempt) - (known === undefined ? 0 : chargeOf(known.attempt))
+    attempts.set(id, { prediction, attempt, fact: toFact(attempt) })
+    const running = live.get(deployment) ?? new Set()
+    live.set(deployment, running)
+    if (occupiesPlace(attempt)) running.add(id)
+    else running.delete(id)
+    if (known !== undefined) return
+    const list = planned.get(deployment) ?? []
+    planned.set(deployment, list)
+    // From the end: engines' clocks differ by little.
+    let at = list.length
+    while (at > 0 && plannedAt(list[at - 1]) > attempt.plannedAt) at -= 1
+    list.splice(at, 0, id)
+  }
+
+  function chargeOf(attempt: Attempt): number {
+    if (attempt.submittedAt === null || attempt.submittedAt < ledger.since) return 0
+    return occupiesPlace(attempt) ? attempt.reserved : (attempt.cost?.amount ?? 0)
+  }
+
+  function plannedAt(id: string | undefined): number {
+    return attempts.get(id ?? '')?.attempt.plannedAt ?? 0
+  }
+
+  function fits(record: PredictionRecord, { deployment, concurrency, startsPerMinute }: Reservation): boolean {
+    const others = [...(live.get(deployment) ?? [])].filter(id => attempts.get(id)?.prediction !== record.id)
+    const own = record.attempts.filter(attempt => attempt.deployment === deployment && occupiesPlace(attempt))
+    if (others.length + own.length > concurrency) return false
+    if (startsPerMinute === null) return true
+    const sent = (planned.get(deployment) ?? []).map(id => attempts.get(id)?.attempt.submittedAt ?? 0)
+    return sent.filter(at => at > now() - 60_000).length < startsPerMinute
+  }
+
+  function isFreeFor(row: Row, engine: string): boolean {
+    return row.engine === null || row.engine === engine || row.leaseUntil <= now()
+  }
+
+  function take(id: string, row: Row, engine: string, leaseMs: number) {
+    rows.set(id, { ...row, engine, leaseUntil: now() + leaseMs })
+    return stored(row)
+  }
+
+  return {
+    async commit(changes) {
+      for (const { record, nextAt } of changes)
+        invariant(nextAt !== null || record.settledAt !== null, `prediction ${record.id} is not settled and never due`)
+      return changes.map(change => {
+        const outcome = apply(change)
+        const { record, version, nextAt } = change
+        const announcement = { id: record.id, version: version + 1, dueNow: nextAt !== null && nextAt <= now() }
+        if (outcome === 'committed') for (const listener of listeners) queueMicrotask(() => listener(announcement))
+        return outcome
+      })
+    },
+    async lease({ engine, leaseMs, limit }) {
+      const due = [...open].flatMap(id => {
+        const row = rows.get(id)
+        const isDue = row?.nextAt != null && row.nextAt <= now() && (row.engine === null || row.leaseUntil <= now())
+        return row !== undefined && isDue ? [{ id, row }] : []
+      })
+      const first = due.sort((a, b) => (a.row.nextAt ?? 0) - (b.row.nextAt ?? 0) || (a.id < b.id ? -1 : 1))
+      return first.slice(0, limit).map(({ id, row }) => take(id, row, engine, leaseMs))
+    },
+    async leaseOne(id, { engine, leaseMs }) {
+      const row = rows.get(id)
+      return row === undefined || !isFreeFor(row, engine) ? null : take(id, row, engine, leaseMs)
+    },
+    async renew(engine, leaseMs) {
+      const held = new Map<string, number>()
+      for (const id of open) {
+        const row = rows.get(id)
+        if (row?.engine !== engine || row.leaseUntil <= now()) continue
+        held.set(id, take(id, row, engine, leaseMs).version)
+      }
+      return held
+    },
+    async release(engine, ids) {
+      for (const id of ids) {
+        const row = rows.get(id)
+        if (row?.engine !== engine) continue
+        const nextAt = row.nextAt === null ? null : Math.min(row.nextAt, now())
+        rows.set(id, { ...row, nextAt, engine: null, leaseUntil: 0 })
+      }
+    },
+    async get(id) {
+      const row = rows.get(id)
+      return row === undefined ? null : stored(row)
+    },
+    async list(query) {
+      const listed = [...rows.values()].filter(({ record }) => isListed(record, query))
+      return listed
+        .sort((a, b) => newestFirst(a.record, b.record))
+        .slice(0, query.limit)
+        .map(stored)
+    },
+    async recentAttempts(deployment, limit) {
+      const ids = (planned.get(deployment) ?? []).slice(-limit).reverse()
+      return ids.flatMap(id => attempts.get(id)?.fact ?? [])
+    },
+    async spentSince(since) {
+      if (since !== ledger.since) {
+        ledger.since = since
+        ledger.spent = 0
+        for (const { attempt } of attempts.values()) ledger.spent += chargeOf(attempt)
+      }
+      return ledger.spent
+    },
+    predictionOf: async attemptId => attempts.get(attemptId)?.prediction ?? null,
+    async secret(name) {
+      const value = secrets.get(name) ?? randomBytes(32).toString('base64url')
+      secrets.set(name, value)
+      return value
+    },
+    putFile: async file => void files.set(file.id, file),
+    getFile: async id => files.get(id) ?? null,
+    async listFiles({ owner, limit, after }) {
+      const own = [...files.values()].filter(file => file.owner === owner).sort(newestFirst)
+      const from = after === undefined ? 0 : own.findIndex(({ id }) => id === after) + 1
+      if (after !== undefined && from === 0)
+        return refuse('input_invalid', 'The file that this page starts after does not exist.')
+      return own.slice(from, from + limit)
+    },
+    deleteFile: async id => void files.delete(id),
+    watch(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    now: async () => now(),
+    close: async () => {},
+  }
+}
+
+function stored({ record, version, nextAt }: Row) {
+  return { record, version, nextAt }
+}
+
+function isListed(record: PredictionRecord, { owner, before, createdAfter, createdBefore }: ListQuery): boolean {
+  if (owner !== null && record.owner !== owner) return false
+  if (createdAfter !== undefined && record.createdAt < createdAfter) return false
+  if (createdBefore !== undefined && record.createdAt >= createdBefore) return false
+  return before === undefined || newestFirst(before, record) < 0
+}
+
+function newestFirst(a: { readonly createdAt: number; readonly id: string }, b: typeof a): number {
+  return b.createdAt - a.createdAt || (a.id > b.id ? -1 : a.id < b.id ? 1 : 0)
+}
+
+/** As the contract's reservations count: from the stored intent until it has ended and nothing of it can still run. */
+function occupiesPlace({ state, release }: Attempt): boolean {
+  return state !== 'planned' && (!isEnded(state) || release === 'open')
+}
+
+function toFact(attempt: Attempt): AttemptFact {
+  const { deployment, state, failure, plannedAt, submittedAt, bootingAt, runningAt, collectingAt, endedAt } = attempt
+  const asked = failure?.retryAfterMs
+  return {
+    ...{ deployment, state, plannedAt, submittedAt, bootingAt, runningAt, collectingAt, endedAt },
+    failure: failure?.code ?? null,
+    restarts: attempt.restarts,
+    closedUntil: asked === undefined || endedAt === null ? null : endedAt + asked,
+    cost: attempt.cost?.amount ?? null,
+  }
+}
