@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createInterface } from 'node:readline'
 import { main } from './main.ts'
 
 // Node calls SQLite and type stripping experimental on each start; people who run a command can do nothing about it.
@@ -22,6 +23,19 @@ const code = await main(process.argv.slice(2), {
       process.off('SIGTERM', listener)
     }
   },
+  ...(process.stdin.isTTY && process.stderr.isTTY ? { confirm } : {}),
 })
 // Not `exitCode`: after a second Ctrl-C nothing that is still open may hold the terminal.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+
+/** Ctrl-C and Ctrl-D are a no. */
+function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  return new Promise(resolve => {
+    terminal.question(`${question} [y/N] `, answer => {
+      resolve(/^y(es)?$/i.test(answer.trim()))
+      terminal.close()
+    })
+    terminal.once('close', () => resolve(false))
+  })
+}

@@ -2,6 +2,8 @@ import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
 import { createFailure, failureCodes, refuse, SurefootError } from '../core/failure.ts'
 import { isTerminal } from '../core/prediction.ts'
+import type { Wish } from '../core/recommend.ts'
+import type { ProvidersJson } from '../http/provider-shapes.ts'
 import type { AttemptsJson, ModelJson, PageJson, PredictionJson } from '../http/shapes.ts'
 import { readEvents } from './event-stream.ts'
 
@@ -14,6 +16,8 @@ export interface Client {
   list(): Promise<readonly PredictionJson[]>
   attempts(id: string): Promise<AttemptsJson>
   cancel(id: string): Promise<PredictionJson>
+  /** What traffic says about the deployments of a model (`owner/name`), and which of them fits the wish. */
+  providers(model: string, prefer: Wish['prefer']): Promise<ProvidersJson>
   /** The prediction now and after each change, until it has ended. */
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
@@ -30,6 +34,8 @@ export interface PhotoRequest {
   readonly fields: { readonly [name: string]: string }
   /** Seconds after which the prediction is to end, done or not. */
   readonly timeoutSeconds?: number
+  /** Runs it on these deployments only. */
+  readonly deployments?: readonly string[]
 }
 
 /** A client of the gateway at `origin`, over `fetch` or over an app's own function. */
@@ -47,10 +53,11 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
 
   return {
     models: async () => (await read<PageJson<ModelJson>>('/v1/models')).results,
-    async create({ photo, model, fields, timeoutSeconds }) {
+    async create({ photo, model, fields, timeoutSeconds, deployments }) {
       const form = new FormData()
       form.set('version', model)
       for (const [name, value] of Object.entries(fields)) form.set(name, value)
+      if (deployments !== undefined) form.set('surefoot', JSON.stringify({ deployments }))
       // Read from the disk as it is sent.
       form.set('image', await openAsBlob(photo), basename(photo))
       const headers: Record<string, string> =
@@ -61,6 +68,7 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
     list: async () => (await read<PageJson<PredictionJson>>('/v1/predictions')).results,
     attempts: id => read(`/v1/predictions/${encodeURIComponent(id)}/attempts`),
     cancel: id => read(`/v1/predictions/${encodeURIComponent(id)}/cancel`, { method: 'POST' }),
+    providers: (model, prefer) => read(`/v1/providers?model=${encodeURIComponent(model)}&prefer=${prefer}`),
     async *watch(id) {
       const { body } = await call(`/v1/predictions/${encodeURIComponent(id)}/events`)
       try {

@@ -15,10 +15,12 @@ export interface Io {
   readonly cwd: string
   /** Calls `listener` for each SIGINT and SIGTERM until the returned function is called. */
   onSignal(listener: () => void): () => void
+  /** Asks a question whose answer is yes or no, no by default; absent where there is nobody to ask. */
+  readonly confirm?: (question: string) => Promise<boolean>
 }
 
 /** Text in bold, dim or red where `output` is a terminal and nobody asked for no colours (https://no-color.org). */
-export function paint(io: Io, output: Output, style: keyof typeof styles, text: string): string {
+export function paint(io: Pick<Io, 'env'>, output: Output, style: keyof typeof styles, text: string): string {
   const plain = output.isTTY !== true || (io.env.NO_COLOR ?? '') !== ''
   return plain ? text : `\u001b[${styles[style]}m${text}\u001b[0m`
 }

@@ -9,6 +9,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
   serve: () => import('./serve.ts'),
   worker: () => import('./worker.ts'),
   predict: () => import('./predict.ts'),
+  compare: () => import('./compare.ts'),
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
   status: () => import('./status.ts'),
@@ -20,6 +21,7 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
   serve               Serve the HTTP API and the Studio page on this machine
   worker              Drive predictions beside other processes on one database
   predict PHOTO       Turn a photo into a 3D Gaussian splat
+  compare PHOTO       Run a photo at several providers, side by side
   list                Predictions, newest first
   show ID             What was tried for a prediction, and why
   status [ID]         Who serves the data folder and what runs; or one prediction in a line

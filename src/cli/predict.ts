@@ -1,13 +1,12 @@
-import { statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { suggest } from '../config/refuse-config.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { isTerminal } from '../core/prediction.ts'
 import type { PredictionJson } from '../http/shapes.ts'
-import { type Client, isGone } from './client.ts'
+import { isGone } from './client.ts'
 import { type Command, onlyArgument, parseOptions, readWholeNumber, UsageError } from './command.ts'
 import { type Connection, connect } from './connection.ts'
+import { findModel } from './find-model.ts'
+import { findPhoto } from './find-photo.ts'
 import { formatDuration, formatOutput } from './format.ts'
 import { type Interrupts, watchInterrupts } from './interrupts.ts'
 import { type Io, say } from './io.ts'
@@ -15,6 +14,7 @@ import { createLog } from './log.ts'
 import { createProgressLine } from './progress-line.ts'
 import { checkTarget, saveOutput } from './save-output.ts'
 import { loadSettings, placeOptions, placeUsage } from './settings.ts'
+import { settle } from './settle.ts'
 
 const usage = `Usage: surefoot predict PHOTO [-o FILE] [OPTIONS]
 
@@ -38,9 +38,6 @@ const options = {
   timeout: { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const
-
-/** How long a run that was cancelled may take to confirm it, before this process leaves the folder. */
-const settleMs = 5_000
 
 /** `surefoot predict`: one photo to one file. */
 export const command: Command = {
@@ -77,9 +74,7 @@ function readJob(io: Io, photo: string, values: ReturnType<typeof parseOptions<t
   if (focalLength !== undefined && !/^\d+(\.\d+)?$/.test(focalLength))
     throw new UsageError(`--focal-length takes millimetres, not "${focalLength}".`)
   const timeoutSeconds = readWholeNumber('--timeout', values.timeout, { from: 1, to: 86_400 })
-  const path = resolve(io.cwd, photo)
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
-    refuse('input_invalid', `There is no file ${path}.`, { advice: 'Name a photo.' })
+  const path = findPhoto(io, photo)
   const target = resolve(io.cwd, values.output ?? `${basename(photo, extname(photo))}.ply`)
   checkTarget(target, values.force)
   return {
@@ -147,22 +142,6 @@ async function follow(io: Io, connection: Connection, id: string): Promise<Predi
   } finally {
     line.end()
   }
-}
-
-/** Lets a provider confirm the end while there is somebody to hear it: this process is the engine. */
-async function settle(client: Client, id: string): Promise<void> {
-  const until = performance.now() + settleMs
-  while (!(await client.get(id)).surefoot.settled && performance.now() < until) await pause(50)
-}
-
-async function findModel(client: Client, wanted: string | undefined): Promise<string> {
-  const models = (await client.models()).map(({ owner, name }) => ({ name, full: `${owner}/${name}` }))
-  const found = models.find(({ name, full }) => wanted === undefined || wanted === name || wanted === full)
-  if (found !== undefined) return found.full
-  const names = models.flatMap(({ name, full }) => [name, full])
-  return refuse('deployment_missing', `There is no model "${wanted}".${suggest(wanted ?? '', names)}`, {
-    advice: 'Name one of these, or add it to the config.',
-  })
 }
 
 function reportOutput(io: Io, { target, json }: Job, { metrics, surefoot }: PredictionJson): void {

@@ -29,11 +29,11 @@ export interface Running {
 }
 
 /** A terminal in a temporary folder that is the working directory and holds `photo.png`. */
-export async function openTerminal(env: Io['env'] = {}): Promise<TestTerminal> {
+export async function openTerminal(env: Io['env'] = {}, confirm?: Io['confirm']): Promise<TestTerminal> {
   const folder = mkdtempSync(join(tmpdir(), 'surefoot-cli-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   await makePhoto(join(folder, 'photo.png'))
-  const begin = (...argv: readonly string[]) => beginCommand(folder, env, argv)
+  const begin = (...argv: readonly string[]) => beginCommand(folder, env, argv, confirm)
   return { folder, begin, run: (...argv) => begin(...argv).ended }
 }
 
@@ -44,7 +44,7 @@ async function makePhoto(path: string): Promise<void> {
   await sharp(Buffer.from(svg)).png().toFile(path)
 }
 
-function beginCommand(folder: string, env: Io['env'], argv: readonly string[]): Running {
+function beginCommand(folder: string, env: Io['env'], argv: readonly string[], confirm: Io['confirm']): Running {
   const listeners = new Set<() => void>()
   const waiting = new Set<() => void>()
   const written = { stdout: '', stderr: '' }
@@ -60,6 +60,7 @@ function beginCommand(folder: string, env: Io['env'], argv: readonly string[]): 
     stderr: output('stderr'),
     env,
     cwd: folder,
+    ...(confirm === undefined ? {} : { confirm }),
     onSignal(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -1,16 +1,16 @@
 import { z } from '@hono/zod-openapi'
 import { refuse, SurefootError } from '../core/failure.ts'
-import { type Recommendation, recommend, type Wish } from '../core/recommend.ts'
-import { enoughSamples, type Measured, type Spread } from '../core/statistics.ts'
+import { recommend, type Wish } from '../core/recommend.ts'
+import { enoughSamples } from '../core/statistics.ts'
 import type { DeploymentReport } from '../engine/contract.ts'
 import type { Health } from '../providers/contract.ts'
 import type { App, AppDependencies } from './context.ts'
 import { routeOf } from './creating.ts'
 import { refuseHttp } from './errors.ts'
 import { providersSchema } from './provider-schemas.ts'
-import type { DeploymentJson, MeasuredJson, ProvidersJson, RecommendationJson, SpreadJson } from './provider-shapes.ts'
+import type { ProvidersJson, RecommendationJson } from './provider-shapes.ts'
+import { toDeploymentView, toRecommendationView } from './provider-view.ts'
 import { addRoute, json } from './route.ts'
-import { toTime } from './view.ts'
 
 const limit = (description: string) => z.coerce.number().positive().optional().openapi({ description })
 
@@ -92,60 +92,5 @@ async function askHealth({ engine, log }: AppDependencies, deployment: string): 
     log('warn', 'a provider could not be asked for its health', { deployment, error: String(error) })
     const why = SurefootError.is(error) ? error.failure.message : 'It does not answer.'
     return { state: 'unknown', message: `The provider could not be asked. ${why}`, queued: null, workers: {} }
-  }
-}
-
-function toDeploymentView(report: DeploymentReport, health: Health | null): DeploymentJson {
-  const { name, model, providerName, kind, routed, billed, concurrency, pricePerSecond, pricesAsOf, breaker } = report
-  return {
-    name,
-    model,
-    provider: providerName,
-    kind,
-    routed,
-    billed,
-    concurrency,
-    price: pricePerSecond === null ? null : { per_second: pricePerSecond, as_of: pricesAsOf },
-    breaker: {
-      state: breaker.state,
-      until: breaker.state === 'open' ? toTime(breaker.until) : null,
-      why: breaker.state === 'closed' ? null : breaker.why,
-    },
-    measured: toMeasuredView(report.measured),
-    health,
-  }
-}
-
-function toMeasuredView({ costPerSuccess, ...measured }: Measured): MeasuredJson {
-  const { samples, won, success, unpriced, stalls, restarts } = measured
-  return {
-    samples,
-    won,
-    success,
-    total: inSeconds(measured.total),
-    queue: inSeconds(measured.queue),
-    boot: inSeconds(measured.boot),
-    run: inSeconds(measured.run),
-    collect: inSeconds(measured.collect),
-    cost_per_image: costPerSuccess,
-    unpriced,
-    stalls,
-    restarts,
-  }
-}
-
-function inSeconds(spread: Spread | null): SpreadJson | null {
-  if (spread === null) return null
-  const { samples, p50, p95, p99 } = spread
-  return { samples, p50: p50 / 1000, p95: p95 / 1000, p99: p99 / 1000 }
-}
-
-function toRecommendationView(model: string, { prefer }: Wish, recommendation: Recommendation): RecommendationJson {
-  const { ranking, ...rest } = recommendation
-  return {
-    model,
-    prefer,
-    ...rest,
-    ranking: ranking.map(({ slowSeconds, ...judged }) => ({ ...judged, slow_seconds: slowSeconds })),
   }
 }

@@ -1,0 +1,11 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { refuse } from '../core/failure.ts'
+import type { Io } from './io.ts'
+
+/** The path of a photo that was named on the command line; `input_invalid` where there is no such file. */
+export function findPhoto(io: Pick<Io, 'cwd'>, photo: string): string {
+  const path = resolve(io.cwd, photo)
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path
+  return refuse('input_invalid', `There is no file ${path}.`, { advice: 'Name a photo.' })
+}
