@@ -11,6 +11,8 @@ import type { DeploymentWorld, World } from './world.ts'
 const maxRetryMs = 30_000
 const firstCancelRetryMs = 2_000
 const firstCollectRetryMs = 500
+/** So many looks in a row may fail before timers end an attempt that nobody can see: about half a minute of a poll every 2 s. */
+const failedLooks = 3
 /** How often an unknown start is looked for. */
 const findEveryMs = 5_000
 /** Timers that wait for a look around before they end an attempt. */
@@ -59,9 +61,9 @@ export function followAt(attempt: AttemptDraft, policy: Policy, world: World): n
 }
 
 /**
- * Whether an attempt must be looked at before a timer may end it: an answer is under way, or a look is overdue. After a
- * time in which nobody looked (a process that was dead or asleep) a run that goes on, or has long succeeded, would
- * otherwise end as stalled and be paid again.
+ * Whether an attempt must be looked at before a timer may end it: an answer is under way, a look is overdue, or the last
+ * ones failed. After a time in which nobody saw it (a process that was dead, a status endpoint that was away) a run that
+ * goes on, or has long succeeded, would otherwise end as stalled and be paid again.
  */
 export function looksFirst(attempt: AttemptDraft, now: number, world: World): boolean {
   const deployment = world.deployments[attempt.deployment]
@@ -69,7 +71,8 @@ export function looksFirst(attempt: AttemptDraft, now: number, world: World): bo
   if (attempt.state === 'unknown')
     return deployment.canFind && (isPending(attempt, 'find') || (attempt.nextFindAt ?? 0) <= now)
   if (attempt.handle === null || attempt.release !== 'open') return false
-  return deployment.canPoll && (isPending(attempt, 'poll') || (attempt.nextPollAt ?? 0) <= now)
+  const isBlind = attempt.pollFailures > 0 && attempt.pollFailures <= failedLooks
+  return deployment.canPoll && (isPending(attempt, 'poll') || (attempt.nextPollAt ?? 0) <= now || isBlind)
 }
 
 /**

@@ -207,14 +207,29 @@ describe('a timer that is due after nobody looked for a while', () => {
     expect(end(life)).toBe('failed: stalled')
   })
 
-  it('ends the attempt when the look fails, in a step of its own', () => {
+  it('outlasts three looks that fail, and ends the attempt after the fourth, in a step of its own', () => {
     const life = running()
     sleep(life, 300_000)
     life.inspected({})
+    for (const waitMs of [2_000, 4_000, 8_000]) {
+      life.pollFailed()
+      expect([end(life), life.last.nextAt]).toEqual(['processing', life.now + waitMs])
+      sleep(life, waitMs)
+    }
     life.pollFailed()
     expect([end(life), life.last.nextAt]).toEqual(['processing', life.now])
     life.take({ type: 'timePassed' })
     expect(end(life)).toBe('failed: stalled')
+  })
+
+  it('is met by the first look that succeeds again, which shows that the run goes on', () => {
+    const life = running({ progress: { stage: 'infer', fraction: 0.2 } })
+    sleep(life, 300_000)
+    life.inspected({})
+    life.pollFailed()
+    sleep(life, 2_000)
+    life.observed('running', { progress: { stage: 'infer', fraction: 0.7 } })
+    expect([end(life), life.attempt().abandoned]).toEqual(['processing', null])
   })
 
   it('ends the attempt although every answer is slower than the pace of the polls', () => {
