@@ -72,12 +72,15 @@ export interface Engine {
   cancel(id: string): Promise<StoredPrediction | null>
   /** The record now and after each change, until it is terminal (inclusive) or the signal ends. */
   watch(id: string, options: { signal: AbortSignal; afterVersion?: number }): AsyncIterable<StoredPrediction>
-  /** A provider's webhook: verifies, stores, answers after the commit. */
+  /**
+   * A provider's webhook: verifies, stores, answers after the commit. `body` is asked for only once the address has proved
+   * to be ours: before that anybody may be on the line, with megabytes to hold on to.
+   */
   hear(
     providerName: string,
     attemptId: string,
     secret: string,
-    request: { headers: Headers; body: Uint8Array },
+    request: { headers: Headers; body(): Promise<Uint8Array> },
   ): Promise<void>
   /** Stores a file for later use as an input. */
   addFile(request: AddFileRequest): Promise<FileRow>

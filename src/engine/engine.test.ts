@@ -165,7 +165,7 @@ describe('watch', () => {
 
 describe('hear', () => {
   function deliver(id: string, observation: Observation) {
-    return { headers: new Headers({ 'webhook-id': id }), body: Buffer.from(JSON.stringify(observation)) }
+    return { headers: new Headers({ 'webhook-id': id }), body: async () => Buffer.from(JSON.stringify(observation)) }
   }
   const uri = 'data:text/plain;base64,ZG9uZQ=='
   const delivery = deliver('1', { status: 'succeeded', word: 'succeeded', outputs: [{ kind: 'data', uri }] })
@@ -227,6 +227,8 @@ describe('hear', () => {
     await stage.clock.advance(100)
     const id = (await stage.read(record.id)).attempts[0]?.id ?? ''
     const refusal = { status: 404, failure: { code: 'input_invalid' } }
+    const unread = { ...delivery, body: () => Promise.reject(new Error('It was read.')) }
+    await expect(engine.hear('scripted', id, 'wrong', unread)).rejects.toMatchObject(refusal)
     await expect(engine.hear('scripted', id, 'wrong', delivery)).rejects.toMatchObject(refusal)
     await expect(engine.hear('other', id, markerSecret(serverKey, id), delivery)).rejects.toMatchObject(refusal)
     const nobody = markerSecret(serverKey, 'nobody')

@@ -194,9 +194,10 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       const attempt = (await get(id))?.record.attempts.find(candidate => candidate.id === attemptId)
       const deployment = attempt === undefined ? undefined : findDeployment(routes, attempt.deployment)
       const to = { attemptId, target: deployment?.target ?? null }
+      const body = await request.body()
       const limit = createLimit(clock, provider.limits.callTimeoutMs, 'Verifying the webhook')
       const heard = await provider
-        .hear(request, { fetch: dependencies.fetch, signal: limit.signal }, driver.now(), to)
+        .hear({ headers: request.headers, body }, { fetch: dependencies.fetch, signal: limit.signal }, driver.now(), to)
         .finally(limit.done)
       const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
       const event = {

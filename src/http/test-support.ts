@@ -172,7 +172,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
     async hear(provider, _attempt, secret, { body }) {
       if (provider !== 'replicate') refuse('input_invalid', 'No such webhook.', { status: 404 })
       if (secret !== 'good') refuse('auth_rejected', 'The signature is not right.')
-      if (body.length === 0) refuse('input_invalid', 'The body is empty.')
+      if ((await body()).length === 0) refuse('input_invalid', 'The body is empty.')
     },
     addFile: request => addFile(inputs, request, request.signal),
     start: async () => {},

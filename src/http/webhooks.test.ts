@@ -10,6 +10,15 @@ describe('webhooks', () => {
     expect([response.status, await response.json()]).toEqual([200, { heard: true }])
   })
 
+  test('the body of one whose address is not ours is not read', async () => {
+    const { send } = await setup()
+    let pulled = 0
+    const body = new ReadableStream({ pull: () => void pulled++ }, { highWaterMark: 0 })
+    const request: RequestInit = { method: 'POST', body, duplex: 'half' }
+    expect((await send('/v1/webhooks/replicate/a1/bad', request)).status).toBe(401)
+    expect(pulled).toBe(0)
+  })
+
   test.each([
     ['another provider', '/v1/webhooks/other/a1/good', '{}', 404],
     ['a bad signature', '/v1/webhooks/replicate/a1/bad', '{}', 401],

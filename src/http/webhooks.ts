@@ -20,7 +20,7 @@ export function addWebhooks(app: App, { engine, store }: AppDependencies): void 
       responses: { 200: { description: 'Heard and stored.', content: json(z.object({ heard: z.literal(true) })) } },
     },
     async (c, { params: { provider, attempt, secret } }) => {
-      const body = await readBytes(c, webhookLimit)
+      const body = () => readBytes(c, webhookLimit)
       await engine.hear(provider, attempt, secret, { headers: c.req.raw.headers, body })
       return c.json({ heard: true as const })
     },

@@ -97,7 +97,8 @@ async function run({
   const remote = createReplicateSite('replicate', {
     ...setup,
     async hear(attemptId, secret, request) {
-      await pick(processes)?.engine.hear('replicate', attemptId, secret, request)
+      const { headers, body } = request
+      await pick(processes)?.engine.hear('replicate', attemptId, secret, { headers, body: async () => body })
     },
   })
   const sites: readonly Site[] = [

@@ -43,7 +43,7 @@ async function predict(faults: readonly string[]): Promise<End> {
       const request = new Request(input, init)
       const [, attemptId = '', secret = ''] = new URL(request.url).pathname.split('/')
       try {
-        await engine.hear('replicate', attemptId, secret, { headers: request.headers, body: await request.bytes() })
+        await engine.hear('replicate', attemptId, secret, { headers: request.headers, body: () => request.bytes() })
         return new Response(null, { status: 204 })
       } catch {
         return new Response(null, { status: 401 })

@@ -52,7 +52,7 @@ async function predict(faults: readonly string[], { kit = true, reachable = true
         return new Response(null, { status: stored.kind === 'exists' ? 409 : 201 })
       }
       try {
-        await engine.hear('runpod', attemptId, secret, { headers: request.headers, body: await request.bytes() })
+        await engine.hear('runpod', attemptId, secret, { headers: request.headers, body: () => request.bytes() })
         return new Response(null, { status: 204 })
       } catch {
         return new Response(null, { status: 401 })
