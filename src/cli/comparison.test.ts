@@ -23,6 +23,7 @@ function attempt(over: Partial<AttemptJson> = {}): AttemptJson {
     output: null,
     failure: null,
     cost: { amount: 0.01, currency: 'USD', estimated: false },
+    reserved: 0,
     release: 'confirmed',
     ...over,
   }
@@ -63,9 +64,9 @@ const comparison = {
 
 test('the table counts lost tries, says of how many the cost is unknown, and leaves no zero where nothing was seen', () => {
   expect(formatComparison(comparison, 'table').split('\n')).toEqual([
-    'DEPLOYMENT     WON      SUCCESS  TIME p50  p95      QUEUE    BOOT     RUN      COLLECT  USD/IMAGE          DECLARED                STALLS',
-    'relief@runpod  1/1      9-91 %   9.0 s     9.0 s    1.0 s    2.0 s    5.0 s    1.0 s    0.01 (+1 unknown)  0.00019/s (2026-06-08)  1',
-    'relief@new     no data  no data  no data   no data  no data  no data  no data  no data  no data            unknown                 no data',
+    'DEPLOYMENT     RUNS     ATTEMPTS      TIME p50  p95      QUEUE    BOOT     RUN      COLLECT  USD/IMAGE          DECLARED                STALLS',
+    'relief@runpod  1/1      1/2 (9-91 %)  9.0 s     9.0 s    1.0 s    2.0 s    5.0 s    1.0 s    0.01 (+1 unknown)  0.00019/s (2026-06-08)  1',
+    'relief@new     no data  no data       no data   no data  no data  no data  no data  no data  no data            unknown                 no data',
     '',
     'Recommended for cost: relief@runpod',
     '  It is cheap.',
@@ -76,9 +77,9 @@ test('the table counts lost tries, says of how many the cost is unknown, and lea
 
 test('Markdown has the same cells as a table, and the words as a list', () => {
   const lines = formatComparison(comparison, 'markdown').split('\n')
-  expect(lines[0]).toMatch(/^\| DEPLOYMENT \| WON \| .* \| STALLS \|$/)
+  expect(lines[0]).toMatch(/^\| DEPLOYMENT \| RUNS \| .* \| STALLS \|$/)
   expect(lines[1]).toMatch(/^\|( --- \|){12}$/)
-  expect(lines[2]).toMatch(/^\| relief@runpod \| 1\/1 \| 9-91 % \| .* \| 1 \|$/)
+  expect(lines[2]).toMatch(/^\| relief@runpod \| 1\/1 \| 1\/2 \(9-91 %\) \| .* \| 1 \|$/)
   expect(lines.slice(4)).toEqual([
     '',
     'Recommended for cost: relief@runpod',

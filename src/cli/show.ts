@@ -54,7 +54,8 @@ function print(io: Io, prediction: PredictionJson, { attempts, decisions }: Atte
 
 /** `#1  relief@local  won`, then below it when each stage began, what it cost and why it ended. */
 function describeAttempt(attempt: AttemptJson, since: (time: string) => string): readonly string[] {
-  const { number, deployment, state, word, cost, failure } = attempt
+  const { number, deployment, state, word, cost, reserved, failure } = attempt
+  const estimate = reserved === 0 ? [] : [`    at most ${Number(reserved.toPrecision(3))} USD`]
   const stages = ['submitted', 'queued', 'booting', 'running', 'collecting', 'ended'] as const
   const times = stages.flatMap(stage => {
     const at = attempt[`${stage}_at`]
@@ -63,7 +64,7 @@ function describeAttempt(attempt: AttemptJson, since: (time: string) => string):
   return [
     `#${number}  ${deployment}  ${state}${word === null || word === state ? '' : ` (there: ${word})`}`,
     `    ${times.join(', ')}`,
-    ...(cost === null ? [] : [`    ${formatCost(cost)}`]),
+    ...(cost === null ? estimate : [`    ${formatCost(cost)}`]),
     ...(failure === null ? [] : [`    ${failure.code}: ${failure.message}`]),
   ]
 }

@@ -92,6 +92,7 @@ const attemptSchema = z.object({
   output: outputSchema.nullable(),
   failure: failureSchema.nullable(),
   cost: costSchema.nullable(),
+  reserved: z.number(),
   release: z.enum(['none', 'open', 'confirmed', 'given_up']),
 })
 

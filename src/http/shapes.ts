@@ -91,6 +91,8 @@ export interface AttemptJson {
   readonly output: OutputJson | null
   readonly failure: FailureJson | null
   readonly cost: Cost | null
+  /** USD at worst case, taken from the budgets before the start; 0 where no price is known. */
+  readonly reserved: number
   readonly release: Attempt['release']
 }
 

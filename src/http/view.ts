@@ -64,6 +64,7 @@ export function toAttemptsView({ record }: StoredPrediction): AttemptsJson {
       output: toOutputView(attempt.output),
       failure: attempt.failure === null ? null : toFailureView(attempt.failure),
       cost: attempt.cost,
+      reserved: attempt.reserved,
       release: attempt.release,
     })),
     decisions: record.decisions.map(({ at, attempt, what, why }) => ({ at: toTime(at), attempt, what, why })),
