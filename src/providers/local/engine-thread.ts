@@ -19,8 +19,16 @@ try {
 } catch (error) {
   // The whole error goes to the folder's worker.log, outside goes one sentence. Not by `console`, which would hand it to
   // the other thread, and that one ends the process as soon as it hears of the failure.
-  writeSync(2, `${inspect(error)}\n`)
+  note(inspect(error))
   tell({ kind: 'failed', ...describe(error) })
+}
+
+function note(text: string): void {
+  try {
+    writeSync(2, `${text}\n`)
+  } catch {
+    // On a full disk the log has no room either, and must not hide why the engine failed.
+  }
 }
 
 function tell(message: EngineMessage): void {

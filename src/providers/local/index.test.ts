@@ -11,7 +11,7 @@ import { local } from './index.ts'
 
 /** An engine that does as its input says; it stands for every way in which a real one may end. */
 const engineSource = `
-import { existsSync, watch, writeSync } from 'node:fs'
+import { closeSync, existsSync, watch, writeSync } from 'node:fs'
 import { copyFile, writeFile } from 'node:fs/promises'
 
 export async function run({ input, files, outputPath }, report) {
@@ -37,6 +37,10 @@ export async function run({ input, files, outputPath }, report) {
       for (;;);
     case 'throw':
       throw new Error('no idea')
+    case 'fill':
+      // What a disk without room does to the worker's log.
+      closeSync(2)
+      throw Object.assign(new Error('no space left on device, write'), { code: 'ENOSPC' })
     case 'refuse': {
       const error = new Error('image is no photo.')
       error.failure = { code: 'input_invalid', message: 'image is no photo.' }
@@ -206,6 +210,7 @@ describe('a run', () => {
   test.for([
     { what: 'throw', code: 'model_error', message: 'The engine failed: no idea' },
     { what: 'refuse', code: 'input_invalid', message: 'image is no photo.' },
+    { what: 'fill', code: 'storage_full', message: 'The disk is full.' },
     { what: 'hoard', code: 'out_of_memory', message: 'The engine needed more than 32 MiB of memory.' },
     { what: 'leave', code: 'model_error', message: 'The engine ended without a result.' },
     { what: 'nothing', code: 'model_error', message: expect.stringContaining('scene.ply.partial') },
