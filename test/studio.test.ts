@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import sharp, { type ResizeOptions } from 'sharp'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import type { ProvidersJson } from '../src/http/provider-shapes.ts'
 import type { PredictionJson } from '../src/http/shapes.ts'
 import { launchBrowser } from './support/browser.ts'
 
@@ -114,6 +115,53 @@ test('fits a phone: nothing is wider than the screen, before and after', async (
   await page.goto(`${origin}/?p=${await create(cat)}`)
   await sceneIsReady(page)
   expect(await widest()).toBe(360)
+})
+
+test('deployments are compared by their traffic, from the header; a wish is answered with its reasons', async () => {
+  await create(cat)
+  const { page, complaints } = await openPage()
+  await page.goto(origin)
+  await page.getByRole('link', { name: 'Compare' }).click()
+  expect(new URL(page.url()).search).toBe('?compare')
+  const row = page.getByRole('row', { name: /relief@local/ })
+  await row.waitFor()
+  const { measured } = (await providers()).deployments[0] ?? {}
+  const words = await row.innerText()
+  expect(words).toContain(`${measured?.won} of ${measured?.samples}`)
+  expect(words).toMatch(/\d m?s in the median, p95 /)
+  expect(words).toContain('declared: free')
+  await expect.poll(() => row.locator('svg rect').count()).toBe(5)
+  await page.getByText('For cost: relief@local').waitFor()
+  await page.getByLabel('Speed').check()
+  await page.getByText('For speed: relief@local').waitFor()
+  await page.getByLabel('At most, seconds').fill('0.0001')
+  await page.getByText('No deployment fits this wish.').waitFor()
+  await page.goBack()
+  await page.getByRole('heading', { name: 'Turn a photo into a scene' }).waitFor()
+  expect(complaints).toEqual([])
+})
+
+test('a deployment without traffic has no data yet, not zeros; the comparison fits a phone', async () => {
+  const { page } = await openPage({ viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true })
+  const none = { samples: 0, won: 0, unpriced: 0, stalls: 0, restarts: 0 }
+  const unseen = { success: null, total: null, queue: null, boot: null, run: null, collect: null, cost_per_image: null }
+  const [known] = (await providers()).deployments
+  const long = `relief@${'far-away-'.repeat(8)}`
+  await page.route(/\/v1\/providers/, route =>
+    route.fulfill({
+      json: {
+        enough_samples: 8,
+        deployments: [known, { ...known, name: long, price: null, measured: { ...none, ...unseen } }],
+        recommendations: [],
+      },
+    }),
+  )
+  await page.goto(`${origin}/?compare`)
+  const row = page.getByRole('row', { name: /far-away/ })
+  await row.waitFor()
+  expect((await row.innerText()).match(/No data yet/g)).toHaveLength(3)
+  expect(await row.innerText()).toContain('no price declared')
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
 })
 
 test('a file that is no picture is refused with one sentence and a way on', async () => {
@@ -252,6 +300,10 @@ async function create(path: string): Promise<string> {
 
 async function get(id: string): Promise<PredictionJson> {
   return (await (await fetch(`${origin}/v1/predictions/${id}`)).json()) as PredictionJson
+}
+
+async function providers(): Promise<ProvidersJson> {
+  return (await (await fetch(`${origin}/v1/providers`)).json()) as ProvidersJson
 }
 
 async function freePort(): Promise<number> {

@@ -82,7 +82,7 @@ test('the table goes to stdout, a line for each run to stderr', async () => {
   const { code, stdout, stderr } = await run('compare', 'photo.png', '--providers', 'local', '--runs', '2')
   expect(code).toBe(0)
   expect(stdout).toMatch(
-    /^DEPLOYMENT +WON +SUCCESS .*\nrelief@local +2\/2 +34-100 % .*\n\nRecommended for cost: relief@local\n/,
+    /^DEPLOYMENT +RUNS +ATTEMPTS .*\nrelief@local +2\/2 +2\/2 \(34-100 %\) .*\n\nRecommended for cost: relief@local\n/,
   )
   expect(stderr).toMatch(/^relief@local: 1 of 2, photo\.png succeeded in [\d.]+ s\nrelief@local: 2 of 2, .*\n$/)
 })

@@ -34,8 +34,8 @@ export type ComparisonFormat = (typeof comparisonFormats)[number]
 
 const headings = [
   'DEPLOYMENT',
-  'WON',
-  'SUCCESS',
+  'RUNS',
+  'ATTEMPTS',
   'TIME p50',
   'p95',
   'QUEUE',
@@ -90,12 +90,12 @@ function toFact(attempt: AttemptJson): AttemptFact {
 function rowsOf({ deployments, trials }: Comparison): string[][] {
   return deployments.map(({ name, price }) => {
     const measured = measureTrials(trials, name)
-    const { success, total, costPerSuccess, unpriced, stalls } = measured
+    const { samples, won, success, total, costPerSuccess, unpriced, stalls } = measured
     const own = trials.filter(({ deployment }) => deployment === name)
     return [
       name,
       own.length === 0 ? none : `${own.filter(({ status }) => status === 'succeeded').length}/${own.length}`,
-      success === null ? none : `${percent(success.low)}-${percent(success.high)} %`,
+      success === null ? none : `${won}/${samples} (${percent(success.low)}-${percent(success.high)} %)`,
       total === null ? none : formatDuration(total.p50),
       total === null ? none : formatDuration(total.p95),
       ...[measured.queue, measured.boot, measured.run, measured.collect].map(stageCell),

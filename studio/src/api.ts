@@ -121,7 +121,8 @@ export function eventsPath(id: string): string {
   return `/v1/predictions/${encodeURIComponent(id)}/events`
 }
 
-async function request<T>(path: string, init: RequestInit): Promise<T> {
+/** Asks the gateway; fails with `RequestError`. */
+export async function request<T>(path: string, init: RequestInit): Promise<T> {
   let response: Response
   try {
     response = await fetch(path, { ...init, headers: { Accept: 'application/json' } })

@@ -1,13 +1,15 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { fileOf, getPrediction, isLive, listModels, type Model, type Prediction, photoOf } from './api.ts'
+import { Compare } from './compare.tsx'
 import { DropZone, nameOf } from './drop-zone.tsx'
 import { Failure, troubleFrom } from './failure.tsx'
 import { fileName, formatStage } from './format.ts'
 import { HistoryList } from './history.tsx'
+import { isPlainClick } from './plain-click.ts'
 import { Progress } from './progress.tsx'
 import { Shown } from './shown.tsx'
 import { Stage } from './stage.tsx'
-import { useAddress } from './use-address.ts'
+import { addressOf, type Place, useAddress } from './use-address.ts'
 import { useHistory } from './use-history.ts'
 import { usePhotoDrop } from './use-photo-drop.ts'
 import { usePrediction } from './use-prediction.ts'
@@ -16,7 +18,8 @@ import { preloadViewer } from './viewer.tsx'
 
 /** The whole page: one photo at a time in the middle, everything before it beside. */
 export function App() {
-  const [id, go] = useAddress()
+  const [place, go] = useAddress()
+  const id = place === null || place === 'compare' ? null : place.prediction
   const [models, setModels] = useState<readonly Model[]>([])
   const [model, setModel] = useState('surefoot/relief')
   const [note, setNote] = useState<string | null>(null)
@@ -28,7 +31,7 @@ export function App() {
     (prediction: Prediction, preview: string) => {
       previews.current.set(prediction.id, preview)
       update(prediction)
-      go(prediction.id)
+      go({ prediction: prediction.id })
     },
     [update, go],
   )
@@ -50,7 +53,7 @@ export function App() {
     document.title = prediction && isLive(prediction) ? `${formatStage(prediction)} · Surefoot` : 'Surefoot'
   }, [prediction, update])
 
-  const open = (to: string | null) => {
+  const open = (to: Place) => {
     stop()
     setNote(null)
     go(to)
@@ -73,13 +76,15 @@ export function App() {
 
   // What was focused may be gone with the last view; keyboards and screen readers go on from the new one.
   const main = useRef<HTMLElement>(null)
-  const view = sending === null ? id : 'sending'
+  const view = sending !== null ? 'sending' : place === 'compare' ? place : id
   const focused = useRef(view)
   useEffect(() => {
     if (view !== focused.current && document.activeElement === document.body)
       main.current?.focus({ preventScroll: true })
     focused.current = view
   }, [view])
+
+  const comparing = place === 'compare' && sending === null
 
   function content() {
     if (sending !== null)
@@ -96,6 +101,7 @@ export function App() {
           )}
         </Stage>
       )
+    if (place === 'compare') return <Compare />
     if (id === null)
       return <DropZone models={models} model={model} onModel={setModel} onPhoto={take} over={over} note={note} />
     if (prediction)
@@ -119,7 +125,7 @@ export function App() {
   }
 
   return (
-    <div className="page" data-over={over || undefined}>
+    <div className="page" data-over={over || undefined} data-wide={comparing || undefined}>
       <header>
         <h1>
           <a
@@ -132,16 +138,35 @@ export function App() {
             <Mark /> Surefoot
           </a>
         </h1>
-        {(id !== null || sending !== null) && (
-          <button type="button" className="button" onClick={() => open(null)}>
-            New photo
-          </button>
-        )}
+        <nav className="places" aria-label="Pages">
+          <a
+            href={addressOf('compare')}
+            aria-current={comparing ? 'page' : undefined}
+            onClick={event => {
+              if (!isPlainClick(event)) return
+              event.preventDefault()
+              open('compare')
+            }}
+          >
+            Compare
+          </a>
+          {(place !== null || sending !== null) && (
+            <button type="button" className="button" onClick={() => open(null)}>
+              New photo
+            </button>
+          )}
+        </nav>
       </header>
       <main ref={main} tabIndex={-1}>
         {content()}
       </main>
-      <HistoryList history={history} selected={sending === null ? id : null} onSelect={open} />
+      {!comparing && (
+        <HistoryList
+          history={history}
+          selected={sending === null ? id : null}
+          onSelect={to => open({ prediction: to })}
+        />
+      )}
     </div>
   )
 }

@@ -6,6 +6,7 @@ import {
   formatBytes,
   formatCost,
   formatElapsed,
+  formatMoney,
   formatPercent,
   formatSpan,
   formatStage,
@@ -57,4 +58,15 @@ test('the file name of an address is decoded, and an address without one is just
   expect(fileName('http://a/v1/inputs/caf%C3%A9%201.jpg?key=in%2F1&signature=x')).toBe('café 1.jpg')
   expect(fileName('http://a/100%.jpg')).toBe('100%.jpg')
   expect([fileName('data:image/png;base64,AA=='), fileName(null)]).toEqual(['photo', 'photo'])
+})
+
+test('money keeps three figures below a cent', () => {
+  expect([0, 0.00019, 0.000475123, 0.0123, 0.5, 1.256].map(formatMoney)).toEqual([
+    '$0',
+    '$0.00019',
+    '$0.000475',
+    '$0.012',
+    '$0.5',
+    '$1.26',
+  ])
 })

@@ -50,6 +50,12 @@ export function formatCost(cost: { amount: number; currency: string; estimated: 
   return cost.estimated ? `about ${amount}` : amount
 }
 
+/** `$0`, `$0.00047`, `$1.25`: amounts far below a cent keep three figures. */
+export function formatMoney(dollars: number): string {
+  if (dollars === 0) return '$0'
+  return dollars < 0.01 ? `$${Number(dollars.toPrecision(3))}` : `$${Number(dollars.toFixed(dollars < 1 ? 3 : 2))}`
+}
+
 /** `just now`, `5 min ago`, `3 h ago`, then the date. */
 export function formatAgo(at: number, now: number): string {
   const minutes = Math.floor((now - at) / 60_000)

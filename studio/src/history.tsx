@@ -1,6 +1,7 @@
-import { type MouseEvent, useState } from 'react'
+import { useState } from 'react'
 import { isLive, photoOf } from './api.ts'
 import { fileName, formatAgo, formatStage, formatStatus } from './format.ts'
+import { isPlainClick } from './plain-click.ts'
 import { addressOf } from './use-address.ts'
 import type { History } from './use-history.ts'
 import { useNow } from './use-now.ts'
@@ -24,7 +25,7 @@ export function HistoryList({ history, selected, onSelect }: HistoryListProps) {
         {items?.map(item => (
           <li key={item.id}>
             <a
-              href={addressOf(item.id)}
+              href={addressOf({ prediction: item.id })}
               aria-current={item.id === selected ? 'page' : undefined}
               onClick={event => {
                 if (!isPlainClick(event)) return
@@ -63,9 +64,4 @@ function Thumbnail({ address }: { address: string | null }) {
   const [url, setUrl] = useState(address)
   if (url === null) return <span className="thumbnail" />
   return <img className="thumbnail" src={url} alt="" loading="lazy" decoding="async" onError={() => setUrl(null)} />
-}
-
-/** Clicks with a modifier belong to the browser: a new tab, a download. */
-function isPlainClick(event: MouseEvent): boolean {
-  return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
 }

@@ -1,25 +1,34 @@
 import { useCallback, useEffect, useState } from 'react'
 
-/** The address of one prediction on this page; of the empty page for null. */
-export function addressOf(id: string | null): string {
-  return id === null ? location.pathname : `${location.pathname}?p=${encodeURIComponent(id)}`
+/** What the page shows: a prediction by its id, the comparison of deployments, or (null) the place for a new photo. */
+export type Place = { readonly prediction: string } | 'compare' | null
+
+/** The address of a place on this page. */
+export function addressOf(place: Place): string {
+  if (place === null) return location.pathname
+  return place === 'compare'
+    ? `${location.pathname}?compare`
+    : `${location.pathname}?p=${encodeURIComponent(place.prediction)}`
 }
 
-/** The prediction that the address names (`?p=ID`), and a way to go to another; back and forward work. */
-export function useAddress(): [id: string | null, go: (id: string | null, replace?: boolean) => void] {
-  const [id, setId] = useState(read)
+/** The place that the address names (`?p=ID`, `?compare`), and a way to go to another; back and forward work. */
+export function useAddress(): [place: Place, go: (place: Place) => void] {
+  const [place, setPlace] = useState(read)
   useEffect(() => {
-    const moved = () => setId(read())
+    const moved = () => setPlace(read())
     addEventListener('popstate', moved)
     return () => removeEventListener('popstate', moved)
   }, [])
-  const go = useCallback((to: string | null) => {
-    if (to !== read()) history.pushState(null, '', addressOf(to))
-    setId(to)
+  const go = useCallback((to: Place) => {
+    if (addressOf(to) !== addressOf(read())) history.pushState(null, '', addressOf(to))
+    setPlace(to)
   }, [])
-  return [id, go]
+  return [place, go]
 }
 
-function read(): string | null {
-  return new URLSearchParams(location.search).get('p')
+function read(): Place {
+  const query = new URLSearchParams(location.search)
+  const prediction = query.get('p')
+  if (prediction !== null) return { prediction }
+  return query.has('compare') ? 'compare' : null
 }
