@@ -435,6 +435,16 @@ describe('after a restart', () => {
     })
   })
 
+  test('a worker that died because the disk was full is lost, with nothing but empty files to tell of it', async () => {
+    const { provider, folder } = await setup()
+    await mkdir(folder('attempt1'), { recursive: true })
+    for (const name of ['job.json', 'claim', 'exit.json']) await writeFile(join(folder('attempt1'), name), '')
+    expect(await poll(provider, { attempt: 'attempt1' })).toMatchObject({
+      status: 'failed',
+      failure: { code: 'worker_lost' },
+    })
+  })
+
   test('a worker that never began is booting for 15 s, then lost, and can begin no more', async () => {
     let ahead = 0
     const { provider, folder } = await setup(() => Date.now() + ahead)

@@ -83,7 +83,8 @@ function describe(status: Status | null): Omit<Observation, 'status'> {
 
 /** The process is gone and left no result: killed from outside, or crashed in a library that read a hostile file. */
 async function observeLost(folder: WorkFolder, status: Status | null): Promise<Observation> {
-  const exit = await readJson(folder.exit, exitSchema)
+  // Written on a full disk it is there, but empty; the end is as sure without its reason.
+  const exit = await readJson(folder.exit, exitSchema).catch(() => null)
   const tail = `${status?.log ?? ''}${await readTail(folder.log, 2000)}`.slice(-4000)
   const where = status?.stage ? ` at "${status.stage}"` : ''
   return {
