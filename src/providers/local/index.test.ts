@@ -11,7 +11,8 @@ import { local } from './index.ts'
 
 /** An engine that does as its input says; it stands for every way in which a real one may end. */
 const engineSource = `
-import { closeSync, existsSync, watch, writeSync } from 'node:fs'
+import fs, { existsSync, watch, writeSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { copyFile, writeFile } from 'node:fs/promises'
 
 export async function run({ input, files, outputPath }, report) {
@@ -37,10 +38,13 @@ export async function run({ input, files, outputPath }, report) {
       for (;;);
     case 'throw':
       throw new Error('no idea')
-    case 'fill':
-      // What a disk without room does to the worker's log.
-      closeSync(2)
-      throw Object.assign(new Error('no space left on device, write'), { code: 'ENOSPC' })
+    case 'fill': {
+      // The worker's log lies on the same disk.
+      const full = Object.assign(new Error('no space left on device, write'), { code: 'ENOSPC' })
+      fs.writeSync = () => { throw full }
+      syncBuiltinESMExports()
+      throw full
+    }
     case 'refuse': {
       const error = new Error('image is no photo.')
       error.failure = { code: 'input_invalid', message: 'image is no photo.' }
