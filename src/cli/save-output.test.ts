@@ -56,3 +56,18 @@ test('refuses folders, and paths in folders that do not exist', () => {
   expect(() => checkTarget(path, true)).toThrow('is a folder')
   expect(() => checkTarget(join(folder, 'nowhere', 'scene.ply'), false)).toThrow('There is no folder')
 })
+
+test('refuses what is no plain file, also by force: a rename would take it away from everybody', () => {
+  expect(() => checkTarget('/dev/null', true)).toThrow('is not a plain file')
+})
+
+test('says in one sentence why a file cannot be written, before the work and after it', async () => {
+  const { folder, path } = setup()
+  writeFileSync(path, '')
+  const beneathFile = join(path, 'scene.ply')
+  expect(() => checkTarget(beneathFile, false)).toThrow(/^.*scene\.ply cannot be written: ENOTDIR: .*\.$/)
+  await expect(saveOutput(beneathFile, whole('whole'), { sha256, force: false })).rejects.toMatchObject({
+    failure: { code: 'input_invalid' },
+  })
+  expect(readdirSync(folder)).toEqual(['scene.ply'])
+})
