@@ -140,7 +140,7 @@ describe('loadConfig', () => {
       {},
       /^surefoot\.config\.mjs cannot be read: /,
     ],
-    ['a file that throws', { 'surefoot.config.mjs': 'throw new Error("no token")' }, {}, /cannot be read: no token/],
+    ['a file that throws', { 'surefoot.config.mjs': 'throw new Error("no token")' }, {}, /cannot be read: no token\.$/],
     ['a file without default export', { 'surefoot.config.mjs': 'export const x = 1' }, {}, /no default export/],
     [
       'an unknown key',
@@ -156,6 +156,7 @@ describe('loadConfig', () => {
       { SUREFOOT_DATABASE_URL: 'mysql://user:secret@db.example/surefoot' },
       /^environment: database: is not a postgres:\/\/ URL\.$/,
     ],
+    ['a public URL that is none', {}, { SUREFOOT_PUBLIC_URL: 'x.example' }, /publicUrl: is not an http or https URL/],
     ['a public URL with a path', {}, { SUREFOOT_PUBLIC_URL: 'https://x.example/path' }, /publicUrl: has a path/],
     ['an unknown log level', {}, { SUREFOOT_LOG: 'wran' }, /no level "wran"\. Did you mean "warn"\?/],
   ])('refuses %s', async (_, files, env, message) => {

@@ -79,7 +79,8 @@ async function importFile(file: string): Promise<unknown> {
   try {
     module = await import(pathToFileURL(file).href)
   } catch (cause) {
-    return refuseConfig(`${basename(file)} cannot be read: ${cause instanceof Error ? cause.message : cause}.`, cause)
+    const words = cause instanceof Error ? cause.message : String(cause)
+    return refuseConfig(`${basename(file)} cannot be read: ${words.replace(/\.?$/, '.')}`, cause)
   }
   return (
     module.default ??

@@ -45,7 +45,7 @@ const deploymentSchema = z.strictObject({
 })
 
 const originSchema = z
-  .url({ protocol: /^https?$/, error: 'is not an http or https URL' })
+  .url({ protocol: /^https?$/, error: 'is not an http or https URL', abort: true })
   .refine(isOrigin, 'has a path, a query or credentials; only scheme, host and port belong there')
   .transform(url => new URL(url).origin)
 

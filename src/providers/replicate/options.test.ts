@@ -29,6 +29,7 @@ test.each([
 test.each([
   [{ token: '' }, 'token: must not be empty'],
   [{ token: 't', baseUrl: 'http://replicate.example/v1' }, 'baseUrl: must be https'],
+  [{ token: 't', baseUrl: '127.0.0.1/v1' }, 'baseUrl: Invalid URL'],
   [{ token: 't', baseURL: 'https://replicate.example' }, 'Unrecognized key: "baseURL"'],
 ])('refuses the options %j and says why', (options, words) => {
   expect(() => replicate(options)).toThrow(words)

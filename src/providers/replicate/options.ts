@@ -21,7 +21,7 @@ const name = z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must look like owner/name')
 const optionsSchema = z.strictObject({
   token: z.string().min(1, 'must not be empty'),
   baseUrl: z
-    .url()
+    .url({ abort: true })
     .default(vendorBaseUrl)
     .refine(isSafe, 'must be https, or http on this machine: the token goes there'),
   preferUpload: z.boolean().default(false),
@@ -63,7 +63,7 @@ interface TargetOptions {
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */
 export function parseOptions(options: ReplicateOptions): Required<ReplicateOptions> {
   const result = optionsSchema.safeParse(options)
-  if (!result.success) refuse('input_invalid', `replicate(): ${explain(result.error)}`)
+  if (!result.success) refuse('input_invalid', `replicate(): ${explain(result.error)}.`)
   return { ...result.data, baseUrl: result.data.baseUrl.replace(/\/+$/, '') }
 }
 
@@ -75,7 +75,7 @@ export function parseTarget(target: unknown): ReplicateTarget & JsonObject {
   if (form === undefined || forms.length > 1)
     refuse('deployment_missing', 'A replicate target names exactly one of `version`, `model` and `deployment`.')
   const result = targetSchemas[form].safeParse(target)
-  if (!result.success) refuse('deployment_missing', `replicate target: ${explain(result.error)}`)
+  if (!result.success) refuse('deployment_missing', `replicate target: ${explain(result.error)}.`)
   const { hardware, pricePerSecond } = result.data
   if (hardware !== undefined && pricePerSecond === undefined && !(hardware in pricesPerSecond))
     refuse(

@@ -25,6 +25,7 @@ test.each([
 test.each([
   [{ apiKey: '' }, 'apiKey: must not be empty'],
   [{ apiKey: 'k', baseUrl: 'http://runpod.example/v2' }, 'baseUrl: must be https'],
+  [{ apiKey: 'k', baseUrl: '127.0.0.1/v2' }, 'baseUrl: Invalid URL'],
   [{ apiKey: 'k', baseURL: 'https://runpod.example' }, 'Unrecognized key: "baseURL"'],
 ])('refuses the options %j and says why', (options, words) => {
   expect(() => runpod(options)).toThrow(words)

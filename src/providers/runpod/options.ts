@@ -38,7 +38,10 @@ export interface RunpodTarget {
 
 const optionsSchema = z.strictObject({
   apiKey: z.string().min(1, 'must not be empty'),
-  baseUrl: z.url().default(vendorBaseUrl).refine(isSafe, 'must be https, or http on this machine: the key goes there'),
+  baseUrl: z
+    .url({ abort: true })
+    .default(vendorBaseUrl)
+    .refine(isSafe, 'must be https, or http on this machine: the key goes there'),
 })
 
 const targetSchema = z.strictObject({
@@ -53,14 +56,14 @@ const targetSchema = z.strictObject({
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */
 export function parseOptions(options: RunpodOptions): Required<RunpodOptions> {
   const result = optionsSchema.safeParse(options)
-  if (!result.success) refuse('input_invalid', `runpod(): ${explain(result.error)}`)
+  if (!result.success) refuse('input_invalid', `runpod(): ${explain(result.error)}.`)
   return { ...result.data, baseUrl: result.data.baseUrl.replace(/\/+$/, '') }
 }
 
 /** A target as config or the store gives it; fails with `deployment_missing` naming the wrong field. */
 export function parseTarget(target: unknown): RunpodTarget & JsonObject {
   const result = targetSchema.safeParse(target)
-  if (!result.success) refuse('deployment_missing', `runpod target: ${explain(result.error)}`)
+  if (!result.success) refuse('deployment_missing', `runpod target: ${explain(result.error)}.`)
   const { hardware, pricePerSecond } = result.data
   if (hardware !== undefined && pricePerSecond === undefined && !Object.hasOwn(pricesPerSecond, hardware))
     refuse(
