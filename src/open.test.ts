@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -60,4 +60,30 @@ test('an opened data folder tells the receivers that its config names of the end
     urls: { get: `http://127.0.0.1:5555/v1/predictions/${record.id}` },
     output: expect.stringMatching(/^http:\/\/127\.0\.0\.1:5555\/v1\/outputs\//),
   })
+})
+
+test.each([
+  ['is a file', (data: string) => writeFileSync(data, '')],
+  [
+    'holds a database that is none',
+    (data: string) => {
+      mkdirSync(data)
+      writeFileSync(join(data, 'surefoot.db'), 'a letter to somebody')
+    },
+  ],
+])('a data folder that %s is refused in one sentence, and can be had afterwards', async (_, prepare) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'surefoot-open-'))
+  onTestFinished(() => rmSync(cwd, { recursive: true }))
+  const data = join(cwd, 'data')
+  prepare(data)
+  const config = await loadConfig({ cwd, env: { SUREFOOT_DATA: 'data' } })
+  await expect(openDataFolder(config, () => {})).rejects.toMatchObject({
+    failure: {
+      code: 'input_invalid',
+      fault: 'config',
+      message: expect.stringMatching(/^The data folder \S+ cannot be used: [^\n]+\.$/),
+    },
+  })
+  rmSync(data, { recursive: true })
+  await (await openDataFolder(config, () => {})).close()
 })

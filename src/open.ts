@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { LoadedConfig } from './config/load-config.ts'
 import type { Clock } from './core/clock.ts'
+import { createFailure, SurefootError } from './core/failure.ts'
 import { systemClock } from './engine/clock.ts'
 import type { Engine, Log } from './engine/contract.ts'
 import { createEngine } from './engine/engine.ts'
@@ -31,18 +32,19 @@ export interface Opened {
 /**
  * Opens a data folder and starts the engine on it: as its only owner, or, with a database URL, beside other processes of
  * this machine. Fails with a `SurefootError` of status 409 when another process owns the folder, of 503 when the database
- * is not there; then nothing stays open.
+ * is not there, with `storage_full` or `input_invalid` (fault `config`) when the folder cannot be made or written; then
+ * nothing stays open.
  */
 export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Opened> {
   const alone = config.database === null
-  const lock = alone ? await lockFolder(config.dataDirectory) : sharedFolder
+  const lock = alone ? await lockFolder(config.dataDirectory).catch(refuseFolder(config)) : sharedFolder
   let origin = config.publicUrl ?? originOf(config)
   const closing: (() => Promise<void>)[] = [lock.release]
   const close = async () => {
     while (closing.length > 0) await closing.pop()?.()
   }
   try {
-    const store = await openStore(config)
+    const store = await openStore(config).catch(alone ? refuseFolder(config) : undefined)
     closing.push(store.close)
     const files = createDiskFiles({ directory: join(config.dataDirectory, 'files') })
     const signer = createSigner(await store.secret('links'))
@@ -98,6 +100,27 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
 
 /** Nobody owns it, and commands need no owner's URL: they open the database themselves. */
 const sharedFolder: FolderLock = { announce: async () => {}, release: async () => {} }
+
+/** Throws what the system says about the data folder as a sentence for whoever named it; everything else as it is. */
+function refuseFolder({ dataDirectory }: LoadedConfig): (error: unknown) => never {
+  return error => {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    const isFull =
+      error.code === 'ENOSPC' || error.code === 'EDQUOT' || ('errcode' in error && error.errcode === sqliteFull)
+    const failure = createFailure(
+      isFull ? 'storage_full' : 'input_invalid',
+      `The data folder ${dataDirectory} cannot be used: ${error.message}.`,
+      {
+        fault: 'config',
+        advice: isFull ? 'Make room there, or use another data folder.' : 'Correct it, or use another data folder.',
+      },
+    )
+    throw new SurefootError(failure, { status: isFull ? 507 : 503, cause: error })
+  }
+}
+
+/** https://sqlite.org/rescode.html#full */
+const sqliteFull = 13
 
 async function openStore({ dataDirectory, database }: LoadedConfig): Promise<Store> {
   if (database !== null) return await (await import('./store/postgres.ts')).openPostgresStore({ url: database })
