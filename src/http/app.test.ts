@@ -17,14 +17,17 @@ describe('errors', () => {
     expect((await send('/v1/predictions/p1/cancel')).status).toBe(405)
   })
 
-  test('an unknown error is opaque outside and whole in the log, under one request id', async () => {
+  test.each([
+    ['error', new Error('the secret reason')],
+    ['word', 'the secret reason'],
+  ])('an unknown %s that is thrown is opaque outside and whole in the log, under one request id', async (_, thrown) => {
     const front = await setup()
-    const engine = { ...front.deps.engine, get: () => Promise.reject(new Error('the secret reason')) }
+    const engine = { ...front.deps.engine, get: () => Promise.reject(thrown) }
     const { send, logged } = await setup({ engine })
     const response = await send('/v1/predictions/p1')
     const text = await response.text()
     const id = response.headers.get('x-request-id') ?? ''
-    expect(response.status).toBe(500)
+    expect([response.status, response.headers.get('x-content-type-options')]).toEqual([500, 'nosniff'])
     expect(JSON.parse(text)).toMatchObject({ code: 'internal', request_id: id })
     expect(text).not.toContain('secret reason')
     expect(logged.filter(line => line.includes('the secret reason') && line.includes(id))).toHaveLength(1)

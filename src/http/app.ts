@@ -40,6 +40,12 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   })
   app.use(secureHeaders)
   app.use(guard(deps))
+  // A caller that goes away aborts its request with a string for a reason; Hono handles errors only and passes it by.
+  app.use(async (_, next) => {
+    await next().catch((error: unknown) => {
+      throw error instanceof Error ? error : new Error(String(error))
+    })
+  })
 
   addPredictions(app, deps)
   addEvents(app, deps)
