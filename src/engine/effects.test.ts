@@ -185,6 +185,7 @@ describe('a call that could not be made', () => {
     const answer = stage.performer.perform(poll, stage.record, 0)
     stage.performer.abort(['e1', 'another'], 'the attempt ended')
     expect(await answer).toMatchObject({ type: 'pollFailed', failure: { message: 'the attempt ended' } })
+    expect(stage.log).toEqual([])
     expect(stage.clock.waiting).toBe(0)
   })
 })

@@ -9,12 +9,13 @@ export interface Limit {
 
 export function createLimit(clock: Clock, limitMs: number, what: string): Limit {
   const controller = new AbortController()
-  const cancel = clock.after(limitMs, () => controller.abort(new Error(`${what} took longer than ${limitMs} ms`)))
+  const cancel = clock.after(limitMs, () => controller.abort(new Error(`${what} took longer than ${limitMs} ms.`)))
   return {
     signal: controller.signal,
     abort(reason) {
       cancel()
-      controller.abort(new Error(reason))
+      // By this name it is known as nobody's fault, and not logged as one.
+      controller.abort(new DOMException(reason, 'AbortError'))
     },
     done: cancel,
   }
