@@ -1,6 +1,14 @@
 #!/usr/bin/env node
 import { createInterface } from 'node:readline'
 import { main } from './main.ts'
+import { explainOldNode } from './node-version.ts'
+
+// Before a command's module is loaded, which would end in a stack trace about what Node lacks.
+const old = explainOldNode(process.version)
+if (old !== null) {
+  console.error(`surefoot: ${old}`)
+  process.exit(1)
+}
 
 // Node calls SQLite and type stripping experimental on each start; people who run a command can do nothing about it.
 process.removeAllListeners('warning')

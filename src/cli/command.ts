@@ -25,7 +25,7 @@ export function parseOptions<const T extends NonNullable<ParseArgsConfig['option
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     const unknown = /^Unknown option '(-[^']*)'/.exec(message)?.[1]
-    if (unknown === undefined) throw new UsageError(message.split('\n')[0])
+    if (unknown === undefined) throw new UsageError(explainValue(message))
     throw new UsageError(
       `Unknown option "${unknown}".${suggest(
         unknown,
@@ -33,6 +33,16 @@ export function parseOptions<const T extends NonNullable<ParseArgsConfig['option
       )}`,
     )
   }
+}
+
+/** Node's words about an option's value, shorter, and without the option's whole pattern. */
+function explainValue(message: string): string {
+  const [, option, trouble] =
+    /^Option '(?:-\w, )?(--[\w-]+)[^']*' (argument missing|argument is ambiguous)/.exec(message) ?? []
+  if (option === undefined) return message.split('\n')[0] ?? message
+  return trouble === 'argument missing'
+    ? `${option} needs a value.`
+    : `${option} needs a value; one that begins with "-" is written ${option}=-...`
 }
 
 /** Exactly one positional argument. */

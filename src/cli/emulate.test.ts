@@ -5,7 +5,8 @@ import { openTerminal } from './test-support.ts'
 
 test('serves the API until Ctrl-C and prints the config that leads to it', async () => {
   const { begin } = await openTerminal()
-  const emulator = begin('emulate', 'replicate', '--port', '0', '--work', 'echo', '--fault', 'create-402')
+  const emulator = begin('emulate', 'replicate', '--port', '0', '--work', 'echo', '--fault', 'create-402*1')
+  await emulator.said(/^Faults: create-402\*1$/m)
   const [, baseUrl = ''] = await emulator.said(/replicate\(\{ token: 'anything', baseUrl: '(\S+)' \}\)/)
   const response = await fetch(`${baseUrl}/models/surefoot/relief/predictions`, {
     method: 'POST',

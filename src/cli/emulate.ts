@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suggest } from '../config/refuse-config.ts'
+import { guess, suggest } from '../config/refuse-config.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
 import type { CatalogueEntry, Emulator, FaultRule, ServedEmulator } from '../emulators/index.ts'
 import { type Command, onlyArgument, parseOptions, readWholeNumber, UsageError } from './command.ts'
@@ -13,12 +13,12 @@ const usage = `Usage: surefoot emulate PROVIDER [OPTIONS]
 
 Serves the HTTP API of replicate or runpod on this machine, until Ctrl-C. It really does the work, and misbehaves on demand.
 
-  --port N         Port, 0 for any free one (default 9001)
-  --fault SPEC     name[@parameter][:percent%][*times], e.g. stall@0.9:20%; may be given several times
-  --faults         Print all faults, or those of the provider
-  --seed N         For the dice that decide which runs faults hit (default 1)
-  --boot-ms N      Cold start (default 2000)
-  --work NAME      relief: a photo becomes a splat; echo: the input comes back after 10 s (default relief)
+  --port N             Port, 0 for any free one (default 9001)
+  --fault SPEC         name[@parameter][:percent%][*times], e.g. stall@0.9:20%; may be given several times
+  --faults             Print all faults, or those of the provider
+  --seed N             For the dice that decide which runs faults hit (default 1)
+  --boot-ms N          Cold start (default 2000)
+  --work NAME          relief: a photo becomes a splat; echo: the input comes back after 10 s (default relief)
 `
 
 const options = {
@@ -94,6 +94,7 @@ export const command: Command = {
       port,
       seed,
       faults,
+      specs: values.fault ?? [],
       work: values.work,
       ...(bootMs === undefined ? {} : { bootMs }),
     })
@@ -106,6 +107,8 @@ interface Emulation {
   readonly port: number
   readonly seed: number
   readonly faults: readonly FaultRule[]
+  /** The same, as they were written. */
+  readonly specs: readonly string[]
   readonly work: string
   readonly bootMs?: number
 }
@@ -151,9 +154,9 @@ async function serve(emulator: Emulator, port: number): Promise<ServedEmulator> 
   }
 }
 
-function sayWhere(io: Io, { kind, vendor, faults }: Emulation, baseUrl: string): void {
+function sayWhere(io: Io, { kind, vendor, specs }: Emulation, baseUrl: string): void {
   say(io.stdout, `${vendor.title} is emulated at ${paint(io, io.stdout, 'bold', baseUrl)}`)
-  if (faults.length > 0) say(io.stdout, `Faults: ${faults.map(({ name }) => name).join(', ')}`)
+  if (specs.length > 0) say(io.stdout, `Faults: ${specs.join(', ')}`)
   io.stdout.write(`
 // surefoot.config.ts
 import { defineConfig, ${kind} } from 'surefoot'
@@ -167,8 +170,16 @@ export default defineConfig({
 }
 
 async function readFaults(specs: readonly string[], kind: string, vendor: Vendor): Promise<readonly FaultRule[]> {
-  const { faultsAt, parseFault } = await import('../emulators/index.ts')
+  const { faultNames, faultsAt, parseFault } = await import('../emulators/index.ts')
   const possible = faultsAt(kind)
+  const names: readonly string[] = faultNames
+  for (const spec of specs) {
+    const [name = ''] = spec.split(/[@:*]/)
+    if (/^[\w-]+$/.test(name) && !names.includes(name))
+      throw new UsageError(
+        `There is no fault "${name}".${guess(name, possible)} "surefoot emulate ${kind} --faults" lists what there is.`,
+      )
+  }
   try {
     const rules = specs.map(parseFault)
     const foreign = rules.find(({ name }) => !possible.includes(name))

@@ -15,6 +15,7 @@ test.each([
 
 test('an output has its count where verification counted', () => {
   expect(formatOutput({ bytes: 17_334_213, facts: { count: 309_524 } })).toBe('309,524 splats, 17.3 MB')
+  expect(formatOutput({ bytes: 920, facts: { count: 1 } })).toBe('1 splat, 920 bytes')
   expect(formatOutput({ bytes: 12, facts: {} })).toBe('12 bytes')
 })
 

@@ -21,7 +21,8 @@ export function formatDuration(milliseconds: number): string {
 
 /** `309,524 splats, 17.3 MB`; without a count for files in which verification counted nothing. */
 export function formatOutput({ bytes, facts }: { bytes: number; facts: Readonly<Record<string, unknown>> }): string {
-  const count = typeof facts.count === 'number' ? `${formatCount(facts.count)} splats, ` : ''
+  const count =
+    typeof facts.count === 'number' ? `${formatCount(facts.count)} ${facts.count === 1 ? 'splat' : 'splats'}, ` : ''
   return `${count}${formatBytes(bytes)}`
 }
 

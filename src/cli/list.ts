@@ -1,3 +1,4 @@
+import { isTerminal } from '../core/prediction.ts'
 import type { PredictionJson } from '../http/shapes.ts'
 import { type Command, noArguments, parseOptions } from './command.ts'
 import { connectToExisting } from './connection.ts'
@@ -10,7 +11,7 @@ const usage = `Usage: surefoot list [OPTIONS]
 
 The newest 100 predictions.
 
-  --json           As JSON
+  --json               As JSON
 ${placeUsage}`
 
 const options = { ...placeOptions, json: { type: 'boolean', default: false } } as const
@@ -44,8 +45,8 @@ function print(io: Io, predictions: readonly PredictionJson[], json: boolean): v
   else io.stdout.write(formatTable([['ID', 'MODEL', 'CREATED (UTC)', 'STATUS', ''], ...predictions.map(toRow)]))
 }
 
-function describeState({ error, metrics, surefoot: { output, progress } }: PredictionJson): string {
+function describeState({ status, error, metrics, surefoot: { output, progress } }: PredictionJson): string {
   if (output !== null) return `${formatOutput(output)} in ${formatDuration((metrics.total_time ?? 0) * 1_000)}`
   if (error !== null) return error
-  return progress?.stage == null ? '' : formatProgress(progress.stage, progress.fraction)
+  return isTerminal(status) || progress?.stage == null ? '' : formatProgress(progress.stage, progress.fraction)
 }

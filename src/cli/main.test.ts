@@ -7,6 +7,7 @@ test('help is on stdout and lists every command; each command has its own', asyn
   const { code, stdout, stderr } = await run()
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(await run('help')).toEqual({ code, stdout, stderr })
+  expect(stdout).toContain('In a clone "npm start --" stands for surefoot.')
   const names = [...stdout.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name ?? '').filter(name => name !== 'help')
   expect(names).toEqual(['serve', 'worker', 'predict', 'compare', 'list', 'show', 'status', 'emulate'])
   for (const name of names) {
@@ -27,7 +28,12 @@ test.each([
   [['constructor'], 'There is no command "constructor".'],
   [['serve', '--prot', '1'], 'Unknown option "--prot". Did you mean "--port"?'],
   [['serve', '--port', 'http'], '--port takes a whole number from 0 to 65535, not "http".'],
-  [['serve', '--port'], "Option '--port <value>' argument missing"],
+  [['serve', '--port'], '--port needs a value.'],
+  [['predict', 'photo.png', '-o'], '--output needs a value.'],
+  [
+    ['predict', 'photo.png', '--timeout', '-5'],
+    '--timeout needs a value; one that begins with "-" is written --timeout=',
+  ],
   [['serve', 'here'], '"here" is one argument too many.'],
   [['predict'], 'The photo is missing.'],
   [['predict', 'photo.png', 'other.png'], '"other.png" is one argument too many.'],
@@ -35,7 +41,8 @@ test.each([
   [['predict', 'photo.png', '--focal-length', 'wide'], '--focal-length takes millimetres, not "wide".'],
   [['show'], 'The id of a prediction is missing.'],
   [['emulate', 'replicat'], 'There is no emulator of "replicat". Did you mean "replicate"?'],
-  [['emulate', 'replicate', '--fault', 'stal'], 'There is no fault "stal".'],
+  [['emulate', 'replicate', '--fault', 'stal'], 'There is no fault "stal". Did you mean "stall"?'],
+  [['emulate', 'replicate', '--fault', 'oom@'], '"oom@" is no fault. Write name[@parameter]'],
   [['emulate', 'replicate', '--work', 'sharp'], 'There is no work "sharp".'],
 ])('%j is one sentence and exit code 2', async (argv, sentence) => {
   const { run } = await openTerminal()

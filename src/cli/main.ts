@@ -31,6 +31,9 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
 Exit codes: 0 done, 1 failed (one sentence says why), 2 not understood, 130 interrupted.
 `
 
+/** Told where it is so: this module is TypeScript in a clone only. */
+const cloneHelp = import.meta.url.endsWith('.ts') ? '\nIn a clone "npm start --" stands for surefoot.\n' : ''
+
 /**
  * The command line as a function: arguments without node and script, the world as `io`; answers the exit code. Whatever
  * goes wrong ends as one sentence on `io.stderr`; only faults of our own show a stack.
@@ -43,7 +46,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       return 0
     }
     if (name === 'help' || name === '--help' || name === '-h') {
-      io.stdout.write(args[0] === undefined ? help : (await loadCommand(args[0])).usage)
+      io.stdout.write(args[0] === undefined ? help + cloneHelp : (await loadCommand(args[0])).usage)
       return 0
     }
     const command = await loadCommand(name)

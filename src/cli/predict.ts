@@ -11,7 +11,7 @@ import { formatDuration, formatOutput } from './format.ts'
 import { type Interrupts, watchInterrupts } from './interrupts.ts'
 import { type Io, say } from './io.ts'
 import { createLog } from './log.ts'
-import { createProgressLine } from './progress-line.ts'
+import { clearLine, createProgressLine } from './progress-line.ts'
 import { checkTarget, saveOutput } from './save-output.ts'
 import { loadSettings, placeOptions, placeUsage } from './settings.ts'
 import { settle } from './settle.ts'
@@ -92,7 +92,8 @@ async function predict(io: Io, connection: Connection, job: Job, { first }: Inte
   const model = await findModel(connection.client, job.model)
   const { id } = await connection.client.create({ ...job, model })
   const cancel = () => {
-    say(io.stderr, 'Canceling ...')
+    // The terminal has echoed ^C behind the progress.
+    say(io.stderr, `${io.stderr.isTTY ? clearLine : ''}Canceling ...`)
     // Lost only with the gateway; whoever follows sees that, and asks again by a second Ctrl-C.
     connection.persist(client => client.cancel(id)).catch(() => undefined)
   }

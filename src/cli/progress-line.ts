@@ -9,7 +9,8 @@ export interface ProgressLine {
   end(): void
 }
 
-const clearLine = '\r\u001b[2K'
+/** Empties the line of the terminal that the cursor is on. */
+export const clearLine = '\r\u001b[2K'
 const tickMs = 100
 /** Without a terminal: a line per stage, and one for each so much of the whole. */
 const plainStep = 0.25

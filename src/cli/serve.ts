@@ -13,9 +13,9 @@ const usage = `Usage: surefoot serve [OPTIONS]
 
 Serves the HTTP API and the Studio page to this machine, until Ctrl-C. What runs then is picked up on the next start.
 
-  --port N         Port, 0 for any free one (default 8787, or as SUREFOOT_PORT or the config say)
-  --host H         Loopback address (default 127.0.0.1, or as SUREFOOT_HOST or the config say)
-  --sample         Where there are no predictions yet, make the first one of a bundled photo
+  --port N             Port, 0 for any free one (default 8787, or as SUREFOOT_PORT or the config say)
+  --host H             Loopback address (default 127.0.0.1, or as SUREFOOT_HOST or the config say)
+  --sample             Where there are no predictions yet, make the first one of a bundled photo
 ${placeUsage}`
 
 const options = {

@@ -10,8 +10,8 @@ export const placeOptions = {
 } as const
 
 /** Their part of a command's usage. */
-export const placeUsage = `  --data DIR       Data folder (default .surefoot, or as SUREFOOT_DATA or the config say)
-  --config FILE    Config file (default surefoot.config.ts, .js or .mjs in this folder)
+export const placeUsage = `  --data DIR           Data folder (default .surefoot, or as SUREFOOT_DATA or the config say)
+  --config FILE        Config file (default surefoot.config.ts, .js or .mjs in this folder)
 `
 
 /** What was written on the command line. */

@@ -11,7 +11,7 @@ const usage = `Usage: surefoot show ID [OPTIONS]
 
 What was tried for a prediction, when, and why.
 
-  --json           As JSON
+  --json               As JSON
 ${placeUsage}`
 
 const options = { ...placeOptions, json: { type: 'boolean', default: false } } as const

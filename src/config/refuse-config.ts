@@ -11,12 +11,16 @@ export function refuseConfig(message: string, cause?: unknown): never {
 
 /** `"sharp"; there are: relief, sharp` for a name that is not among the names; the nearest one first, as a question. */
 export function suggest(name: string, names: readonly string[]): string {
+  return `${guess(name, names)} There are: ${names.join(', ') || 'none'}.`
+}
+
+/** ` Did you mean "sharp"?`; empty where no name is near. */
+export function guess(name: string, names: readonly string[]): string {
   const nearest = names
     .map(candidate => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= Math.max(2, Math.floor(name.length / 3)))
     .toSorted((a, b) => a.distance - b.distance)[0]?.candidate
-  const question = nearest === undefined ? '' : ` Did you mean "${nearest}"?`
-  return `${question} There are: ${names.join(', ') || 'none'}.`
+  return nearest === undefined ? '' : ` Did you mean "${nearest}"?`
 }
 
 /** Insertions, deletions and replacements between two short words. */
