@@ -52,5 +52,5 @@ function describe(error: unknown): { code: FailureCode; message: string } {
     return { code: 'storage_full', message: 'The disk is full.' }
   if (error instanceof RangeError && message.includes('allocation failed'))
     return { code: 'out_of_memory', message: `The engine ran out of memory: ${message}.` }
-  return { code: 'model_error', message: `The engine failed: ${message}` }
+  return { code: 'model_error', message: `The engine failed: ${message.replace(/\.?$/, '.')}` }
 }

@@ -212,7 +212,7 @@ describe('a run', () => {
   })
 
   test.for([
-    { what: 'throw', code: 'model_error', message: 'The engine failed: no idea' },
+    { what: 'throw', code: 'model_error', message: 'The engine failed: no idea.' },
     { what: 'refuse', code: 'input_invalid', message: 'image is no photo.' },
     { what: 'fill', code: 'storage_full', message: 'The disk is full.' },
     { what: 'hoard', code: 'out_of_memory', message: 'The engine needed more than 32 MiB of memory.' },

@@ -117,7 +117,7 @@ function supervise(folder: WorkFolder, job: WorkOrder): void {
     if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
       fail('out_of_memory', `The engine needed more than ${job.memoryMb} MiB of memory.`)
     console.error(error)
-    fail('model_error', `The engine failed: ${error.message}`)
+    fail('model_error', `The engine failed: ${error.message}.`)
   })
   engine.on('exit', () => fail('model_error', 'The engine ended without a result.'))
 }
