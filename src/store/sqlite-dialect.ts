@@ -6,10 +6,12 @@ import { refuse } from '../core/failure.ts'
 const cachedStatements = 200
 /** SQLite's primary result code for "no space left": https://sqlite.org/rescode.html#full */
 const sqliteFull = 13
+/** A page, or the whole file, is not what SQLite wrote: https://sqlite.org/rescode.html#corrupt and #notadb */
+const sqliteDamaged: readonly number[] = [11, 26]
 
 /**
  * Kysely on `node:sqlite`: its SQLite dialect was made for another driver, and this is the small shape that it wants.
- * Statements are prepared once per text and kept, least recently used last. A full disk fails with `storage_full`.
+ * Statements are prepared once per text and kept, least recently used last. A full disk fails with `storage_full`, a damaged database with `internal`.
  * The dialect owns the database from here on: destroying it closes the database.
  */
 export function createSqliteDialect(database: DatabaseSync): Dialect {
@@ -35,15 +37,15 @@ export function createSqliteDialect(database: DatabaseSync): Dialect {
 }
 
 function createStatement(database: DatabaseSync, sql: string): SqliteStatement {
-  const statement = named(() => database.prepare(sql))
+  const statement = namedFault(() => database.prepare(sql))
   return {
     reader: statement.columns().length > 0,
-    all: parameters => named(() => statement.all(...toValues(parameters))),
-    iterate: parameters => named(() => statement.iterate(...toValues(parameters))),
+    all: parameters => namedFault(() => statement.all(...toValues(parameters))),
+    iterate: parameters => namedFault(() => statement.iterate(...toValues(parameters))),
     run(parameters) {
       // On a full disk SQLite has rolled back by itself; a second rollback would hide the first error behind its own.
       if (sql === 'rollback' && !database.isTransaction) return { changes: 0, lastInsertRowid: 0 }
-      return named(() => statement.run(...toValues(parameters)))
+      return namedFault(() => statement.run(...toValues(parameters)))
     },
   }
 }
@@ -52,7 +54,8 @@ function toValues(parameters: readonly unknown[]): SQLInputValue[] {
   return parameters as SQLInputValue[]
 }
 
-function named<T>(call: () => T): T {
+/** Runs a call on SQLite; faults that people can do something about come out named. */
+export function namedFault<T>(call: () => T): T {
   try {
     return call()
   } catch (error) {
@@ -60,6 +63,11 @@ function named<T>(call: () => T): T {
     // The low byte is the primary code; extended codes carry more above it.
     if ((code & 0xff) === sqliteFull)
       refuse('storage_full', 'The database cannot grow: the disk is full.', { status: 507, cause: error })
+    if (sqliteDamaged.includes(code & 0xff))
+      refuse('internal', 'The database of the data folder is damaged.', {
+        advice: 'Restore the data folder from a copy, or begin with another one.',
+        cause: error,
+      })
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -52,6 +52,30 @@ describe('openSqliteStore', () => {
     expect((await stat(`${path}-wal`)).size).toBeGreaterThan(0)
     await store.close()
     await store.close()
+  })
+
+  it('keeps its database from others in a folder that they can read, journals included', async () => {
+    const { folder } = await setup()
+    await chmod(folder, 0o755)
+    const store = await openSqliteStore({ path: join(folder, 'surefoot.db') })
+    for (const name of await readdir(folder)) expect((await stat(join(folder, name))).mode & 0o077).toBe(0)
+    await store.close()
+  })
+
+  it.each([
+    ['is no database', 0],
+    ['has a damaged page', 4096],
+  ])('says so when the file %s', async (_, at) => {
+    const { path } = await setup()
+    const store = await openSqliteStore({ path })
+    await store.commit([sampleChange(samplePrediction({ id: 'a' }))])
+    await store.close()
+    const file = await readFile(path)
+    await writeFile(path, file.fill(0x55, at, at === 0 ? 100 : file.length))
+    const opened = openSqliteStore({ path }).then(damaged => damaged.get('a').finally(damaged.close))
+    await expect(opened).rejects.toMatchObject({
+      failure: { code: 'internal', message: expect.stringMatching(/damaged/) },
+    })
   })
 
   it('finds everything again after it was closed', async () => {
