@@ -118,7 +118,7 @@ export async function sweep(directory: string, before: number): Promise<void> {
 
 /** Makes the attempt's folder; false when it was there already. */
 export async function makeFolder(directory: string, folder: WorkFolder): Promise<boolean> {
-  await mkdir(directory, { recursive: true })
+  await mkdir(directory, { recursive: true, mode: 0o700 })
   return await mkdir(folder.path).then(
     () => true,
     error => {

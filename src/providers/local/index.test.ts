@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -254,6 +254,12 @@ describe('a run', () => {
 })
 
 describe('a start', () => {
+  test('makes its folder for this user only', async () => {
+    const { provider, job, directory } = await setup()
+    await reach(provider, await begin(provider, job('copy')), 'succeeded')
+    expect((await stat(directory)).mode & 0o077).toBe(0)
+  })
+
   test('of the same attempt twice runs once; the second does not know', async () => {
     const { provider, job, restart } = await setup()
     const answers = await Promise.all([provider.start(job('copy'), io), restart().start(job('copy'), io)])
