@@ -52,6 +52,15 @@ describe('createDiskFiles', () => {
     expect(await readdir(directory)).toEqual(['~incoming'])
   })
 
+  it('goes on when everything in its folder was deleted while it ran', async () => {
+    const { create, directory } = setup()
+    const files = create()
+    await rm(join(directory, '~incoming'), { recursive: true })
+    expect(await files.put('a', sampleBody('x'), roomy)).toMatchObject({ kind: 'stored' })
+    await rm(directory, { recursive: true })
+    expect(await files.put('a', sampleBody('x'), roomy)).toMatchObject({ kind: 'stored' })
+  })
+
   it('refuses a key that is the beginning of another one', async () => {
     const { create } = setup()
     const files = create()

@@ -61,6 +61,8 @@ export function createDiskFiles({ directory, write = writeAll, now = Date.now }:
     }
     const temporary = join(incoming, createTemporaryName())
     try {
+      // Whoever cleans up by hand takes empty folders along.
+      await mkdir(incoming, { recursive: true, mode: 0o700 })
       const file = await open(temporary, 'wx', 0o600)
       try {
         const received = await receive(body, options, chunk => write(file, chunk))
