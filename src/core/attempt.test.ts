@@ -46,6 +46,20 @@ describe('what the provider says is ranked by state, not by arrival', () => {
   })
 })
 
+it.each([
+  ['collecting', 'succeeded'],
+  ['failed', 'failed'],
+] as const)('a %s attempt whose run is confirmed to be over takes in no more news of it', (state, ended) => {
+  const life = createLife()
+  bring.running(life, 1)
+  life.heard('running', { progress: { stage: 'infer', fraction: 0.8 } })
+  life.heard(ended)
+  const before = life.attempt(1)
+  expect([before.state, before.release]).toEqual([state, 'confirmed'])
+  life.heard('running', { word: 'again', progress: { stage: 'infer', fraction: 0 } }, 1)
+  expect(life.attempt(1)).toEqual(before)
+})
+
 it('progress that is told after what came later is not shown', () => {
   const life = createLife()
   bring.running(life, 1)

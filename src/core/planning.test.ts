@@ -252,6 +252,13 @@ describe('the budget', () => {
     expect([went(lost), end(lost)]).toEqual([['first'], 'failed: budget_exceeded'])
   })
 
+  it('of a day covers the worst case of an attempt on top of what was spent, to the cent', () => {
+    const perDay = (spentToday: number) => createLife({ route: three, policy: { budgetPerDay: 1 }, spentToday })
+    const tooLittle = perDay(0.41)
+    expect([perDay(0.4).begun, tooLittle.begun, end(tooLittle)]).toEqual([['start 1'], [], 'failed: budget_exceeded'])
+    expect(tooLittle.record.failure?.message).toContain("today's 1 USD, of which 0.41 are spent")
+  })
+
   it('leaves out deployments that are too dear, or whose price nobody knows', () => {
     const route = [{ pricePerSecond: 0.01 }, { name: 'second', pricePerSecond: null }, { name: 'third' }]
     expect(went(budget(0.6, { route }))).toEqual(['third'])

@@ -72,6 +72,8 @@ export interface LifeOptions {
   readonly deadlineBy?: 'client' | 'policy'
   /** The dice. Default: always one half. */
   readonly jitter?: () => number
+  /** USD that all predictions have spent today. Default 0. */
+  readonly spentToday?: number
 }
 
 /**
@@ -153,7 +155,7 @@ export function createLife(options: LifeOptions = {}): Life {
       ...rights,
       route: route.flatMap(({ name }) => deployments[name] ?? []),
       deployments,
-      spentToday: 0,
+      spentToday: options.spentToday ?? 0,
       newId: () => `id-${ids.next++}`,
       jitter: options.jitter ?? (() => 0.5),
     }

@@ -58,6 +58,17 @@ it('states, starts, handles, outputs, cancels and decisions are written now', ()
   ]).toEqual(['now', 'now', 'now', 'now', 'now', 'now', 'now'])
 })
 
+it('the intent to start is written now', () => {
+  const life = createLife({ route: [{ free: 0 }] })
+  expect(
+    worth(life, () => {
+      life.change({}, { first: { free: 1 } })
+      life.at(1_000)
+    }),
+  ).toBe('now')
+  expect(life.attempt().state).toBe('submitting')
+})
+
 it('a webhook of the user is written when it is queued, sent, refused and delivered', () => {
   const life = createLife({ webhook: ['completed'] })
   expect([

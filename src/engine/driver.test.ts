@@ -99,6 +99,43 @@ describe('the second fence: an answer is worth its version, not its lease', () =
     expect(stage.provider.runs).toHaveLength(1)
   })
 
+  it('takes over just as soon from a process that died while it waited for something long', async () => {
+    let downloads = 0
+    const outputs = [{ kind: 'url', url: 'https://files.test/text.txt' }] as const
+    const stage = await setup({
+      dress: provider => ({ ...provider, poll: async () => ({ status: 'succeeded', word: 'succeeded', outputs }) }),
+      download(_url, io) {
+        downloads += 1
+        return hang(io)
+      },
+    })
+    const first = await stage.boot()
+    await stage.boot()
+    await first.engine.create(request())
+    await stage.clock.advance(3_000)
+    expect(downloads).toBe(1)
+    stage.kill(first)
+    await stage.clock.advance(17_000)
+    expect(downloads).toBe(2)
+  })
+
+  it('lets go of a prediction that another process has taken over, and asks for it no more', async () => {
+    // Nothing changes, so nothing is written that could meet the other's write; and what others commit is only a hint.
+    const stage = await setup({ script: () => ({ ...endless, stallAt: 0 }) })
+    const first = await stage.boot({ store: { ...stage.store, watch: () => () => {} } })
+    await stage.boot()
+    await first.engine.create(request())
+    await stage.clock.advance(5_000)
+    first.freeze()
+    await stage.clock.advance(30_000)
+    first.thaw()
+    // Up to a renewal it does not know.
+    await stage.clock.advance(5_000)
+    const before = stage.calls.length
+    await stage.clock.advance(20_000)
+    expect(stage.calls.length - before).toBe(20)
+  })
+
   it("calls a dead process's start unknown only when its time is over, then finds and adopts it", async () => {
     const stage = await setup({ before: verb => (verb === 'start' ? stall() : Promise.resolve()) })
     const { begun, stall } = stallOnce()

@@ -5,6 +5,7 @@ import type { Provider } from '../providers/contract.ts'
 import type { StoredPrediction } from '../store/contract.ts'
 import { plainScript } from '../testing/scripted-provider.ts'
 import { serverKey } from '../testing/simulation-process.ts'
+import { textModel } from '../testing/text-model.ts'
 import { markerSecret } from './marker.ts'
 import { hang, request, setup } from './test-support.ts'
 
@@ -294,6 +295,19 @@ describe('collecting', () => {
     await stage.clock.advance(1)
     expect(cut).toBe(true)
     expect(await stage.read(record.id)).toMatchObject({ status: 'failed', failure: { code: 'deadline_exceeded' } })
+  })
+
+  it('that waits for its next try when the cancel comes leaves no file', async () => {
+    const verify = () => Promise.reject(new Error('The disk is away.'))
+    const stage = await setup({ model: { ...textModel, verify } })
+    const { engine } = await stage.boot()
+    const { record } = await engine.create(request())
+    await stage.clock.advance(4_000)
+    expect((await stage.read(record.id)).attempts).toMatchObject([{ state: 'collecting', pending: [] }])
+    expect(stage.files.keys()).toHaveLength(1)
+    await engine.cancel(record.id)
+    await stage.clock.advance(0)
+    expect(stage.files.keys()).toEqual([])
   })
 
   it('that ends just after a cancel leaves no file', async () => {
