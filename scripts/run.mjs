@@ -52,6 +52,9 @@ const commands = {
   async bench() {
     await node(['bench/main.ts', ...args])
   },
+  async mutate() {
+    await node(['scripts/mutate.ts', ...args])
+  },
 }
 
 if (!Object.hasOwn(commands, command))
