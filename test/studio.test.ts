@@ -87,7 +87,7 @@ test('a dropped photo becomes a scene seen from where it was taken; its file, it
 })
 
 test('arrow keys and drags look around; R and a double click come back to where the photo was taken', async () => {
-  const { page } = await openPage({ viewport: { width: 480, height: 480 } })
+  const { page, complaints } = await openPage({ viewport: { width: 480, height: 480 } })
   await page.goto(`${origin}/?p=${await create(cat)}`)
   await sceneIsReady(page)
   const start = await pictureOf(page)
@@ -104,6 +104,11 @@ test('arrow keys and drags look around; R and a double click come back to where 
   await moved().toBeGreaterThan(2)
   await page.mouse.dblclick(200, 200)
   await moved().toBeLessThan(0.5)
+  // Left in the middle of a picture, with the GPU at work.
+  await page.keyboard.press('ArrowRight')
+  await page.getByRole('button', { name: 'New photo' }).click()
+  await page.getByRole('heading', { name: 'Turn a photo into a scene' }).waitFor()
+  expect(complaints).toEqual([])
 })
 
 test('fits a phone: nothing is wider than the screen, before and after', async () => {

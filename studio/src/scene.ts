@@ -114,6 +114,8 @@ export async function createScene(options: SceneOptions): Promise<SplatScene> {
     mesh?.dispose()
     spark.dispose()
     renderer.dispose()
+    // Once for the page, however many scenes it has had.
+    addEventListener('unhandledrejection', ignoreLostRead)
     // A page may hold about sixteen contexts; without this the browser keeps ours until it collects garbage.
     renderer.forceContextLoss()
   }
@@ -141,6 +143,14 @@ export async function createScene(options: SceneOptions): Promise<SplatScene> {
     },
     dispose,
   }
+}
+
+/**
+ * Spark reads the splats' order back from the GPU. With the context a read that is under way ends, seconds later on a
+ * slow machine, as a rejection of three.js's that has no reason and that Spark leaves to the page's console.
+ */
+function ignoreLostRead(event: PromiseRejectionEvent): void {
+  if (event.reason === undefined) event.preventDefault()
 }
 
 async function loadMesh(options: SceneOptions): Promise<SplatMesh> {
