@@ -101,9 +101,22 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
 /** Nobody owns it, and commands need no owner's URL: they open the database themselves. */
 const sharedFolder: FolderLock = { announce: async () => {}, release: async () => {} }
 
+/** What SQLite found in a file that is there: it is damaged, or no database. */
+function isDatabaseFault(cause: unknown): boolean {
+  return cause instanceof Error && 'errcode' in cause && cause.errcode !== sqliteFull
+}
+
 /** Throws what the system says about the data folder as a sentence for whoever named it; everything else as it is. */
 function refuseFolder({ dataDirectory }: LoadedConfig): (error: unknown) => never {
   return error => {
+    if (SurefootError.is(error) && isDatabaseFault(error.cause)) {
+      const { message, advice } = error.failure
+      const words = `The data folder ${dataDirectory} cannot be used: ${message}`
+      throw new SurefootError(createFailure('input_invalid', words, { fault: 'config', advice }), {
+        status: 503,
+        cause: error,
+      })
+    }
     if (!(error instanceof Error && 'code' in error)) throw error
     const isFull =
       error.code === 'ENOSPC' || error.code === 'EDQUOT' || ('errcode' in error && error.errcode === sqliteFull)
