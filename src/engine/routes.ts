@@ -35,5 +35,9 @@ export function routeFor(
   // Records of before there was pinning have no such key.
   if (pinned == null) return route
   const { deployments, policy } = route.pinnable ?? route
-  return { deployments: pinned.flatMap(name => deployments.find(deployment => deployment.name === name) ?? []), policy }
+  return {
+    deployments: pinned.flatMap(name => deployments.find(deployment => deployment.name === name) ?? []),
+    // Whoever names deployments has chosen their order.
+    policy: { ...policy, routing: 'ordered' },
+  }
 }
