@@ -128,9 +128,15 @@ export const endings: readonly Rule[] = [
       },
       {
         file: 'src/engine/driver.ts',
-        find: 'if (isLoser(attempt) && (earlier === undefined || !isEnded(earlier.state))) track(discard(after, attempt))',
+        find: 'if (isLoser(attempt) && (isNews || after.settledAt !== null)) track(discard(after, attempt))',
         replace: '',
         breaks: 'Files of attempts that lost stay.',
+      },
+      {
+        file: 'src/engine/driver.ts',
+        find: '(isNews || after.settledAt !== null)',
+        replace: 'isNews',
+        breaks: 'A file stays when the answer to the write that ended its attempt was lost.',
       },
       {
         file: 'src/files/disk.ts',

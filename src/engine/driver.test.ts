@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../store/contract.ts'
 import { createScriptedProvider, plainScript } from '../testing/scripted-provider.ts'
+import { textModel } from '../testing/text-model.ts'
 import { createHeld, hang, request, type SetupOptions, setup } from './test-support.ts'
 
 const never = Number.POSITIVE_INFINITY
@@ -134,6 +135,22 @@ describe('the second fence: an answer is worth its version, not its lease', () =
     const before = stage.calls.length
     await stage.clock.advance(20_000)
     expect(stage.calls.length - before).toBe(20)
+  })
+
+  it('removes the file of an attempt although the answer to the write that ended it was lost', async () => {
+    const verify = () => Promise.reject(new Error('The disk is away.'))
+    const stage = await setup({ model: { ...textModel, verify } })
+    const store = failing(stage.store, 'after', 0)
+    const { engine } = await stage.boot({ store })
+    const { record } = await engine.create(request())
+    await stage.clock.advance(4_000)
+    expect((await stage.read(record.id)).attempts).toMatchObject([{ state: 'collecting', pending: [] }])
+    expect(stage.files.keys()).toHaveLength(1)
+    store.failures = 1
+    await expect(engine.cancel(record.id)).rejects.toThrow('away')
+    await stage.clock.advance(1_000)
+    expect(await stage.read(record.id)).toMatchObject({ status: 'canceled', settledAt: expect.any(Number) })
+    expect(stage.files.keys()).toEqual([])
   })
 
   it("calls a dead process's start unknown only when its time is over, then finds and adopts it", async () => {

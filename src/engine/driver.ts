@@ -240,11 +240,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     void task.finally(() => underWay.delete(task))
   }
 
-  /** An attempt that has ended without winning keeps no file; whoever writes its end sees to that. */
+  /**
+   * An attempt that has ended without winning keeps no file. Whoever writes its end sees to that; and whoever settles the
+   * prediction, because the first may have died right then, or never have heard that its write succeeded.
+   */
   function discardLost(before: PredictionRecord, after: PredictionRecord): void {
     for (const attempt of after.attempts) {
       const earlier = before.attempts.find(({ id }) => id === attempt.id)
-      if (isLoser(attempt) && (earlier === undefined || !isEnded(earlier.state))) track(discard(after, attempt))
+      const isNews = earlier === undefined || !isEnded(earlier.state)
+      if (isLoser(attempt) && (isNews || after.settledAt !== null)) track(discard(after, attempt))
     }
   }
 
