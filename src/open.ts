@@ -103,13 +103,13 @@ const sharedFolder: FolderLock = { announce: async () => {}, release: async () =
 
 /** What SQLite found in a file that is there: it is damaged, or no database. */
 function isDatabaseFault(cause: unknown): boolean {
-  return cause instanceof Error && 'errcode' in cause && cause.errcode !== sqliteFull
+  return cause instanceof Error && 'errcode' in cause
 }
 
 /** Throws what the system says about the data folder as a sentence for whoever named it; everything else as it is. */
 function refuseFolder({ dataDirectory }: LoadedConfig): (error: unknown) => never {
   return error => {
-    if (SurefootError.is(error) && isDatabaseFault(error.cause)) {
+    if (SurefootError.is(error) && error.failure.code === 'internal' && isDatabaseFault(error.cause)) {
       const { message, advice } = error.failure
       const words = `The data folder ${dataDirectory} cannot be used: ${message}`
       throw new SurefootError(createFailure('input_invalid', words, { fault: 'config', advice }), {
