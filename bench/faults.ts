@@ -24,7 +24,7 @@ their defaults; fal's speaks its own queue protocol, which a translator of its p
 "Surefoot, two providers" has a second, healthy one behind the first.
 
 RIGHT ENDING: within ${watchMs / 1000} s the caller has the file, byte for byte as the model made it, or an error that it can catch; no run
-goes on after that uncancelled; and where the struck run could deliver, no second one was paid.
+goes on after that uncancelled, where it could be cancelled; and where the struck run could deliver, no second one was paid.
 PAID SUBMITS: runs that the emulators began, divided by the jobs that ended with the file: over all jobs, and over those whose
 struck run could deliver, or was not begun at all.
 LEFT RUNNING: runs that went on when the caller had its ending (or when the watch was over), and that nobody cancelled.`

@@ -15,6 +15,8 @@ export interface Case {
    * cannot, an error is as right an ending as an output of another run.
    */
   readonly delivers: boolean
+  /** The vendor lets nobody end the struck run, so that it goes on is held against nobody. Default false. */
+  readonly unstoppable?: boolean
 }
 
 /** How the catalogue's faults are thrown; a fault is named here or below, and `createCases` sees to that. */
@@ -22,6 +24,7 @@ interface Throw {
   /** Parameters that make rows of their own; default: the catalogue's own one. Short ones, because time here is real. */
   readonly with?: readonly string[]
   readonly delivers: boolean
+  readonly unstoppable?: boolean
   /** Faults that have to be there for this one to show. */
   readonly beside?: readonly string[]
   readonly forMs?: number
@@ -62,7 +65,7 @@ const thrown: { readonly [name in FaultName]?: Throw } = {
   aborted: { ...spoiled, with: ['2'] },
 
   'status-404-after-submit': { delivers: true },
-  'status-404-later': spoiled,
+  'status-404-later': { ...spoiled, unstoppable: true },
   'status-401': { delivers: true, with: ['2'] },
   'status-402': { delivers: true, with: ['2'] },
   'status-403': { delivers: true, with: ['2'] },
@@ -88,7 +91,8 @@ const thrown: { readonly [name in FaultName]?: Throw } = {
   interrupted: spoiled,
   'upload-error': spoiled,
 
-  'cancel-lost': { ...spoiled, beside: ['stall@0.9*1'] },
+  'cancel-ignored': { ...spoiled, unstoppable: true, beside: ['stall@0.9'] },
+  'cancel-lost': { ...spoiled, beside: ['stall@0.9'] },
 
   'empty-output': { ...spoiled, with: ['null', 'object', 'list'] },
   'data-removed': spoiled,
@@ -103,7 +107,6 @@ const thrown: { readonly [name in FaultName]?: Throw } = {
 /** What is not thrown, and why. */
 export const leftOut: { readonly [name in FaultName]?: string } = {
   'upload-503': 'only Surefoot and `replicate` upload files, each where it wants to',
-  'cancel-ignored': 'nobody can end such a run',
   'webhook-duplicate': 'nobody here listens for webhooks',
   'webhook-late': 'as above',
   'webhook-reordered': 'as above',
@@ -127,9 +130,13 @@ function casesOf(name: FaultName): Case[] {
     const fault = parameter === '' ? name : `${name}@${parameter}`
     const limited = how.lasts || how.forMs !== undefined ? fault : `${fault}*1`
     return {
-      name: how.outageMs === undefined ? fault : `${name} for ${how.outageMs / 1000} s`,
-      faults: how.outageMs === undefined ? [limited, ...(how.beside ?? [])] : [],
+      name:
+        how.outageMs === undefined
+          ? [fault, ...(how.beside ?? [])].join(' + ')
+          : `${name} for ${how.outageMs / 1000} s`,
+      faults: how.outageMs === undefined ? [limited, ...(how.beside ?? []).map(other => `${other}*1`)] : [],
       delivers: how.delivers,
+      ...(how.unstoppable === undefined ? {} : { unstoppable: how.unstoppable }),
       ...(how.forMs === undefined ? {} : { faultsForMs: how.forMs }),
       ...(how.outageMs === undefined ? {} : { outageMs: how.outageMs }),
     }

@@ -16,7 +16,7 @@ export interface Outcome {
 export function faultOf({ job, ending, submits, left }: Outcome): string | null {
   if (ending === 'waiting') return 'waits'
   if (ending === 'wrong') return 'wrong output'
-  if (left > 0) return `left ${left} running`
+  if (left > 0 && job.unstoppable !== true) return `left ${left} running`
   if (job.delivers && submits > 1) return `paid ${submits}`
   return null
 }
