@@ -229,7 +229,7 @@ describe('routes', () => {
 
 test.each<[string, object, string]>([
   ['an unknown key', { modles: {} }, 'unknown key "modles". Did you mean "models"?'],
-  ['an unknown key of a model', { models: { relief: { rout: [] } } }, 'models.relief.route: Invalid input'],
+  ['an unknown key of a model', { models: { relief: { rout: [] } } }, 'models.relief.route: is missing'],
   [
     'an extra key of a model',
     { models: { relief: { route: ['relief@local'], polcy: {} } } },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wordsOfIssue } from '../core/issue-words.ts'
 import { routings } from '../core/policy.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config, ProviderContext } from './config.ts'
@@ -83,7 +84,7 @@ export function parseConfig(value: unknown, source: string): Config {
       `${source}: unknown key "${where === '' ? key : `${where}.${key}`}".${suggest(key, keysAt(issue.path))}`,
     )
   }
-  refuseConfig(`${source}: ${where === '' ? 'the config' : where}: ${issue?.message ?? 'does not fit'}.`)
+  refuseConfig(`${source}: ${where === '' ? 'the config' : where}: ${wordsOfIssue(issue)}.`)
 }
 
 /** True for what has a provider's verbs and limits; adapters check the rest themselves. */

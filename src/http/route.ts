@@ -1,5 +1,6 @@
 import type { RouteConfig, z } from '@hono/zod-openapi'
 import { refuse } from '../core/failure.ts'
+import { wordsOfIssue } from '../core/issue-words.ts'
 import type { App, Context } from './context.ts'
 import { errorSchema } from './schemas.ts'
 
@@ -48,7 +49,7 @@ export function parse<S extends z.ZodType>(schema: S | undefined, value: unknown
   if (result.success) return result.data
   const issue = result.error.issues[0]
   const field = issue === undefined || issue.path.length === 0 ? where : issue.path.join('.')
-  refuse('input_invalid', `${field}: ${issue?.message ?? 'does not fit'}.`)
+  refuse('input_invalid', `${field}: ${wordsOfIssue(issue)}.`)
 }
 
 /** A JSON body of a documented request or response. */

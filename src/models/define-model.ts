@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { createFailure, refuse } from '../core/failure.ts'
+import { wordsOfIssue } from '../core/issue-words.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { StatedTimes } from '../core/recommend.ts'
 import type { FileField, Model, ReadableFile, Verdict } from './contract.ts'
@@ -100,7 +101,7 @@ function describeInput(input: z.ZodObject, fileFields: { readonly [field: string
 }
 
 function describeIssue(issue: z.core.$ZodIssue | undefined): string {
-  return `Input field ${issue?.path.join('.')}: ${issue?.message}.`
+  return `Input field ${issue?.path.join('.')}: ${wordsOfIssue(issue)}.`
 }
 
 async function verifyNotEmpty(file: ReadableFile): Promise<Verdict> {
