@@ -9,6 +9,6 @@ export const relief: Model = defineModel({
   name: 'surefoot/relief',
   recipe: String(reliefRecipe),
   description:
-    'A 3D Gaussian splat from one photo within seconds on any machine: a relief from classical depth cues, without a network.',
+    'A preview: a 3D Gaussian splat from one photo within seconds on any machine, made by classical depth cues instead of a neural network. Not SHARP.',
   notice: 'This is a preview made without a neural network. It is not SHARP, and its depth and scale are guesses.',
 })
