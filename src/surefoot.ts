@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { type LoadedConfig, loadConfig } from './config/load-config.ts'
+import { createConsoleLog } from './config/log-level.ts'
 import { refuse } from './core/failure.ts'
 import type { JsonObject } from './core/json.ts'
 import { isTerminal } from './core/prediction.ts'
@@ -62,7 +63,7 @@ export interface SurefootOptions {
   readonly directory?: string
   /** This config file instead. */
   readonly config?: string
-  /** Default: warnings and errors to the console. */
+  /** Default: to the console, from `SUREFOOT_LOG` on, which is `warn` when it is not set. */
   readonly log?: Log
 }
 
@@ -98,10 +99,13 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
   function open(): Promise<Opened & { readonly config: LoadedConfig }> {
     opening ??= loadConfig({
       cwd: options.directory,
-      env: process.env,
+      env: { ...process.env, SUREFOOT_LOG: process.env.SUREFOOT_LOG || 'warn' },
       ...(options.config === undefined ? {} : { path: options.config }),
     })
-      .then(async config => ({ ...(await openDataFolder(config, options.log ?? warn)), config }))
+      .then(async config => ({
+        ...(await openDataFolder(config, options.log ?? createConsoleLog(config.logLevel))),
+        config,
+      }))
       .catch(error => {
         // The next call tries again: the folder may be free by then.
         opening = null
@@ -218,8 +222,4 @@ function addFile(engine: Engine, field: string, file: InputFile): Promise<FileRo
 function chunksOf(file: InputFile): AsyncIterable<Uint8Array> {
   if (file instanceof Blob) return file.stream()
   return file instanceof Uint8Array ? Readable.from([file]) : file
-}
-
-const warn: Log = (level, message, fields) => {
-  if (level !== 'info') console[level](`surefoot: ${message}`, fields ?? '')
 }

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { Route } from '../engine/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config } from './config.ts'
+import { type LogLevel, logLevels } from './log-level.ts'
 import { parseConfig } from './parse-config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
 import { resolveConfig } from './resolve-config.ts'
@@ -37,8 +38,6 @@ export interface LoadedConfig {
   readonly path: string | null
 }
 
-export type LogLevel = (typeof logLevels)[number]
-const logLevels = ['info', 'warn', 'error', 'silent'] as const
 const fileNames = ['surefoot.config.ts', 'surefoot.config.js', 'surefoot.config.mjs']
 
 /**
