@@ -27,6 +27,7 @@ import { notified, notifyAt, queueEnd, queueNotification, sendNotifications } fr
 import { addAttempt, mayHedge, planNext, setBackoff } from './planning.ts'
 import type { Policy } from './policy.ts'
 import { isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
+import { takeSetBack } from './set-back.ts'
 import { timersOf } from './timers.ts'
 import type { World } from './world.ts'
 
@@ -58,6 +59,7 @@ export function step(
   world: World,
 ): Step {
   const draft = draftOf(record)
+  takeSetBack(draft, now)
   takeIn(draft, event, now, world)
   noteFailures(record, draft, now, policy, world)
   takeInOrphans(draft, now, world)

@@ -132,7 +132,8 @@ function toProgressLine(fraction: number, stage: string | null): string {
 /** Replicate's metrics, in seconds, of a finished prediction: the work of the attempt that counts, and the whole. */
 function toMetrics(record: PredictionRecord, attempt: Attempt | undefined): PredictionJson['metrics'] {
   if (!isTerminal(record.status) || record.completedAt === null) return {}
-  const total = { total_time: (record.completedAt - record.createdAt) / 1000 }
+  // Never below zero, whatever was done to the clock meanwhile.
+  const total = { total_time: Math.max(0, record.completedAt - record.createdAt) / 1000 }
   if (attempt === undefined || attempt.runningAt === null) return total
   const end = attempt.collectingAt ?? attempt.endedAt ?? record.completedAt
   return { predict_time: Math.max(0, end - attempt.runningAt) / 1000, ...total }
