@@ -254,6 +254,11 @@ describe('refuses as input_invalid, in words that name the field,', () => {
   })
 })
 
+test('a file of fewer bytes than any picture begins with is none', async () => {
+  for (let length = 1; length < 12; length++)
+    expect(await failureOf(new Uint8Array(length))).toMatchObject({ code: 'input_invalid' })
+})
+
 test('a few bytes that claim 60,000 x 60,000 pixels are too large, not cut off', async () => {
   expect(await failureOf(pngHead(60_000, 60_000))).toEqual({
     code: 'input_too_large',

@@ -100,7 +100,7 @@ export function readUint(bytes: Uint8Array, at: number, size: 2 | 3 | 4, order: 
   return order === 'big' ? view.readUIntBE(at, size) : view.readUIntLE(at, size)
 }
 
-/** Four bytes as Latin-1 text: the names of chunks, boxes and brands. */
+/** Four bytes as Latin-1 text, fewer where the bytes end: the names of chunks, boxes and brands. */
 export function readName(bytes: Uint8Array, at: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(4, bytes.length - at)).toString('latin1')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', at, at + 4)
 }
