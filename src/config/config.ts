@@ -15,7 +15,10 @@ export interface Config {
   readonly host?: string
   /** Default 8787. `SUREFOOT_PORT` goes before it. */
   readonly port?: number
-  /** Origin under which providers reach this gateway, `https://host`. Default none. `SUREFOOT_PUBLIC_URL` goes before it. */
+  /**
+   * Origin under which providers reach this gateway, `https://host`. Default none. `SUREFOOT_PUBLIC_URL` goes before it. Let
+   * the proxy or tunnel pass the Host header on: by it the world, which gets signed links only, is told from this machine.
+   */
   readonly publicUrl?: string
   /**
    * Origins, such as `http://127.0.0.1:3000`, that get webhooks although they are on this machine or in a private network.

@@ -110,6 +110,18 @@ describe('pages of other sites', () => {
     ['a path that only looks open', 'GET /v1/files/f1/download/x', { 'sec-fetch-site': 'cross-site' }, 403],
   ]
 
+  test.each(['x-forwarded-for', 'x-forwarded-host', 'forwarded', 'via', 'x-real-ip', 'cf-connecting-ip'])(
+    'behind a public base URL what came through a proxy (%s) is from outside, whatever host it names',
+    async header => {
+      const publicUrl = 'https://gateway.example'
+      const { send } = await setup({ publicUrl, allowedHosts: hostsOf(8787, publicUrl) })
+      const headers = { [header]: '203.0.113.9' }
+      expect((await send('/v1/predictions', { headers })).status).toBe(403)
+      expect((await send('/v1/outputs/p1/scene.ply', { headers })).status).toBe(422)
+      expect((await send('/v1/predictions')).status).toBe(200)
+    },
+  )
+
   test.each(cases)('%s: %s', async (_, call, headers, status) => {
     const { send } = await setup()
     const [method = '', path = ''] = call.split(' ')

@@ -18,7 +18,8 @@ export function hostsOf(port: number, publicUrl: string | null): readonly string
  * So requests must name one of our hosts, and those that a browser marks as coming from elsewhere are refused, other
  * ports of this machine included. Programs (curl, the clients, kits, providers) send neither mark and pass. Open to all
  * pages are only the Studio page itself and links whose signature is the permission. Under a public base URL, where all
- * the world may call, only what carries its permission in its address is served.
+ * the world may call, only what carries its permission in its address is served; a proxy that says so counts as that,
+ * whatever host it names.
  */
 export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareHandler<Env> {
   const publicOrigin = publicUrl === null ? null : new URL(publicUrl)
@@ -29,7 +30,10 @@ export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareH
     if (!hosts.every(host => allowedHosts.includes(host))) {
       refuseHttp('host_refused', 'This host name is not one of ours; set publicUrl in the config to serve it.')
     }
-    const outside = publicOrigin !== null && !isLoopback(publicOrigin.hostname) && hosts.includes(publicOrigin.host)
+    const outside =
+      publicOrigin !== null &&
+      !isLoopback(publicOrigin.hostname) &&
+      (hosts.includes(publicOrigin.host) || wasForwarded(c))
     if (outside && !carriesPermission(url.pathname)) {
       refuseHttp(
         'host_refused',
@@ -43,6 +47,13 @@ export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareH
     }
     await next()
   }
+}
+
+/** What tunnels and proxies add. Many put our own name into the Host header, and the world would look like this machine. */
+const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'cf-connecting-ip']
+
+function wasForwarded(c: Context): boolean {
+  return proxyHeaders.some(name => c.req.header(name) !== undefined)
 }
 
 /** True for host names and addresses that only this machine reaches; IPv6 with or without brackets. */
