@@ -43,7 +43,7 @@ test('a file that exists stays as it is, and nothing is run, without --force', a
 test.each([
   ['none.jpg', /^surefoot: There is no file \S+none\.jpg\. Name a photo\.\n$/],
   ['.', /^surefoot: \S+ is a folder\. Name a photo in it\.\n$/],
-  ['notes.jpg', /^surefoot: image is not a picture that can be read; [^\n]+\n$/],
+  ['notes.jpg', /^surefoot: The image is not a picture that can be read; [^\n]+\n$/],
 ])('%s is one sentence, exit code 1 and no file', async (photo, sentence) => {
   const { folder, run } = await openTerminal()
   writeFileSync(join(folder, 'notes.jpg'), 'hello')

@@ -57,7 +57,7 @@ test('a port that is taken is one sentence, and the folder is given back', async
   expect(await run('serve', '--port', port)).toEqual({
     code: 1,
     stdout: '',
-    stderr: `surefoot: Port ${port} on 127.0.0.1 is taken by another program. Stop it, or set another port.\n`,
+    stderr: `surefoot: Port ${port} on 127.0.0.1 is taken by another program. Stop it, or set another port: --port, SUREFOOT_PORT, or port in the config.\n`,
   })
   const gateway = begin('serve', '--port', '0')
   await gateway.said(listening)

@@ -78,7 +78,11 @@ async function bind(server: Server, port: number, host: string): Promise<number>
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     if (code === 'EADDRINUSE') {
-      throw refusal(`Port ${port} on ${host} is taken by another program.`, 'Stop it, or set another port.', cause)
+      throw refusal(
+        `Port ${port} on ${host} is taken by another program.`,
+        'Stop it, or set another port: --port, SUREFOOT_PORT, or port in the config.',
+        cause,
+      )
     }
     throw refusal(`Cannot listen on ${host}:${port}: ${String(code ?? cause)}.`, 'Set another port or host.', cause)
   }

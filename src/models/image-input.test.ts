@@ -178,7 +178,7 @@ describe('photos', () => {
     const cut = name.includes('second picture') ? Math.floor(whole.length / 2) : Math.floor(whole.length * 0.9)
     expect(await failureOf(whole.subarray(0, cut))).toEqual({
       code: 'input_invalid',
-      message: 'image is cut off: its end is missing.',
+      message: 'The image is cut off: its end is missing.',
     })
   })
 })
@@ -250,7 +250,7 @@ describe('refuses as input_invalid, in words that name the field,', () => {
   test.for(refused)('$name', async ({ bytes, message }) => {
     const failure = await failureOf(await bytes())
     expect(failure).toEqual({ code: 'input_invalid', message: expect.stringMatching(message) })
-    expect(failure.message).toMatch(/^image /)
+    expect(failure.message).toMatch(/^The image /)
   })
 })
 
@@ -262,7 +262,7 @@ test('a file of fewer bytes than any picture begins with is none', async () => {
 test('a few bytes that claim 60,000 x 60,000 pixels are too large, not cut off', async () => {
   expect(await failureOf(pngHead(60_000, 60_000))).toEqual({
     code: 'input_too_large',
-    message: 'image has 60000 x 60000 pixels; at most 100 megapixels are accepted.',
+    message: 'The image has 60000 x 60000 pixels; at most 100 megapixels are accepted.',
   })
 })
 

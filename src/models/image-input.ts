@@ -22,7 +22,7 @@ export const mostPhotoPixels = 100_000_000
  */
 export function createImageInput(field: string): FileField {
   function invalid(problem: string): never {
-    refuse('input_invalid', `${field} ${problem}.`)
+    refuse('input_invalid', `The ${field} ${problem}.`)
   }
 
   return {
@@ -31,7 +31,7 @@ export function createImageInput(field: string): FileField {
     async check(file) {
       if (file.bytes === 0) invalid('is an empty file')
       if (file.bytes > mostPhotoBytes)
-        refuse('input_too_large', `${field} has ${file.bytes} bytes; at most ${mostPhotoBytes} are accepted.`)
+        refuse('input_too_large', `The ${field} has ${file.bytes} bytes; at most ${mostPhotoBytes} are accepted.`)
       let width = 0
       let height = 0
       function size(statedWidth: number, statedHeight: number): void {
@@ -39,7 +39,7 @@ export function createImageInput(field: string): FileField {
         if (statedWidth * statedHeight > mostPhotoPixels)
           refuse(
             'input_too_large',
-            `${field} has ${statedWidth} x ${statedHeight} pixels; at most ${mostPhotoPixels / 1e6} megapixels are accepted.`,
+            `The ${field} has ${statedWidth} x ${statedHeight} pixels; at most ${mostPhotoPixels / 1e6} megapixels are accepted.`,
           )
         if (statedWidth * statedHeight > width * height) [width, height] = [statedWidth, statedHeight]
       }
