@@ -170,6 +170,22 @@ test('refuses a region of zeros, as a lost write leaves it', async () => {
   expect(await codeOf(bytes.fill(0, 2_000, 2_500))).toBe('out_of_range')
 })
 
+test.each([
+  ['positions that are none', (row: Float32Array) => row.set([2e7], 2), 'out_of_range'],
+  ['positions that are other bytes', (row: Float32Array) => row.set([-1e30], 1), 'out_of_range'],
+  ['nothing that could be seen', (row: Float32Array) => row.set([-4], 6), 'no_splats'],
+  ['the farthest position', (row: Float32Array) => row.set([-1e7], 0), 'valid'],
+] as const)('%s: %s', async (_, spoil, code) => {
+  const { vertices, write } = setup()
+  for (let at = 0; at < vertices.length; at += sharpVertexFloats) spoil(vertices.subarray(at, at + sharpVertexFloats))
+  expect(await codeOf(write())).toBe(code)
+})
+
+test('keeps of many long comments the beginning', async () => {
+  const check = await checkSplat(cut(setup(10, Array(100).fill('x'.repeat(300))).write()))
+  expect(check).toMatchObject({ statistics: { comments: Array(20).fill('x'.repeat(200)) } })
+})
+
 test('an error of the source passes through', async () => {
   const broken = async function* () {
     yield setup().write().subarray(0, 700)

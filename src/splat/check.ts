@@ -5,7 +5,7 @@ import { createVertexTally, type VertexStatistics } from './vertex-tally.ts'
 
 /**
  * Why a file is no usable splat. `header_invalid`: not a PLY that we read. `not_a_splat`: SHARP's properties are missing
- * or not float32. `no_splats`: zero Gaussians. `too_short`, `too_long`: the counts and the bytes disagree. `non_finite`:
+ * or not float32. `no_splats`: zero Gaussians, or none that could be seen. `too_short`, `too_long`: the counts and the bytes disagree. `non_finite`:
  * NaN or infinity. `out_of_range`: numbers that no engine writes on purpose.
  */
 export type SplatProblemCode =
@@ -28,12 +28,16 @@ export type SplatStatistics = VertexStatistics & {
   readonly disparityQuantiles: readonly [number, number] | null
   /** The layout's version, `1.5.0` for SHARP's. */
   readonly version: string | null
+  /** The first 20, each cut after 200 characters. */
   readonly comments: readonly string[]
 }
 
 export type SplatCheck =
   | { readonly valid: true; readonly statistics: SplatStatistics }
   | { readonly valid: false; readonly problem: { readonly code: SplatProblemCode; readonly message: string } }
+
+/** Ten thousand kilometres: numbers beyond are no positions but other bytes, swapped ones for instance. */
+const farthestMetres = 1e7
 
 /**
  * Reads a splat PLY once, in pieces of any size, with flat memory, and says whether it is whole and sane. Bad bytes are a
@@ -154,15 +158,26 @@ function createBodyReader(header: PlyHeader): BodyReader {
           'out_of_range',
           `${strange.rows} of ${vertex.count} Gaussians are out of range; the first is number ${strange.first} (${strange.what}).`,
         )
+      const statistics = tally.statistics()
+      const farthest = Math.max(...[...statistics.bounds.min, ...statistics.bounds.max].map(Math.abs))
+      if (farthest > farthestMetres)
+        return problem('out_of_range', `Positions reach out to ${farthest}, farther than any scene.`)
+      if (statistics.opacity.shareBelow2Percent === 1)
+        return problem('no_splats', `All ${vertex.count} Gaussians are too faint to be seen.`)
       const lists = new Map(sections.flatMap(section => (section.list ? [[section.name, section.list()]] : [])))
       for (const [name, values] of lists)
         if (!values.every(Number.isFinite)) return problem('non_finite', `The element "${name}" holds NaN or infinity.`)
       return {
         valid: true,
-        statistics: { ...tally.statistics(), ...readFacts(lists), comments: header.comments },
+        statistics: { ...statistics, ...readFacts(lists), comments: firstComments(header) },
       }
     },
   }
+}
+
+/** Statistics are kept with the prediction, so a header full of comments must not be. */
+function firstComments({ comments }: PlyHeader): readonly string[] {
+  return comments.slice(0, 20).map(comment => comment.slice(0, 200))
 }
 
 /** Reads SHARP's extra elements; what is absent or has another shape is null. */
