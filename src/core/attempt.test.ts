@@ -68,6 +68,18 @@ it('progress that is told after what came later is not shown', () => {
   expect(life.record.progress).toEqual({ stage: 'infer', fraction: 0.5 })
 })
 
+it("a provider's words cannot reach into a terminal, and the same ones are no change", () => {
+  const life = createLife()
+  bring.running(life, 1)
+  const evil = { word: '\u001b[2J', progress: { stage: `\u009b${'x'.repeat(200)}`, fraction: 0.5 } }
+  life.heard('running', evil)
+  const shown = life.attempt(1)
+  expect([shown.word, shown.progress?.stage]).toEqual([' [2J', ` ${'x'.repeat(98)}…`])
+  life.pass(5_000)
+  life.heard('running', evil)
+  expect(life.attempt(1).changedAt).toBe(shown.changedAt)
+})
+
 describe('a success', () => {
   it('without an output is a lost output', () => {
     const life = createLife({ policy: { attempts: 1 } })

@@ -2,7 +2,8 @@ import { type AttemptDraft, type Draft, decide } from './draft.ts'
 import type { Seen } from './events.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { Json } from './json.ts'
-import type { ObservedStatus } from './observation.ts'
+import type { Observation, ObservedStatus } from './observation.ts'
+import { toPlainWords } from './plain-words.ts'
 import {
   type Abandoned,
   type EffectKind,
@@ -188,8 +189,9 @@ function enter(attempt: AttemptDraft, now: number, state: 'queued' | 'booting' |
 }
 
 /** Takes in what the provider said. */
-export function observe(draft: Draft, attempt: AttemptDraft, now: number, seen: Seen): void {
-  const { observation } = seen
+export function observe(draft: Draft, attempt: AttemptDraft, now: number, { cost, observation: told }: Seen): void {
+  const observation = inPlainWords(told)
+  const seen: Seen = { cost, observation }
   if (seen.cost !== null) attempt.cost = seen.cost
   if (attempt.release === 'confirmed') return
   if (attempt.state === 'collecting' && isOver(observation.status)) return confirmRelease(attempt)
@@ -225,6 +227,17 @@ export function observe(draft: Draft, attempt: AttemptDraft, now: number, seen: 
       )
     case 'gone':
       return observeGone(draft, attempt, now)
+  }
+}
+
+/** A provider's status word and its model's stages end up in lists, pages and terminals. */
+function inPlainWords(observation: Observation): Observation {
+  const { word, progress } = observation
+  const stage = progress?.stage == null ? null : toPlainWords(progress.stage, 100)
+  return {
+    ...observation,
+    word: toPlainWords(word, 100),
+    ...(progress == null ? {} : { progress: { ...progress, stage } }),
   }
 }
 

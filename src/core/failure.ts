@@ -1,4 +1,5 @@
 import codes from './failure-codes.json' with { type: 'json' }
+import { toPlainWords } from './plain-words.ts'
 
 /** The closed list of public failure codes; `failure-codes.json` is its one source, read by the Python kits too. */
 export type FailureCode = keyof typeof codes
@@ -23,6 +24,9 @@ export interface Failure {
 
 export const failureCodes = Object.keys(codes) as readonly FailureCode[]
 
+/** Characters; what vendors and models say becomes part of messages. */
+const longestMessage = 2_000
+
 /** A failure with the list's fault and advice; both can be overridden where more is known. */
 export function createFailure(
   code: FailureCode,
@@ -32,7 +36,7 @@ export function createFailure(
   const entry = codes[code]
   return {
     code,
-    message,
+    message: toPlainWords(message, longestMessage),
     fault: more.fault ?? (entry.fault as Fault),
     advice: more.advice ?? entry.advice,
     ...(more.retryAfterMs === undefined ? {} : { retryAfterMs: more.retryAfterMs }),
