@@ -52,6 +52,23 @@ describe('errors', () => {
     if (code !== 'internal') expect(response.headers.get('retry-after')).toBe('2')
   })
 
+  test('a failure that has a name is told in the log without a stack, with what the system said', async () => {
+    const front = await setup()
+    const failure = createFailure('storage_full', 'No room.')
+    const error = new SurefootError(failure, { cause: new Error('ENOSPC: no space left on device') })
+    const { send, logged } = await setup({ engine: { ...front.deps.engine, get: () => Promise.reject(error) } })
+    const id = (await send('/v1/predictions/p1')).headers.get('x-request-id')
+    const [line = ''] = logged.filter(text => text.includes('request failed'))
+    expect(JSON.parse(line)).toEqual({
+      level: 'error',
+      message: 'request failed',
+      requestId: id,
+      code: 'storage_full',
+      error: 'No room.',
+      cause: 'Error: ENOSPC: no space left on device',
+    })
+  })
+
   test('every failure code has a status of its own or of its fault', async () => {
     const front = await setup()
     for (const code of failureCodes) {

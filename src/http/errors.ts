@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { HTTPException } from 'hono/http-exception'
 import { type FailureCode, SurefootError } from '../core/failure.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../engine/contract.ts'
 import type { Context } from './context.ts'
 
@@ -62,7 +63,7 @@ export function toErrorResponse(c: Context, error: unknown, log: Log): Response 
   }
   if (SurefootError.is(error) && error.failure.code !== 'internal') {
     const status = statusOf(error)
-    if (status >= 500) log('error', 'request failed', { requestId: c.get('requestId'), error: inspect(error) })
+    if (status >= 500) log('error', 'request failed', { requestId: c.get('requestId'), ...inWords(error) })
     const wait = error.failure.retryAfterMs
     return answer(c, status, error.failure.code, error.failure.message, {
       ...(wait === undefined ? {} : { 'retry-after': String(Math.ceil(wait / 1000)) }),
@@ -72,6 +73,11 @@ export function toErrorResponse(c: Context, error: unknown, log: Log): Response 
   if (!c.req.raw.signal.aborted)
     log('error', 'request failed', { requestId: c.get('requestId'), error: inspect(error) })
   return answer(c, 500, 'internal', 'Surefoot could not answer this request; the log has the reason by its request id.')
+}
+
+/** A failure that has a name needs no stack: what was wrong, and what the system said. */
+function inWords({ failure: { code, message }, cause }: SurefootError): JsonObject {
+  return { code, error: message, ...(cause === undefined ? {} : { cause: String(cause) }) }
 }
 
 /** The status that an error answers with: its own, else its code's, else 422 for the caller's faults and 503. */
