@@ -29,6 +29,7 @@ describe('a breaker', () => {
   it('stays closed for failures that are not in a row, and for those of users', () => {
     expect(stateAt(4_000, facts('stalled', 'won', 'stalled', 'stalled'))).toBe('closed')
     expect(stateAt(4_000, facts('input_invalid', 'input_invalid', 'input_invalid', 'input_invalid'))).toBe('closed')
+    expect(stateAt(4_000, facts('rate_limited', 'rate_limited', 'rate_limited'))).toBe('closed')
     expect(stateAt(0, [])).toBe('closed')
   })
 

@@ -9,6 +9,7 @@ import { type AttemptFact, speaksFor } from './statistics.ts'
  *   closed ── `failuresToOpen` failures in a row ──> open ── pause over ──> half-open ── probe won ──> closed
  *                                                      └──────────── probe failed ───────────────────────┘
  *
+ * A rate limit is no fault of the deployment and has its own pause (Retry-After, backoff): it does not count.
  * An account-level failure (credentials, payment, lock) opens every deployment of its provider at once. Each failure
  * more doubles the pause. Half-open, one attempt at a time is let through as a probe.
  */
@@ -32,7 +33,7 @@ export function breakerOf(facts: readonly AttemptFact[], ofAccount: readonly Att
     const pause = Math.min(longestAccountPauseMs, accountPauseMs * 2 ** (account.failures - 1))
     return since(account.lastAt, pause, ofAccount, now, `The provider refused the account (${account.lastCode})`)
   }
-  const own = streakOf(facts.filter(speaksFor))
+  const own = streakOf(facts.filter(fact => speaksFor(fact) && fact.failure !== 'rate_limited'))
   if (own.failures < failuresToOpen) return { state: 'closed' }
   const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (own.failures - failuresToOpen))
   return since(own.lastAt, pause, facts, now, `${own.failures} attempts in a row failed, the last with ${own.lastCode}`)
