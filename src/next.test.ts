@@ -42,6 +42,9 @@ test('what is no form is refused, and so is a form over the limit that does not 
     { error: 'Send the photo as a form (multipart/form-data).', code: 'input_invalid' },
   ])
   expect((await route.POST(new Request(address, { method: 'POST' }))).status).toBe(400)
+  const simple = new Request(address, { method: 'POST', body: new URLSearchParams({ image: 'x' }) })
+  expect((await route.POST(simple)).status).toBe(400)
+  expect(simple.bodyUsed).toBe(false)
   const form = post({ image: new File([new Uint8Array(1000)], 'large.jpg') })
   // A stream states no length.
   const body = (await form.blob()).stream()
