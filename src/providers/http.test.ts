@@ -56,3 +56,7 @@ test("a vendor's words lose what URLs may carry in secret", () => {
   ).toBe('Failed: POST https://us.example/… with data:…')
   expect(vendorWords('x'.repeat(1000))).toHaveLength(400)
 })
+
+test('of endless words only the beginning is looked at', () => {
+  expect(vendorWords(`${' '.repeat(19_990)}early${' '.repeat(10)}late`)).toBe('early')
+})

@@ -86,12 +86,16 @@ function errorCode(value: unknown): string | null {
   return typeof value.code === 'string' ? value.code : null
 }
 
+/** Characters that are looked through; an error may be as long as the whole answer. */
+const mostReadWords = 20_000
+
 /**
  * A vendor's own words, fit for a failure's message: one line, at most 400 characters, and of every URL only its origin,
  * because paths and queries carry signatures and our webhook secrets.
  */
 export function vendorWords(text: string): string {
   const line = text
+    .slice(0, mostReadWords)
     .replace(/data:[\w/+.-]*[;,][^\s"'<>]*/g, 'data:…')
     .replace(/(https?:\/\/[^\s/"'<>?#]+)[^\s"'<>]*/g, '$1/…')
     .replace(/\s+/g, ' ')
