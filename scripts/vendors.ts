@@ -1,8 +1,5 @@
-import {
-  pricesCheckedOn as replicateDate,
-  pricesPerSecond as replicatePrices,
-} from '../src/providers/replicate/prices.ts'
-import { pricesCheckedOn as runpodDate, pricesPerSecond as runpodPrices } from '../src/providers/runpod/prices.ts'
+import { prices as replicatePrices } from '../src/providers/replicate/prices.ts'
+import { prices as runpodPrices } from '../src/providers/runpod/prices.ts'
 
 /** Graphics memory, in the steps in which vendors sell it. */
 export const gpuClasses = ['16 GB', '24 GB', '48 GB', '80 GB', 'H100'] as const
@@ -56,13 +53,13 @@ export const vendors: readonly Vendor[] = [
   {
     name: 'Replicate',
     prices: {
-      '16 GB': ['gpu-t4', replicatePrices['gpu-t4'] ?? Number.NaN],
-      '48 GB': ['gpu-l40s', replicatePrices['gpu-l40s'] ?? Number.NaN],
-      '80 GB': ['gpu-a100-large', replicatePrices['gpu-a100-large'] ?? Number.NaN],
-      H100: ['gpu-h100', replicatePrices['gpu-h100'] ?? Number.NaN],
+      '16 GB': ['gpu-t4', replicatePrices.perSecond['gpu-t4'] ?? Number.NaN],
+      '48 GB': ['gpu-l40s', replicatePrices.perSecond['gpu-l40s'] ?? Number.NaN],
+      '80 GB': ['gpu-a100-large', replicatePrices.perSecond['gpu-a100-large'] ?? Number.NaN],
+      H100: ['gpu-h100', replicatePrices.perSecond['gpu-h100'] ?? Number.NaN],
     },
     extra: 0,
-    pricesAsOf: replicateDate,
+    pricesAsOf: replicatePrices.checkedOn,
     pricesFrom: 'replicate.com/pricing',
     idle: { seconds: 60, from: 'assumed; a model of your own is billed for idling, a public one is not' },
     granularity: 1,
@@ -76,14 +73,14 @@ export const vendors: readonly Vendor[] = [
   {
     name: 'RunPod',
     prices: {
-      '16 GB': ['16 GB', runpodPrices['16gb'] ?? Number.NaN],
-      '24 GB': ['24 GB (L4, A5000, 3090)', runpodPrices['24gb'] ?? Number.NaN],
-      '48 GB': ['L40S', runpodPrices.l40s ?? Number.NaN],
-      '80 GB': ['A100', runpodPrices.a100 ?? Number.NaN],
-      H100: ['H100', runpodPrices.h100 ?? Number.NaN],
+      '16 GB': ['16 GB', runpodPrices.perSecond['16gb'] ?? Number.NaN],
+      '24 GB': ['24 GB (L4, A5000, 3090)', runpodPrices.perSecond['24gb'] ?? Number.NaN],
+      '48 GB': ['L40S', runpodPrices.perSecond.l40s ?? Number.NaN],
+      '80 GB': ['A100', runpodPrices.perSecond.a100 ?? Number.NaN],
+      H100: ['H100', runpodPrices.perSecond.h100 ?? Number.NaN],
     },
     extra: 0,
-    pricesAsOf: runpodDate,
+    pricesAsOf: runpodPrices.checkedOn,
     pricesFrom: 'docs.runpod.io/serverless/pricing, flex workers',
     idle: { seconds: 5, from: 'default, docs.runpod.io/serverless/endpoints/endpoint-configurations' },
     granularity: 1,

@@ -44,13 +44,16 @@ function speaksAboutAccount({ state, failure }: AttemptFact): boolean {
   return state === 'won' || (failure !== null && accountCodes.has(failure))
 }
 
-/** Failures since the last win, newest last. */
+/** Failures since the last win. Worked out at every reading, so nothing is sorted. */
 function streakOf(facts: readonly AttemptFact[]): { failures: number; lastAt: number; lastCode: FailureCode | null } {
-  const ended = facts.filter(fact => fact.endedAt !== null).toSorted((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
-  const lastWin = ended.findLastIndex(({ state }) => state === 'won')
-  const failures = ended.slice(lastWin + 1)
-  const last = failures.at(-1)
-  return { failures: failures.length, lastAt: last?.endedAt ?? 0, lastCode: last?.failure ?? null }
+  const lastWinAt = facts.reduce((at, { state, endedAt }) => (state === 'won' ? Math.max(at, endedAt ?? 0) : at), 0)
+  let [failures, lastAt, lastCode]: [number, number, FailureCode | null] = [0, 0, null]
+  for (const { state, endedAt, failure } of facts) {
+    if (endedAt === null || state === 'won' || endedAt <= lastWinAt) continue
+    failures += 1
+    if (endedAt > lastAt) [lastAt, lastCode] = [endedAt, failure]
+  }
+  return { failures, lastAt, lastCode }
 }
 
 function since(lastAt: number, pauseMs: number, facts: readonly AttemptFact[], now: number, why: string): Breaker {

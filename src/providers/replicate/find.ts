@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { refuse } from '../../core/failure.ts'
 import type { FoundRun, Io, Marker } from '../contract.ts'
-import type { Api } from './api.ts'
+import type { VendorApi } from '../vendor-api.ts'
 import { markerKey } from './inputs.ts'
 import { observe } from './observe.ts'
 import { fileSchema, pageSchema, predictionSchema, type WirePage, type WirePrediction } from './wire.ts'
@@ -18,7 +18,7 @@ const maxLookups = 25
  * the attempt's id (kits), or when it was given a file that we uploaded for this attempt. Anything less exact, such as
  * "the same input at the same time", would adopt other people's runs. Throws rather than say "none" after half a look.
  */
-export async function find(marker: Marker, since: number, api: Api, io: Io): Promise<FoundRun[]> {
+export async function find(marker: Marker, since: number, api: VendorApi, io: Io): Promise<FoundRun[]> {
   const runs = await listSince(since - skewMs, api, io)
   const marked = runs.filter(run => isMarked(run, marker))
   if (marked.length > 0) return marked.map(found)
@@ -37,7 +37,7 @@ export async function find(marker: Marker, since: number, api: Api, io: Io): Pro
   return []
 }
 
-async function listSince(from: number, api: Api, io: Io): Promise<WirePrediction[]> {
+async function listSince(from: number, api: VendorApi, io: Io): Promise<WirePrediction[]> {
   const runs: WirePrediction[] = []
   const query = `created_after=${encodeURIComponent(new Date(from).toISOString())}`
   for await (const item of pages(`/predictions?${query}`, api, io)) {
@@ -49,7 +49,7 @@ async function listSince(from: number, api: Api, io: Io): Promise<WirePrediction
   return runs
 }
 
-async function uploadedFor(marker: Marker, api: Api, io: Io): Promise<string[]> {
+async function uploadedFor(marker: Marker, api: VendorApi, io: Io): Promise<string[]> {
   const ids: string[] = []
   for await (const item of pages('/files', api, io)) {
     const file = fileSchema.safeParse(item)
@@ -59,7 +59,7 @@ async function uploadedFor(marker: Marker, api: Api, io: Io): Promise<string[]> 
 }
 
 /** Items of a list, page after page. Of `next` only the query is used: the token goes to our base URL alone. */
-async function* pages(first: string, api: Api, io: Io): AsyncGenerator<unknown> {
+async function* pages(first: string, api: VendorApi, io: Io): AsyncGenerator<unknown> {
   const path = first.split('?')[0] ?? first
   let next: string | null = first
   for (let page = 0; next !== null; page++) {

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { refuse } from '../../core/failure.ts'
 import type { Heard, HeardRequest, Io } from '../contract.ts'
-import type { Api } from './api.ts'
+import { parseBody } from '../kit.ts'
+import type { VendorApi } from '../vendor-api.ts'
 import { observe } from './observe.ts'
 import { predictionSchema, webhookSecretSchema } from './wire.ts'
 
@@ -15,7 +16,7 @@ const refetchAfterMs = 60_000
  * body). The secret is fetched once and kept; when nothing fits it is fetched again, at most once a minute.
  * Refuses with `auth_rejected` (401): headers missing, stamp too old or new, no signature fits.
  */
-export function createHear(api: Api): (request: HeardRequest, io: Io, now: number) => Promise<Heard> {
+export function createHear(api: VendorApi): (request: HeardRequest, io: Io, now: number) => Promise<Heard> {
   let kept: { readonly key: string; readonly at: number } | null = null
 
   async function fetchSecret(io: Io, now: number): Promise<string> {
@@ -42,7 +43,7 @@ export function createHear(api: Api): (request: HeardRequest, io: Io, now: numbe
       fits = verify(await fetchSecret(io, now), id, stamp, signatures, request.body)
     if (!fits) return refused('Webhook refused: its signature does not fit.')
 
-    const prediction = predictionSchema.safeParse(parse(request.body))
+    const prediction = predictionSchema.safeParse(parseBody(request.body))
     if (!prediction.success) return refuse('provider_error', 'A signed webhook holds no prediction.', { status: 422 })
     return { deliveryId: id, handle: { id: prediction.data.id }, observation: observe(prediction.data) }
   }
@@ -59,14 +60,6 @@ export function verify(secret: string, id: string, stamp: string, signatures: st
     if (version === 'v1' && given.length === expected.length && timingSafeEqual(given, expected)) fits = true
   }
   return fits
-}
-
-function parse(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body))
-  } catch {
-    return undefined
-  }
 }
 
 function refused(message: string): never {

@@ -1,11 +1,14 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
 import type { CancelAnswer, Observation, Provider } from '../contract.ts'
-import { ask, createApi, read } from './api.ts'
+import { isSameOrigin } from '../option-schemas.ts'
+import { priceOf, pricesAsOf } from '../price-list.ts'
+import { createVendorApi } from '../vendor-api.ts'
 import { find } from './find.ts'
 import { createHear } from './hear.ts'
 import { observe } from './observe.ts'
-import { parseOptions, parseTarget, priceOf, pricesAsOf, type ReplicateOptions, vendorBaseUrl } from './options.ts'
+import { parseOptions, parseTarget, type ReplicateOptions, vendorBaseUrl } from './options.ts'
+import { prices } from './prices.ts'
 import { start } from './start.ts'
 import { handleSchema, predictionSchema } from './wire.ts'
 
@@ -20,13 +23,12 @@ export type { ReplicateOptions, ReplicateTarget } from './options.ts'
  */
 export function replicate(options: ReplicateOptions): Provider {
   const { token, baseUrl, preferUpload } = parseOptions(options)
-  const api = createApi(baseUrl, token)
-  const origin = new URL(baseUrl).origin
-  const isVendor = origin === new URL(vendorBaseUrl).origin
+  const api = createVendorApi({ name: 'Replicate', baseUrl, authorization: `Bearer ${token}` })
+  const isVendor = isSameOrigin(baseUrl, vendorBaseUrl)
 
   return {
     kind: 'replicate',
-    trustedOrigins: isVendor ? [] : [origin],
+    trustedOrigins: isVendor ? [] : [new URL(baseUrl).origin],
     limits: {
       inputForms: ['data', 'url', 'upload'],
       outputForms: ['url', 'data'],
@@ -43,37 +45,35 @@ export function replicate(options: ReplicateOptions): Provider {
     start: (job, io) => start(job, parseTarget(job.target), { preferUpload, plainWebhooks: !isVendor }, api, io),
     async poll(handle, io): Promise<Observation> {
       const id = idOf(handle)
-      const answer = await ask(io.signal, () => api.send({ method: 'GET', path: `/predictions/${id}` }, io))
+      const answer = await api.ask({ method: 'GET', path: `/predictions/${id}` }, io)
       // A 404 that is no JSON comes from something in between, not from Replicate.
       if ((answer.status === 404 || answer.status === 410) && answer.json !== undefined)
         return { status: 'gone', word: String(answer.status) }
-      const prediction = read(answer, predictionSchema)
+      const prediction = api.read(answer, predictionSchema)
       if (encodeURIComponent(prediction.id) !== id)
         refuse('provider_error', 'Replicate answered with another prediction.')
       return observe(prediction)
     },
     find: (marker, since, io) => find(marker, since, api, io),
     async cancel(handle, io): Promise<CancelAnswer> {
-      const answer = await ask(io.signal, () =>
-        api.send({ method: 'POST', path: `/predictions/${idOf(handle)}/cancel` }, io),
-      )
+      const answer = await api.ask({ method: 'POST', path: `/predictions/${idOf(handle)}/cancel` }, io)
       // Unknown or already over: what the next poll says decides.
       if ([400, 404, 409, 410, 422].includes(answer.status) && answer.json !== undefined) return 'requested'
-      read(answer, predictionSchema)
+      api.read(answer, predictionSchema)
       return 'requested'
     },
     hear: createHear(api),
     cost(observation, target) {
       // A deadline that came before the start costs nothing; Replicate says so.
       if (observation.word === 'aborted') return { amount: 0, currency: 'USD', estimated: false }
-      const price = priceOf(parseTarget(target))
+      const price = priceOf(parseTarget(target), prices)
       const runMs = observation.metrics?.runMs
       if (price === null || runMs === undefined) return null
       // Deployments are also billed for booting and idling, which no prediction reports.
       return { amount: (price * runMs) / 1000, currency: 'USD', estimated: 'deployment' in target }
     },
-    pricePerSecond: target => priceOf(parseTarget(target)),
-    pricesAsOf: target => pricesAsOf(parseTarget(target)),
+    pricePerSecond: target => priceOf(parseTarget(target), prices),
+    pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { refuse } from '../../core/failure.ts'
-import type { Json, JsonObject } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json.ts'
 import type { Io, Job, JobFile } from '../contract.ts'
-import { type Api, ask, read } from './api.ts'
+import { modelInput, toDataUri } from '../job-input.ts'
+import type { VendorApi } from '../vendor-api.ts'
 import type { ReplicateTarget } from './options.ts'
 import { fileSchema } from './wire.ts'
 
@@ -29,40 +30,32 @@ export async function buildInput(
   job: Job,
   target: ReplicateTarget,
   options: InputOptions,
-  api: Api,
+  api: VendorApi,
   io: Io,
 ): Promise<JsonObject> {
-  const input: { [field: string]: Json | undefined } = {}
-  const name = (field: string) => target.inputs?.[field] ?? field
-  for (const [field, value] of Object.entries(job.input)) input[name(field)] = value
-  for (const [field, file] of Object.entries(job.files)) input[name(field)] = await place(file, job, options, api, io)
+  const input = await modelInput(job, target.inputs, file => place(file, job, options, api, io))
   if (target.kit) input[markerKey] = job.marker.attemptId
   return input
 }
 
-async function place(file: JobFile, job: Job, options: InputOptions, api: Api, io: Io): Promise<string> {
-  if (options.hasWebhook && file.bytes <= maxDataUriBytes) return dataUri(file)
+async function place(file: JobFile, job: Job, options: InputOptions, api: VendorApi, io: Io): Promise<string> {
+  if (options.hasWebhook && file.bytes <= maxDataUriBytes) return toDataUri(file)
   if (options.hasWebhook && file.url?.startsWith('https:') && !options.preferUpload) return file.url
   return upload(file, job.marker.attemptId, api, io)
-}
-
-async function dataUri(file: JobFile): Promise<string> {
-  const bytes = await new Response(await file.open()).bytes()
-  return `data:${file.mediaType};base64,${Buffer.from(bytes).toString('base64')}`
 }
 
 /**
  * Sends a file to the Files API as a stream and gives the URL for the model. Throws `SurefootError`: nothing has been
  * started and nothing billed by then. Source: the multipart form that the vendor's clients send.
  */
-async function upload(file: JobFile, attemptId: string, api: Api, io: Io): Promise<string> {
+async function upload(file: JobFile, attemptId: string, api: VendorApi, io: Io): Promise<string> {
   if (file.bytes > maxUploadBytes)
     refuse('input_too_large', `Replicate takes files up to ${maxUploadBytes} bytes; "${file.name}" has ${file.bytes}.`)
   const boundary = `surefoot-${createHash('sha256').update(`${attemptId} ${file.sha256}`).digest('hex').slice(0, 32)}`
   const body = multipart(boundary, file, { [markerKey]: attemptId })
   const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
-  const answer = await ask(io.signal, () => api.send({ method: 'POST', path: '/files', headers, body }, io))
-  return read(answer, fileSchema).urls.get
+  const answer = await api.ask({ method: 'POST', path: '/files', headers, body }, io)
+  return api.read(answer, fileSchema).urls.get
 }
 
 function multipart(boundary: string, file: JobFile, metadata: JsonObject): ReadableStream<Uint8Array> {

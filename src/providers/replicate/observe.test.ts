@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { replicate } from './index.ts'
-import { observe, outputsOf, progressOf } from './observe.ts'
+import { observe } from './observe.ts'
 import { predictionSchema, type WirePrediction } from './wire.ts'
 
 function wire(more: object): WirePrediction {
@@ -48,49 +48,8 @@ test('an unknown word with an end stamp is over: with an output it succeeded, wi
   })
 })
 
-test('outputs are the files in the order in which they appear, however deep', () => {
-  const output = {
-    mesh: 'https://x.test/a.ply',
-    more: [{ clip: 'data:video/mp4;base64,AAAA' }],
-    seed: 7,
-    note: 'a note',
-  }
-  expect(outputsOf(wire({ output }))).toEqual([
-    { kind: 'url', url: 'https://x.test/a.ply' },
-    { kind: 'data', uri: 'data:video/mp4;base64,AAAA' },
-  ])
-})
-
-test('an output without files is itself the result', () => {
-  expect(outputsOf(wire({ output: 'hello' }))).toEqual([{ kind: 'data', uri: 'data:text/plain;base64,aGVsbG8=' }])
-  expect(outputsOf(wire({ output: { seed: 7 } }))).toEqual([
-    { kind: 'data', uri: 'data:application/json;base64,eyJzZWVkIjo3fQ==' },
-  ])
-})
-
-test.each([[null], [''], [[]], [{}]])('%j is no output', output => {
-  expect(outputsOf(wire({ output }))).toEqual([])
-})
-
 test('an output that was removed is lost, whatever is still shown', () => {
-  expect(outputsOf(wire({ output: 'https://x.test/a.ply', data_removed: true }))).toEqual([])
-})
-
-test.each([
-  ['', null],
-  ['loading weights\n', null],
-  [' 45%|████▌     | 45/100 [00:03<00:04, 12.1it/s]', { stage: null, fraction: 0.45 }],
-  ['Sampling:  76%|███████   | 7568/10000 [00:33<00:10]\nsaving', { stage: 'Sampling', fraction: 0.7568 }],
-  [' 10%|█ | 1/10\r 20%|██ | 2/10\r', { stage: null, fraction: 0.2 }],
-  ['weights:  50%|█████     | 1.2G/2.4G [00:10<00:10]', { stage: 'weights', fraction: 0.5 }],
-  ['120%|██████| 12/10', { stage: null, fraction: 1 }],
-  [`  5%|▌ | 5/100\n${'noise\n'.repeat(1000)}`, { stage: null, fraction: 0.05 }],
-])('reads progress from %j', (logs, progress) => {
-  expect(progressOf(logs)).toEqual(progress)
-})
-
-test('a log without an end takes no time to search', () => {
-  expect(progressOf(`${'a: '.repeat(3_000_000)}`)).toBeNull()
+  expect(observe(wire({ output: 'https://x.test/a.ply', data_removed: true })).outputs).toEqual([])
 })
 
 test.each([

@@ -1,6 +1,8 @@
 import { createFailure } from '../../core/failure.ts'
-import type { OutputReference, Progress } from '../../core/prediction.ts'
+import type { OutputReference } from '../../core/prediction.ts'
 import type { Observation } from '../contract.ts'
+import { outputsOf as filesOf } from '../outputs.ts'
+import { progressOf } from '../progress-bar.ts'
 import { failureOfRun } from './failure.ts'
 import type { WirePrediction } from './wire.ts'
 
@@ -65,44 +67,7 @@ function metricsOf(prediction: WirePrediction): Observation['metrics'] | null {
   }
 }
 
-/**
- * Every file in the output in the order in which it appears, however deep. An output without files (text, numbers) is
- * itself the result and comes as one data URI. Nothing, or purged after the vendor's hour: empty.
- */
-export function outputsOf(prediction: WirePrediction): OutputReference[] {
-  const { output } = prediction
-  if (output == null || prediction.data_removed === true) return []
-  const files: OutputReference[] = []
-  collect(output, files, 0)
-  if (files.length > 0) return files
-  if (output === '' || (typeof output === 'object' && Object.keys(output).length === 0)) return []
-  const [mediaType, text] =
-    typeof output === 'string' ? ['text/plain', output] : ['application/json', JSON.stringify(output)]
-  return [{ kind: 'data', uri: `data:${mediaType};base64,${Buffer.from(text).toString('base64')}` }]
-}
-
-function collect(value: unknown, files: OutputReference[], depth: number): void {
-  if (typeof value === 'string') {
-    if (/^https?:\/\//i.test(value) && URL.canParse(value)) files.push({ kind: 'url', url: value })
-    else if (/^data:[^,]*,/i.test(value)) files.push({ kind: 'data', uri: value })
-  } else if (typeof value === 'object' && value !== null && depth < 8) {
-    for (const each of Object.values(value)) collect(each, files, depth + 1)
-  }
-}
-
-/** A tqdm bar: an optional name, a percentage, the bar, and where given how many of how many. */
-const bar = /^\s*(?:([^|%]{1,80}?):\s+)?(\d{1,3})%\s*\|[^|]*\|(?:\s*(\d+)\/(\d+))?/
-
-/** The last progress bar in the logs, searched from the end; null without one. */
-export function progressOf(logs: string): Progress | null {
-  // Bars redraw themselves with carriage returns; a long log need not be read whole for its last line.
-  const lines = logs.slice(-64_000).split(/[\r\n]+/)
-  for (let index = lines.length - 1; index >= 0; index--) {
-    const match = bar.exec((lines[index] ?? '').slice(0, 400))
-    if (match === null) continue
-    const [, name, percent, done, total] = match
-    const exact = Number(total) > 0 ? Number(done) / Number(total) : Number(percent) / 100
-    return { stage: name?.trim() ?? null, fraction: Math.min(1, exact) }
-  }
-  return null
+/** The files of a prediction, or its answer as one; empty when there is none, or it was purged after the vendor's hour. */
+function outputsOf({ output, data_removed }: WirePrediction): OutputReference[] {
+  return data_removed === true ? [] : filesOf(output, { bareBase64: false })
 }

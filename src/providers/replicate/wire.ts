@@ -69,10 +69,5 @@ export const webhookSecretSchema: z.ZodType<{ readonly key: string }> = z.looseO
   key: z.string().startsWith('whsec_'),
 })
 
-/** Errors: RFC 7807, loosely; many have only `detail`. */
-export const problemSchema: z.ZodType<{ readonly title?: string; readonly detail?: unknown }> = z.looseObject({
-  title: z.string().optional().catch(undefined),
-})
-
 /** What `start`, `find` and `hear` give and `poll` and `cancel` take. */
 export const handleSchema: z.ZodType<{ readonly id: string }> = z.strictObject({ id: z.string().min(1) })

@@ -1,9 +1,10 @@
 import { refuse } from '../../core/failure.ts'
 import type { Addressee, Heard, HeardRequest } from '../contract.ts'
+import { helloSchema, parseBody } from '../kit.ts'
 import { observe } from './observe.ts'
 import { parseTarget } from './options.ts'
 import { handleOf } from './start.ts'
-import { helloSchema, jobSchema } from './wire.ts'
+import { jobSchema } from './wire.ts'
 
 /**
  * Reads RunPod's webhook (a job as `/status` shows it, with its input) or our kit's hello. Neither is signed: what proves
@@ -13,7 +14,7 @@ import { helloSchema, jobSchema } from './wire.ts'
 export function hear({ body }: HeardRequest, to: Addressee): Heard {
   if (to.target === null) return refuse('deployment_missing', 'A webhook came for a deployment that is not configured.')
   const target = parseTarget(to.target)
-  const message = parse(body)
+  const message = parseBody(body)
   const hello = helloSchema.safeParse(message)
   if (hello.success) {
     const { id } = hello.data
@@ -29,12 +30,4 @@ export function hear({ body }: HeardRequest, to: Addressee): Heard {
   const handle = handleOf(target, id, to.attemptId)
   // There is no message id; deliveries are repeated until one is answered with 200.
   return { deliveryId: `${id} ${status}`, handle: { ...handle }, observation: observe(job.data, handle.stored ?? null) }
-}
-
-function parse(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(body))
-  } catch {
-    return undefined
-  }
 }

@@ -1,12 +1,15 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
 import type { CancelAnswer, Observation, Provider } from '../contract.ts'
-import { ask, createApi, isMissing, read } from './api.ts'
+import { isSameOrigin } from '../option-schemas.ts'
+import { priceOf, pricesAsOf } from '../price-list.ts'
+import { createVendorApi, isMissing } from '../vendor-api.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { maxRequestBytes } from './inputs.ts'
 import { observe } from './observe.ts'
-import { parseOptions, parseTarget, priceOf, pricesAsOf, type RunpodOptions, vendorBaseUrl } from './options.ts'
+import { parseOptions, parseTarget, type RunpodOptions, vendorBaseUrl } from './options.ts'
+import { prices } from './prices.ts'
 import { start } from './start.ts'
 import { type Handle, handleSchema, healthSchema, jobSchema } from './wire.ts'
 
@@ -22,15 +25,14 @@ export type { RunpodOptions, RunpodTarget } from './options.ts'
  */
 export function runpod(options: RunpodOptions): Provider {
   const { apiKey, baseUrl } = parseOptions(options)
-  const api = createApi(baseUrl, apiKey)
-  const origin = new URL(baseUrl).origin
-  const isVendor = origin === new URL(vendorBaseUrl).origin
+  const api = createVendorApi({ name: 'RunPod', baseUrl, authorization: `Bearer ${apiKey}` })
+  const isVendor = isSameOrigin(baseUrl, vendorBaseUrl)
   // The vendor's workers are elsewhere; an emulator's are on this machine and take http as well.
   const reachable = (url: string | null) => (url?.startsWith('https:') || !isVendor ? url : null)
 
   return {
     kind: 'runpod',
-    trustedOrigins: isVendor ? [] : [origin],
+    trustedOrigins: isVendor ? [] : [new URL(baseUrl).origin],
     limits: {
       inputForms: ['url', 'data'],
       outputForms: ['stored', 'url', 'data'],
@@ -48,36 +50,36 @@ export function runpod(options: RunpodOptions): Provider {
     start: (job, io) => start(job, parseTarget(job.target), reachable, api, io),
     async poll(handle, io): Promise<Observation> {
       const { id, stored, path } = readHandle(handle)
-      const answer = await ask(api, { method: 'GET', path: path('status') }, io)
+      const answer = await api.ask({ method: 'GET', path: path('status') }, io)
       // Unknown, kept too long after its end, or its time to live is over: the vendor does not tell which.
       if (isMissing(answer)) return { status: 'gone', word: String(answer.status) }
-      const job = read(answer, jobSchema)
+      const job = api.read(answer, jobSchema)
       if (job.id !== id) refuse('provider_error', 'RunPod answered with another job.')
       return observe(job, stored ?? null)
     },
     async cancel(handle, io): Promise<CancelAnswer> {
-      const answer = await ask(api, { method: 'POST', path: readHandle(handle).path('cancel') }, io)
+      const answer = await api.ask({ method: 'POST', path: readHandle(handle).path('cancel') }, io)
       // Unknown or already over: what the next poll says decides.
       if ([400, 409].includes(answer.status) || isMissing(answer)) return 'requested'
       // CANCELLED only repeats what was asked; a worker may still be busy with it.
-      read(answer, jobSchema)
+      api.read(answer, jobSchema)
       return 'requested'
     },
     hear: async (request, _io, _now, to) => hear(request, to),
     async health(target, io) {
-      const answer = await ask(api, { method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)
-      return judgeHealth(read(answer, healthSchema))
+      const answer = await api.ask({ method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)
+      return judgeHealth(api.read(answer, healthSchema))
     },
     cost({ word, metrics }, target) {
-      const price = priceOf(parseTarget(target))
+      const price = priceOf(parseTarget(target), prices)
       // Timed out without having been on a worker.
       const runMs = metrics?.runMs ?? (word === 'TIMED_OUT' ? 0 : undefined)
       if (price === null || runMs === undefined) return null
       // Billed are whole seconds of a worker from its start to its stop; the job knows only its own share of that.
       return { amount: Math.ceil(runMs / 1000) * price, currency: 'USD', estimated: true }
     },
-    pricePerSecond: target => priceOf(parseTarget(target)),
-    pricesAsOf: target => pricesAsOf(parseTarget(target)),
+    pricePerSecond: target => priceOf(parseTarget(target), prices),
+    pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }
 }
 

@@ -1,7 +1,8 @@
 import { refuse } from '../../core/failure.ts'
-import type { Json, JsonObject } from '../../core/json.ts'
-import { uploadName } from '../../core/upload.ts'
-import type { Job, JobFile } from '../contract.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { Job } from '../contract.ts'
+import { dataUriBytes, modelInput, toDataUri } from '../job-input.ts'
+import { kitKey, kitPart } from '../kit.ts'
 import type { RunpodTarget } from './options.ts'
 
 /** The vendor takes requests up to 10 MB on `/run`; whether MB or MiB is not said. */
@@ -16,21 +17,15 @@ export async function buildInput(
   target: RunpodTarget,
   reachable: (url: string | null) => string | null,
 ): Promise<JsonObject> {
-  const input: { [field: string]: Json | undefined } = {}
-  const name = (field: string) => target.inputs?.[field] ?? field
-  for (const [field, value] of Object.entries(job.input)) input[name(field)] = value
-  if (target.kit) input.surefoot = kitPart(job, reachable)
-
+  const kit = target.kit ? { [kitKey]: kitPart(job, 'RunPod', reachable) } : {}
   const inline = Object.values(job.files).filter(file => reachable(file.url) === null)
-  // In base64 four characters carry three bytes.
   checkSize(
-    inline.reduce((sum, file) => sum + Math.ceil(file.bytes / 3) * 4, 0),
+    inline.reduce((sum, file) => sum + dataUriBytes(file), 0),
     job,
     reachable,
   )
-  for (const [field, file] of Object.entries(job.files))
-    input[name(field)] = reachable(file.url) ?? (await dataUri(file))
-  return input
+  const input = await modelInput(job, target.inputs, file => reachable(file.url) ?? toDataUri(file))
+  return { ...input, ...kit }
 }
 
 /** Refuses a request that the vendor would refuse; it answers oversized ones in ways that leave the outcome open. */
@@ -42,22 +37,4 @@ export function checkSize(bytes: number, job: Job, reachable: (url: string | nul
       advice: 'Set a public base URL, so that files can travel by signed links.',
     })
   refuse('input_too_large', size)
-}
-
-function kitPart(job: Job, reachable: (url: string | null) => string | null): JsonObject {
-  const [url, hello] = [reachable(job.uploadUrl(uploadName)), reachable(job.webhookUrl)]
-  if (url === null || hello === null)
-    refuse(
-      'no_route_for_bytes',
-      "A kit's worker on RunPod uploads its output, and has no address of ours to upload to.",
-      {
-        advice: 'Set a public base URL (https), so that the worker can reach Surefoot.',
-      },
-    )
-  return { attempt: job.marker.attemptId, upload: { url }, hello }
-}
-
-async function dataUri(file: JobFile): Promise<string> {
-  const bytes = await new Response(await file.open()).bytes()
-  return `data:${file.mediaType};base64,${Buffer.from(bytes).toString('base64')}`
 }

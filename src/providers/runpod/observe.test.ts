@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { observe } from './observe.ts'
-import { outputsOf } from './outputs.ts'
 import { progressOf } from './progress.ts'
 import { jobSchema, type WireJob } from './wire.ts'
 
@@ -102,31 +101,6 @@ test("a path on the worker's disk is no result, and the failure says what is mis
     status: 'failed',
     failure: { code: 'output_lost', advice: expect.stringMatching('BUCKET_ENDPOINT_URL') },
   })
-})
-
-const base64 = 'QUJD'.repeat(100)
-test.each([
-  ['an URL', 'https://x.test/a.ply', [{ kind: 'url', url: 'https://x.test/a.ply' }]],
-  [
-    'several, however deep',
-    { images: [{ url: 'https://x.test/1' }, { data: 'data:a/b;base64,QQ==' }], seed: 7 },
-    [
-      { kind: 'url', url: 'https://x.test/1' },
-      { kind: 'data', uri: 'data:a/b;base64,QQ==' },
-    ],
-  ],
-  [
-    'bare base64',
-    { status: 'success', message: base64 },
-    [{ kind: 'data', uri: `data:application/octet-stream;base64,${base64}` }],
-  ],
-  ['a text', 'hello', [{ kind: 'data', uri: 'data:text/plain;base64,aGVsbG8=' }]],
-  ['a number', { count: 3 }, [{ kind: 'data', uri: 'data:application/json;base64,eyJjb3VudCI6M30=' }]],
-  ['nothing', null, []],
-  ['an empty list, as of a generator that aggregates nothing', [], []],
-  ['an empty object', {}, []],
-])('outputs of %s', (_, output, expected) => {
-  expect(outputsOf(output)).toEqual(expected)
 })
 
 test.each([

@@ -1,7 +1,8 @@
 import { createFailure, type Failure } from '../../core/failure.ts'
 import type { Observation } from '../contract.ts'
+import { outputsOf } from '../outputs.ts'
 import { failureOfRun } from './failure.ts'
-import { lostPathOf, outputsOf } from './outputs.ts'
+import { lostPathOf } from './outputs.ts'
 import { progressOf } from './progress.ts'
 import type { WireJob } from './wire.ts'
 
@@ -38,7 +39,7 @@ export function observe(job: WireJob, stored: string | null): Observation {
 function completed(job: WireJob, stored: string | null): Pick<Observation, 'status' | 'outputs' | 'failure'> {
   if (stored !== null) return { status: 'succeeded', outputs: [{ kind: 'stored', key: stored }] }
   const path = lostPathOf(job.output)
-  if (path === null) return { status: 'succeeded', outputs: outputsOf(job.output) }
+  if (path === null) return { status: 'succeeded', outputs: outputsOf(job.output, { bareBase64: true }) }
   return {
     status: 'failed',
     failure: createFailure(

@@ -35,17 +35,6 @@ export const jobSchema: z.ZodType<WireJob> = z.looseObject({
   executionTime: milliseconds,
 })
 
-/** The first thing that our kits send, to the address that they found in `input.surefoot.hello`. */
-export interface Hello {
-  readonly surefoot: 'hello'
-  /** RunPod's id of the job, as the handler got it. */
-  readonly id: string
-}
-export const helloSchema: z.ZodType<Hello> = z.looseObject({
-  surefoot: z.literal('hello'),
-  id: z.string().min(1).max(mostWord),
-})
-
 /** `GET /health`. */
 export interface WireHealth {
   readonly jobs?: { readonly inQueue?: number; readonly inProgress?: number }
@@ -56,14 +45,6 @@ export const healthSchema: z.ZodType<WireHealth> = z.looseObject({
   jobs: z.looseObject({ inQueue: count, inProgress: count }).optional().catch(undefined),
   workers: z.record(z.string(), z.unknown()),
 })
-
-/** Errors: `{ error }` mostly, sometimes `message`, `detail` or `title`, sometimes plain text or a proxy's page. */
-export const problemSchema: z.ZodType<{
-  readonly error?: unknown
-  readonly message?: unknown
-  readonly detail?: unknown
-  readonly title?: unknown
-}> = z.looseObject({})
 
 /** What a handler's exception looks like inside `error`, where it is a JSON string. */
 export const exceptionSchema: z.ZodType<{ readonly error_type?: string; readonly error_message: string }> =

@@ -1,0 +1,42 @@
+import { type ZodType, z } from 'zod'
+import { refuse } from '../core/failure.ts'
+import type { JsonObject } from '../core/json.ts'
+import { uploadName } from '../core/upload.ts'
+import type { Job } from './contract.ts'
+
+/** Key in a kit's input that holds what is ours: who it is, where to upload, where to say hello. */
+export const kitKey = 'surefoot'
+
+/**
+ * What a worker of our kits gets besides its input: `{ attempt, upload: { url }, hello }`. It calls `hello` first thing and
+ * PUTs its output to `upload.url`. `reachable` answers a URL of ours as the worker can reach it, or null. Fails with
+ * `no_route_for_bytes` where it cannot.
+ */
+export function kitPart(job: Job, vendorName: string, reachable: (url: string | null) => string | null): JsonObject {
+  const [url, hello] = [reachable(job.uploadUrl(uploadName)), reachable(job.webhookUrl)]
+  if (url !== null && hello !== null) return { attempt: job.marker.attemptId, upload: { url }, hello }
+  const message = `A kit's worker on ${vendorName} uploads its output, and has no address of ours to upload to.`
+  return refuse('no_route_for_bytes', message, {
+    advice: 'Set a public base URL (https), so that the worker can reach Surefoot.',
+  })
+}
+
+/** The first thing that our kits send, to the address that they found in their input. */
+export interface Hello {
+  readonly surefoot: 'hello'
+  /** The vendor's own id of the run, as the worker got it. */
+  readonly id: string
+}
+export const helloSchema: ZodType<Hello> = z.looseObject({
+  surefoot: z.literal('hello'),
+  id: z.string().min(1).max(200),
+})
+
+/** A webhook's body as JSON; undefined where it is none. */
+export function parseBody(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { refuse } from '../core/failure.ts'
+
+/** An address to which a secret is sent: https, or http on this machine. Slashes at its end go. */
+export function vendorUrl(byDefault?: string): z.ZodType<string, string | undefined> {
+  const url = z
+    .url({ abort: true })
+    .refine(isSafe, 'must be https, or http on this machine: the secret goes there')
+    .transform(value => value.replace(/\/+$/, ''))
+  return byDefault === undefined ? (url as z.ZodType<string, string | undefined>) : url.default(byDefault)
+}
+
+function isSafe(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || (protocol === 'http:' && isThisMachine(hostname))
+}
+
+/** A name or address that never leaves this machine. */
+export function isThisMachine(hostname: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+}
+
+/** Whether an address is the vendor's own, in contrast to an emulator or a proxy. */
+export function isSameOrigin(one: string, other: string): boolean {
+  return new URL(one).origin === new URL(other).origin
+}
+
+/** Fields that every target with a price and names of its own has. */
+export const commonTarget: {
+  readonly hardware: z.ZodOptional<z.ZodString>
+  readonly pricePerSecond: z.ZodOptional<z.ZodNumber>
+  readonly inputs: z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodString>>
+  readonly kit: z.ZodOptional<z.ZodBoolean>
+} = {
+  hardware: z.string().optional(),
+  pricePerSecond: z.number().nonnegative().optional(),
+  inputs: z.record(z.string(), z.string().min(1)).optional(),
+  kit: z.boolean().optional(),
+}
+
+/** What the fields of `commonTarget` mean. */
+export interface CommonTarget {
+  /** Key of the vendor's price table. */
+  readonly hardware?: string
+  /** USD; wins over the table. */
+  readonly pricePerSecond?: number
+  /** Our input field -> the model's own name for it. Fields that are not named keep their name. */
+  readonly inputs?: { readonly [field: string]: string }
+  /** The model is one of our kits: it says who it is and takes keys of ours besides its input. */
+  readonly kit?: boolean
+}
+
+/** Options in their schema's shape; fails with `input_invalid` naming the function and the wrong field. */
+export function parseOptionsOf<T>(factory: string, schema: z.ZodType<T>, options: unknown): T {
+  const result = schema.safeParse(options)
+  return result.success ? result.data : refuse('input_invalid', `${factory}(): ${explain(result.error)}.`)
+}
+
+/** A target in its schema's shape; fails with `deployment_missing` naming the kind and the wrong field. */
+export function parseTargetOf<T>(kind: string, schema: z.ZodType<T>, target: unknown): T {
+  const result = schema.safeParse(target)
+  return result.success ? result.data : refuse('deployment_missing', `${kind} target: ${explain(result.error)}.`)
+}
+
+function explain(error: z.ZodError): string {
+  const [issue] = error.issues
+  if (issue === undefined) return error.message
+  return issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message
+}
