@@ -101,6 +101,17 @@ test('a worker that dies puts its job back into the queue under the same id', as
   expect(emulator.state().submits).toBe(1)
 })
 
+test('a job that waits twice, handed to a second worker while the first one died, is over as a whole', async () => {
+  const { clock, call, run, word, emulator } = setup({ maxWorkers: 1, faults: ['run-twice', 'worker-killed@0.2'] })
+  const id = await run()
+  await clock.advance(4_500)
+  expect(await word(id)).toBe('IN_QUEUE')
+  await call('POST', `cancel/${id}`)
+  await clock.advance(60_000)
+  expect(await word(id)).toBe('CANCELLED')
+  expect(emulator.state().running).toBe(0)
+})
+
 test('a handler that is stuck ends by the execution timeout, and a job whose time to live is over is forgotten as it runs', async () => {
   const { clock, run, status, word, health } = setup({ faults: ['stall@0.5'] })
   const stuck = await run({ policy: { executionTimeout: 60_000 } })

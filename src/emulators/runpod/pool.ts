@@ -127,8 +127,8 @@ export function createPool({ clock, bootMs, idleMs, maxWorkers, newWorkerId, run
       dispatch()
     },
     remove(job) {
-      const index = queue.indexOf(job)
-      if (index >= 0) queue.splice(index, 1)
+      // It waits there twice when it was handed to a second worker and the first one died.
+      for (let at = queue.indexOf(job); at >= 0; at = queue.indexOf(job)) queue.splice(at, 1)
       if (stuckAs(job) !== null) for (const worker of workers.values()) if (worker.job === job) kill(worker.id)
     },
     free(workerId) {
