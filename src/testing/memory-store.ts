@@ -15,8 +15,8 @@ interface Row {
 /** One attempt as the newest commit left it. */
 interface Entry {
   readonly prediction: string
-  readonly attempt: Attempt
-  readonly fact: AttemptFact
+  attempt: Attempt
+  fact: AttemptFact
 }
 
 /**
@@ -28,9 +28,9 @@ export function createMemoryStore(now: () => number): Store {
   /** Ids of what is not settled. */
   const open = new Set<string>()
   const attempts = new Map<string, Entry>()
-  /** Attempt ids by deployment, oldest plan first. */
-  const planned = new Map<string, string[]>()
-  const live = new Map<string, Set<string>>()
+  /** By deployment, oldest plan first. */
+  const planned = new Map<string, Entry[]>()
+  const live = new Map<string, Set<Entry>>()
   /** What attempts sent since then cost: kept up to date, because it is asked for all the time. */
   const ledger = { since: 0, spent: 0 }
   const deliveries = new Set<string>()
@@ -63,22 +63,27 @@ export function createMemoryStore(now: () => number): Store {
   }
 
   function note(prediction: string, attempt: Attempt): void {
-    const { id, deployment } = attempt
-    const known = attempts.get(id)
+    const known = attempts.get(attempt.id)
     if (known?.attempt === attempt) return
     ledger.spent += chargeOf(attempt) - (known === undefined ? 0 : chargeOf(known.attempt))
-    attempts.set(id, { prediction, attempt, fact: toFact(attempt) })
-    const running = live.get(deployment) ?? new Set()
-    live.set(deployment, running)
-    if (occupiesPlace(attempt)) running.add(id)
-    else running.delete(id)
-    if (known !== undefined) return
-    const list = planned.get(deployment) ?? []
-    planned.set(deployment, list)
+    const entry = known ?? plan(prediction, attempt)
+    entry.attempt = attempt
+    entry.fact = toFact(attempt)
+    const running = live.get(attempt.deployment) ?? new Set()
+    live.set(attempt.deployment, running)
+    if (occupiesPlace(attempt)) running.add(entry)
+    else running.delete(entry)
+  }
+
+  function plan(prediction: string, attempt: Attempt): Entry {
+    const entry = { prediction, attempt, fact: toFact(attempt) }
+    attempts.set(attempt.id, entry)
+    const list = planned.get(attempt.deployment) ?? []
+    planned.set(attempt.deployment, list)
     // From the end: engines' clocks differ by little.
-    let at = list.length
-    while (at > 0 && plannedAt(list[at - 1]) > attempt.plannedAt) at -= 1
-    list.splice(at, 0, id)
+    const before = list.findLastIndex(({ attempt: { plannedAt } }) => plannedAt <= attempt.plannedAt)
+    list.splice(before + 1, 0, entry)
+    return entry
   }
 
   function chargeOf(attempt: Attempt): number {
@@ -86,16 +91,12 @@ export function createMemoryStore(now: () => number): Store {
     return occupiesPlace(attempt) ? attempt.reserved : (attempt.cost?.amount ?? 0)
   }
 
-  function plannedAt(id: string | undefined): number {
-    return attempts.get(id ?? '')?.attempt.plannedAt ?? 0
-  }
-
   function fits(record: PredictionRecord, { deployment, concurrency, startsPerMinute }: Reservation): boolean {
-    const others = [...(live.get(deployment) ?? [])].filter(id => attempts.get(id)?.prediction !== record.id)
+    const others = [...(live.get(deployment) ?? [])].filter(({ prediction }) => prediction !== record.id)
     const own = record.attempts.filter(attempt => attempt.deployment === deployment && occupiesPlace(attempt))
     if (others.length + own.length > concurrency) return false
     if (startsPerMinute === null) return true
-    const sent = (planned.get(deployment) ?? []).map(id => attempts.get(id)?.attempt.submittedAt ?? 0)
+    const sent = (planned.get(deployment) ?? []).map(({ attempt }) => attempt.submittedAt ?? 0)
     return sent.filter(at => at > now() - 60_000).length < startsPerMinute
   }
 
@@ -162,8 +163,8 @@ export function createMemoryStore(now: () => number): Store {
         .map(stored)
     },
     async recentAttempts(deployment, limit) {
-      const ids = (planned.get(deployment) ?? []).slice(-limit).reverse()
-      return ids.flatMap(id => attempts.get(id)?.fact ?? [])
+      const newest = (planned.get(deployment) ?? []).slice(-limit).reverse()
+      return newest.map(({ fact }) => fact)
     },
     async spentSince(since) {
       if (since !== ledger.since) {

@@ -11,7 +11,13 @@ export function createRandom(seed: number): Random {
   }
 }
 
+const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz'
+
 /** Ids from seeded dice: 24 lower-case letters and digits. */
 export function createSeededIds(random: Random): () => string {
-  return () => Array.from({ length: 24 }, () => Math.floor(random() * 36).toString(36)).join('')
+  return () => {
+    let id = ''
+    while (id.length < 24) id += alphabet[Math.floor(random() * alphabet.length)]
+    return id
+  }
 }
