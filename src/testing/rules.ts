@@ -93,9 +93,9 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
             found.record,
           )
       }
+      const kept = new Set(outputs.values())
       for (const key of files) {
-        const [, id = ''] = key.split('/')
-        if (outputs.get(id) !== key) broken.push(`3: the file ${key} stays although it is nobody's output`)
+        if (!kept.has(key)) broken.push(`3: the file ${key} stays although it is nobody's output`)
       }
     },
     raise() {

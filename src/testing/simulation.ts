@@ -1,7 +1,7 @@
 import type { Random } from '../core/clock.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
-import type { Links, Route } from '../engine/contract.ts'
+import type { Route } from '../engine/contract.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -11,15 +11,18 @@ import { createMemoryFiles } from './memory-files.ts'
 import { createMemoryStore } from './memory-store.ts'
 import { createRandom, createSeededIds } from './random.ts'
 import { createRules, type Rules } from './rules.ts'
+import { createEmulatedSite, createNetwork } from './simulation-emulated-site.ts'
+import { createFront } from './simulation-front.ts'
 import { createProcess, failing, type Process } from './simulation-process.ts'
-import { createReplicateSite, createScriptedSite, type Site, type SiteSetup, webhookUrl } from './simulation-sites.ts'
+import { createScriptedSite, type Site, type SiteSetup } from './simulation-sites.ts'
+import type { VendorName } from './simulation-vendors.ts'
 import { textModel } from './text-model.ts'
 
 /**
  * A whole gateway in virtual time: three engines with clocks of their own on one store, two scripted providers and the
- * real Replicate adapter on its emulator, clients that create and cancel, processes that die or freeze between any two
- * steps, a store that fails. One seed decides everything. Safety rules are checked at every write and every start; then
- * the faults stop, and everything must settle.
+ * real adapter of Replicate, RunPod or both on their emulators, clients that create and cancel, processes that die or
+ * freeze between any two steps, a store that fails. One seed decides everything. Safety rules are checked at every write
+ * and every start; then the faults stop, and everything must settle.
  */
 export interface SimulationOptions {
   readonly seed: number
@@ -37,7 +40,9 @@ export interface SimulationResult {
   /** Failure codes of the failed ones. */
   readonly failures: { readonly [code: string]: number }
   readonly attempts: number
-  /** Runs begun at providers, per prediction that has ended. */
+  /** Runs begun at each deployment. */
+  readonly paidStarts: { readonly [deployment: string]: number }
+  /** The same at all of them, per prediction that has ended. */
   readonly paidStartsPerPrediction: number
   readonly crashes: number
   readonly freezes: number
@@ -66,6 +71,14 @@ const maxOpen = 40
 /** Every process's clock is wrong by up to this much. */
 const maxSkewMs = 2_000
 
+/** In order of preference, between the scripted ones: a vendor alone gets more work, two fail over to each other. */
+const vendorChoices: readonly (readonly VendorName[])[] = [
+  ['replicate'],
+  ['runpod'],
+  ['replicate', 'runpod'],
+  ['runpod', 'replicate'],
+]
+
 /** Throws an error that says how to replay it when a rule is broken or something does not settle. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   try {
@@ -86,7 +99,8 @@ async function run({
   store: kind = 'sqlite',
 }: SimulationOptions): Promise<SimulationResult> {
   const random = createRandom(seed)
-  const clock = createSimulatedClock()
+  // Nothing here waits for anything but promises: no disk, no thread, no network.
+  const clock = createSimulatedClock(undefined, 1)
   const startedAt = clock.now()
   const weather = { faults }
   const policy = choosePolicy(random)
@@ -96,16 +110,13 @@ async function run({
   const setup = { clock, random, weather }
   const processes: Process[] = []
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]
-  const remote = createReplicateSite('replicate', {
-    ...setup,
-    async hear(attemptId, secret, request) {
-      const { headers, body } = request
-      await pick(processes)?.engine.hear('replicate', attemptId, secret, { headers, body: async () => body })
-    },
-  })
+  const storedFiles = { ...files, ...slowFiles(files, setup) }
+  const front = createFront({ ...setup, files: storedFiles, process: () => pick(processes)?.engine })
+  const emulated = pick(vendorChoices)?.map(name => createEmulatedSite(name, { ...setup, send: front.send })) ?? []
+  const network = createNetwork(emulated)
   const sites: readonly Site[] = [
     createScriptedSite('first', true, setup),
-    remote,
+    ...emulated,
     createScriptedSite('last', false, setup),
   ]
   const route: Route = {
@@ -123,14 +134,13 @@ async function run({
       name: `engine-${booted}`,
       skewMs: Math.round((random() * 2 - 1) * maxSkewMs),
       store: observed(store, rules, random, weather),
-      files: { ...files, ...slowFiles(files, setup) },
-      download: remote.download,
+      files: storedFiles,
+      ...network,
       routes: new Map([[route.model.name, route]]),
-      links,
+      links: front.links,
       clock,
       random,
       newId,
-      fetch: remote.fetch,
       notify: receiver.notify,
     })
     await process.engine.start()
@@ -183,10 +193,13 @@ async function run({
   weather.faults = false
   for (const site of sites) site.calm()
   await untilSettled(clock, rules)
-  rules.checkEnd((await Promise.all(sites.map(site => site.running()))).flat(), files.keys())
+  // A kit's upload whose attempt ended before it was collected stays for ever: nothing removes it yet.
+  const kept = files.keys().filter(key => !key.startsWith('uploads/'))
+  rules.checkEnd((await Promise.all(sites.map(site => site.running()))).flat(), kept)
   rules.raise()
   await checkAccount(store, files, rules, accepted)
   receiver.check(rules.records())
+  front.check()
   await shutDown(processes, sites, clock)
   await store.close()
   return {
@@ -210,12 +223,6 @@ function choosePolicy(random: Random): Policy {
     onUnknown: random() < 0.2 ? 'fail' : 'resubmit',
     budget: random() < 0.3 ? 0.3 : null,
   }
-}
-
-const links: Links = {
-  input: () => null,
-  upload: () => null,
-  webhook: (_provider, attemptId, secret) => webhookUrl(attemptId, secret),
 }
 
 /** The provider as it is; the rules see every start. */
@@ -335,12 +342,14 @@ async function shutDown(processes: readonly Process[], sites: readonly Site[], c
 }
 
 function summarise(records: readonly PredictionRecord[], sites: readonly Site[]) {
-  const starts = sites.reduce((sum, site) => sum + site.paidStarts(), 0)
+  const paidStarts = Object.fromEntries(sites.map(site => [site.deployment.name, site.paidStarts()]))
+  const starts = Object.values(paidStarts).reduce((sum, count) => sum + count, 0)
   return {
     predictions: records.length,
     statuses: count(records.map(({ status }) => status)),
     failures: count(records.flatMap(({ failure }) => failure?.code ?? [])),
     attempts: records.reduce((sum, { attempts }) => sum + attempts.length, 0),
+    paidStarts,
     paidStartsPerPrediction: Math.round((1000 * starts) / records.length) / 1000,
   }
 }

@@ -37,6 +37,11 @@ export interface RunpodEmulatorOptions {
   readonly idleMs?: number
 }
 
+export interface RunpodEmulator extends Emulator {
+  /** The address for the webhook of a job, which the vendor's API never tells; null for none, and for no such job. */
+  webhookOf(id: string): string | null
+}
+
 interface Endpoint {
   readonly pool: Pool
   readonly limits: { readonly [group: string]: Bucket }
@@ -58,7 +63,7 @@ const waits = {
  * retention and size limits; with faults on demand. Any endpoint exists. A job whose input holds `surefoot` is played as
  * our own kit would: hello first, then the work, then the upload. Source: see `docs/providers/runpod.md`.
  */
-export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
+export function createRunpodEmulator(options: RunpodEmulatorOptions): RunpodEmulator {
   const { clock, random, work, apiKey, answers = 'bucket', pricePerSecond = 0.00053 } = options
   const send = options.send ?? globalThis.fetch
   const closed = new AbortController()
@@ -288,6 +293,7 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
       const running = [...jobs.values()].filter(job => !isOver(job) || job.executions.size > 0)
       return { submits: jobs.size, running: running.length, ledger }
     },
+    webhookOf: id => jobs.get(id)?.webhook ?? null,
     close() {
       closed.abort(new Error('the emulator was closed'))
       for (const job of jobs.values()) life.stop(job)
