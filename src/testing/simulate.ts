@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { simulate } from './simulation.ts'
+import type { TimedResult } from './simulation-slices.ts'
 
 /**
  * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]`: prints each
@@ -28,7 +29,9 @@ for (let run = 0; run < count('runs'); run++) {
     store,
   })
   const { user, system } = process.cpuUsage(before)
-  console.log(JSON.stringify({ ...result, perCpuSecond: Math.round(result.predictions / ((user + system) / 1e6)) }))
+  const cpuSeconds = (user + system) / 1e6
+  const timed: TimedResult = { ...result, cpuSeconds, perCpuSecond: Math.round(result.predictions / cpuSeconds) }
+  console.log(JSON.stringify(timed))
 }
 
 function oneOf<Word extends string>(flag: 'faults' | 'store', words: readonly Word[]): Word {
