@@ -6,7 +6,7 @@ import { retryAfterMs } from './retry-after.ts'
 
 /** One call of a vendor's API; `path` begins with a slash. */
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly headers?: { readonly [name: string]: string }
   readonly body?: string | ReadableStream<Uint8Array>
@@ -147,10 +147,14 @@ function usualCode(status: number, words: string): FailureCode {
 export interface Submission {
   /** Everything before the one call that costs: uploads, checks. What it throws is a refusal, nothing was started. */
   build(): Promise<Call>
-  /** A 2xx answer's handle; null when it cannot be read, and the start is unknown then. */
-  accepted(answer: Answer): (StartAnswer & { kind: 'accepted' }) | null
-  /** A refusal that needs a second look. Default: what its status means. */
-  refused?(answer: Answer): Promise<Failure>
+  /** What a 2xx answer says, which may be a refusal; null when it cannot be read, and the start is unknown then. */
+  accepted(answer: Answer): StartAnswer | null
+  /** Whether an answer proves that nothing was started. Default: every 4xx but 408 and 409. */
+  isRefusal?(answer: Answer): boolean
+  /** A refusal that needs a second look, or that names the run which was there already. Default: what its status means. */
+  refused?(answer: Answer): Promise<Failure | StartAnswer>
+  /** An error after the request went out that tells more than that the answer is lost; null: it does not. */
+  broken?(error: unknown): StartAnswer | null
 }
 
 /**
@@ -172,7 +176,7 @@ export async function submitOnce(api: VendorApi, submission: Submission, io: Io)
     answer = await api.send(call, io)
   } catch (error) {
     const words = describeNetworkError(error, io.signal)
-    if (!surelyNotSent(error)) return unknownStart(`${words}.`)
+    if (!surelyNotSent(error)) return submission.broken?.(error) ?? unknownStart(`${words}.`)
     return {
       kind: 'rejected',
       failure: createFailure('provider_unreachable', `${name} could not be reached: ${words}.`),
@@ -180,12 +184,13 @@ export async function submitOnce(api: VendorApi, submission: Submission, io: Io)
   }
   if (isSuccess(answer)) return submission.accepted(answer) ?? unknownStart(api.failureOf(answer).message)
   const failure = api.failureOf(answer)
-  if (!isRefusal(answer)) return unknownStart(failure.message, failure.retryAfterMs)
-  return { kind: 'rejected', failure: (await submission.refused?.(answer)) ?? failure }
+  if (!(submission.isRefusal ?? isRefusal)(answer)) return unknownStart(failure.message, failure.retryAfterMs)
+  const verdict = (await submission.refused?.(answer)) ?? failure
+  return 'kind' in verdict ? verdict : { kind: 'rejected', failure: verdict }
 }
 
 /** 408 and 409 are in no list of a vendor's; they may come from anything in between, after the request went on. */
-function isRefusal({ status }: Answer): boolean {
+export function isRefusal({ status }: Answer): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 409
 }
 
