@@ -3,12 +3,13 @@ import type { FaultName } from '../catalogue.ts'
 import { pause } from '../connection.ts'
 import type { Work, WorkTask } from '../contract.ts'
 import { createGate, type Gate } from '../gate.ts'
+import { type Kit, kitOf } from '../kit.ts'
 import { once } from '../misbehave.ts'
+import { spoil } from '../spoil.ts'
 import { exception } from './answers.ts'
 import { type Execution, isOver, type Job, type JobStatus } from './job.ts'
-import { type Kit, kitOf } from './kit.ts'
 import type { Pool } from './pool.ts'
-import { type Answers, arrived, resultOf, spoil } from './results.ts'
+import { type Answers, arrived, resultOf } from './results.ts'
 
 /** From the handler's return to the job's end. */
 const postMs = 300
@@ -154,7 +155,7 @@ export function createLife(options: LifeOptions): Life {
     kit: Kit | null,
     signal: AbortSignal,
   ): Promise<unknown> {
-    const [first, ...rest] = await spoil(job, outputs, kit === null && answers === 'bucket')
+    const [first, ...rest] = await spoil(job.faults, outputs, kit === null && answers === 'bucket')
     if (first === undefined) return undefined
     if (kit !== null) return kit.upload(first, signal)
     job.files = [first, ...rest]

@@ -1,5 +1,5 @@
 import type { WorkOutput } from '../contract.ts'
-import { corrupt } from '../corrupt.ts'
+import { toDataUri } from '../spoil.ts'
 import type { Job } from './job.ts'
 
 /** How handlers that are none of ours give files back: in a bucket of their own, or as base64 in the answer. */
@@ -24,27 +24,9 @@ export function arrived(job: Job, result: unknown): unknown {
   return bytes > maxResultBytes[job.sync ? 'runsync' : 'run'] ? undefined : result
 }
 
-/** The outputs as the faults of the job leave them. `isServed`: a download will apply `output-short` itself. */
-export function spoil(job: Job, outputs: readonly WorkOutput[], isServed: boolean): Promise<WorkOutput[]> {
-  const { faults } = job
-  return Promise.all(
-    outputs.map(async output => {
-      const body = faults.has('output-corrupt')
-        ? await corrupt(output.body, faults.text('output-corrupt'))
-        : output.body
-      const isShort = faults.has('output-short') && !isServed
-      return { ...output, body: isShort ? body.slice(0, Math.floor(body.size * faults.number('output-short'))) : body }
-    }),
-  )
-}
-
 function bucketUrls(job: Job, outputs: readonly WorkOutput[]): string[] {
   return outputs.map(
     ({ name }, index) =>
       `${job.origin}/bucket/${job.id}/${index}/${encodeURIComponent(name)}?X-Amz-Expires=604800&X-Amz-Signature=emulated`,
   )
-}
-
-async function toDataUri({ body, mediaType }: WorkOutput): Promise<string> {
-  return `data:${mediaType};base64,${Buffer.from(await body.arrayBuffer()).toString('base64')}`
 }
