@@ -2,6 +2,7 @@ import { confirmEnd, endAttempt, isPending } from './attempt.ts'
 import { type AttemptDraft, type Draft, decide, seconds } from './draft.ts'
 import type { Effect } from './events.ts'
 import { createFailure } from './failure.ts'
+import { fitsDay, tooExpensive } from './money.ts'
 import type { Policy } from './policy.ts'
 import { type Abandoned, type EffectKind, isEnded, isTerminal } from './prediction.ts'
 import { type Timer, timersOf } from './timers.ts'
@@ -27,7 +28,7 @@ export function follow(draft: Draft, attempt: AttemptDraft, now: number, policy:
   const deployment = world.deployments[attempt.deployment]
   if (deployment === undefined) return followUnconfigured(draft, attempt, now)
   const effects: Effect[] = []
-  if (attempt.state === 'planned') effects.push(...sendStart(attempt, now, deployment, world))
+  if (attempt.state === 'planned') effects.push(...sendStart(attempt, now, policy, deployment, world))
   if (attempt.state === 'unknown') giveUpUnknown(draft, attempt, now, policy)
   if (attempt.state === 'unknown') effects.push(...look(attempt, now, deployment, world))
   if (attempt.state === 'collecting') effects.push(...collect(attempt, now, policy, world))
@@ -92,7 +93,18 @@ export function orphanedAt(
   return pending.kind === 'start' && !world.alone ? pending.until : 0
 }
 
-function sendStart(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, world: World): Effect[] {
+function sendStart(
+  attempt: AttemptDraft,
+  now: number,
+  policy: Policy,
+  deployment: DeploymentWorld,
+  world: World,
+): Effect[] {
+  // Others may have spent the day's money since it was planned.
+  if (!fitsDay(attempt.reserved, policy, world)) {
+    endAttempt(attempt, now, 'failed', tooExpensive(policy, world, [deployment.name]))
+    return []
+  }
   if (deployment.free <= 0 || deployment.closedUntil > now) return []
   attempt.state = 'submitting'
   attempt.submittedAt = now

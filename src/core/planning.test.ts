@@ -177,7 +177,7 @@ describe('places', () => {
     expect([went(life), life.begun, life.last.nextAt]).toEqual([['first'], [], 1_000])
     life.change({}, { first: { free: 1 } })
     expect(begunBy(life, () => life.at(1_000))).toBe('start 1')
-    expect(life.last.reservations).toEqual(['first'])
+    expect(life.last.reservations).toEqual([{ deployment: 'first', amount: 0.6 }])
   })
 
   it('are not waited for while another deployment has some', () => {
@@ -257,6 +257,16 @@ describe('the budget', () => {
     const tooLittle = perDay(0.41)
     expect([perDay(0.4).begun, tooLittle.begun, end(tooLittle)]).toEqual([['start 1'], [], 'failed: budget_exceeded'])
     expect(tooLittle.record.failure?.message).toContain("today's 1 USD, of which 0.41 are spent")
+  })
+
+  it('of a day is looked at again when an attempt that waited for a place may begin', () => {
+    const route = [{ free: 0 }]
+    const life = createLife({ route, policy: { budgetPerDay: 1 }, spentToday: 0.4 })
+    expect(life.begun).toEqual([])
+    life.change({ spentToday: 0.41 }, { first: { free: 1 } })
+    life.at(1_000)
+    life.at(1_000)
+    expect([life.begun, end(life)]).toEqual([[], 'failed: budget_exceeded'])
   })
 
   it('leaves out deployments that are too dear, or whose price nobody knows', () => {

@@ -1,8 +1,8 @@
 import { createAttempt } from './attempt.ts'
 import { type AttemptDraft, activeAttempts, type Draft, decide, seconds } from './draft.ts'
 import { createFailure, type Failure, retryAdvice } from './failure.ts'
+import { fitsBudget, reservationFor, tooExpensive } from './money.ts'
 import type { Policy } from './policy.ts'
-import { isEnded } from './prediction.ts'
 import { type Preference, prefer } from './routing.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
@@ -44,7 +44,15 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
       failure: last?.failure ?? createFailure('deployment_missing', 'The route has no deployment.'),
     }
   const affordable = usable.filter(deployment => fitsBudget(draft, policy, world, deployment))
-  if (affordable.length === 0) return { kind: 'fail', failure: tooExpensive(policy, world, usable) }
+  if (affordable.length === 0)
+    return {
+      kind: 'fail',
+      failure: tooExpensive(
+        policy,
+        world,
+        usable.map(({ name }) => name),
+      ),
+    }
 
   const preference = prefer(affordable, policy, world.jitter)
   const ordered = order(draft, preference.order, last)
@@ -85,16 +93,6 @@ function reasonFor(
   return `${first.name} cannot begin now.`
 }
 
-function tooExpensive(policy: Policy, world: World, usable: readonly DeploymentWorld[]): Failure {
-  const names = usable.map(({ name }) => name).join(', ')
-  const day =
-    policy.budgetPerDay === null
-      ? ''
-      : `, or today's ${policy.budgetPerDay} USD, of which ${world.spentToday} are spent,`
-  const own = policy.budget === null ? 'The budget' : `The budget of ${policy.budget} USD`
-  return createFailure('budget_exceeded', `${own}${day} does not cover the worst case of another attempt (${names}).`)
-}
-
 function exhausted(last: Failure | undefined, why: string): Plan {
   if (last === undefined)
     return { kind: 'fail', failure: createFailure('budget_exceeded', `No attempt is left: ${why}.`) }
@@ -127,30 +125,6 @@ export function setBackoff(draft: Draft, now: number, failure: Failure, policy: 
   const asked =
     failure.retryAfterMs === undefined ? 0 : failure.retryAfterMs + world.jitter() * 0.1 * failure.retryAfterMs
   draft.retryAt = now + Math.round(Math.max(backoff, asked))
-}
-
-/** Worst case: the price of the whole run limit. Zero where no price is known. */
-function reservationFor(deployment: DeploymentWorld, policy: Policy): number {
-  return ((deployment.pricePerSecond ?? 0) * policy.runMs) / 1000
-}
-
-/** A deployment of unknown price cannot be bounded, so no budget covers it. */
-function fitsBudget(draft: Draft, policy: Policy, world: World, deployment: DeploymentWorld): boolean {
-  const { budget, budgetPerDay } = policy
-  if (budget === null && budgetPerDay === null) return true
-  if (deployment.pricePerSecond === null) return false
-  const worst = reservationFor(deployment, policy)
-  const spent = draft.attempts.reduce((sum, attempt) => sum + spentOn(attempt), 0)
-  return (
-    (budget === null || spent + worst <= budget) && (budgetPerDay === null || world.spentToday + worst <= budgetPerDay)
-  )
-}
-
-/** The worst case while it may still run somewhere, then what it cost; nothing for an attempt that never started. */
-export function spentOn(attempt: AttemptDraft): number {
-  const { state, release, cost, reserved } = attempt
-  if (state === 'planned' || (release === 'none' && isEnded(state))) return 0
-  return release === 'confirmed' ? (cost?.amount ?? reserved) : Math.max(cost?.amount ?? 0, reserved)
 }
 
 /** The newest: beside a hedge, not always the one of the newest attempt. */

@@ -38,8 +38,14 @@ export interface Step {
   readonly effects: readonly Effect[]
   /** When to step again at the latest; null only when settled. That every open record has one is why nothing hangs. */
   readonly nextAt: number | null
-  /** Deployments whose places this step takes; the store checks them in the transaction that writes the record. */
-  readonly reservations: readonly string[]
+  /** Places and money that this step takes; the store checks them in the transaction that writes the record. */
+  readonly reservations: readonly Taken[]
+}
+
+/** A place on a deployment, and the worst-case cost of the attempt in USD. */
+export interface Taken {
+  readonly deployment: string
+  readonly amount: number
 }
 
 /** A record waiting for a place looks again this often; engines wake it earlier when a place becomes free. */
@@ -88,7 +94,7 @@ export function step(
     nextAt: draft.settledAt !== null ? null : nextAt(draft, now, policy, world, planAt),
     reservations: draft.attempts
       .filter(attempt => placesBefore.has(attempt.id) && attempt.state === 'submitting')
-      .map(attempt => attempt.deployment),
+      .map(({ deployment, reserved }) => ({ deployment, amount: reserved })),
   }
 }
 

@@ -115,7 +115,7 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
     return (
       isDeepStrictEqual(
         starts.map(({ deployment }) => deployment),
-        [...reservations],
+        reservations.map(({ deployment }) => deployment),
       ) &&
       starts.every(
         ({ attempt: id }) =>

@@ -89,7 +89,10 @@ export interface Life {
   /** Every effect so far, in order, as `start 1` (kind and attempt) or `notify completed`. */
   readonly begun: readonly string[]
   /** Changes what the next steps see of the world; deployments by name. */
-  change(over: Partial<Pick<World, 'mayBegin' | 'engine' | 'alone'>>, deployments?: DeploymentChanges): void
+  change(
+    over: Partial<Pick<World, 'mayBegin' | 'engine' | 'alone' | 'spentToday'>>,
+    deployments?: DeploymentChanges,
+  ): void
   /** The attempt with this number. Default: the newest. */
   attempt(number?: number): Attempt
   take(event: PredictionEvent): Step
@@ -130,7 +133,12 @@ export function createLife(options: LifeOptions = {}): Life {
   const deployments: { [name: string]: DeploymentWorld } = Object.fromEntries(route.map(entry => [entry.name, entry]))
   const begun: string[] = []
   const ids = { next: 1 }
-  let rights: Pick<World, 'mayBegin' | 'engine' | 'alone'> = { mayBegin: true, engine: 'engine-1', alone: false }
+  let rights: Pick<World, 'mayBegin' | 'engine' | 'alone' | 'spentToday'> = {
+    mayBegin: true,
+    engine: 'engine-1',
+    alone: false,
+    spentToday: options.spentToday ?? 0,
+  }
   let now = 0
   let record = createRecord(
     {
@@ -155,7 +163,6 @@ export function createLife(options: LifeOptions = {}): Life {
       ...rights,
       route: route.flatMap(({ name }) => deployments[name] ?? []),
       deployments,
-      spentToday: options.spentToday ?? 0,
       newId: () => `id-${ids.next++}`,
       jitter: options.jitter ?? (() => 0.5),
     }

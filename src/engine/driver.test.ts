@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
 import { createScriptedProvider, plainScript } from '../testing/scripted-provider.ts'
 import { textModel } from '../testing/text-model.ts'
@@ -375,6 +376,24 @@ describe('places', () => {
     await stage.clock.advance(30_000)
   })
 })
+
+it("spends the day's budget once, however many ask for it in however many processes", async () => {
+  // A start reserves 600 s at a tenth of a cent; the third does not fit any more, whatever the first two will cost.
+  const stage = await setup({ concurrency: 9, policy: { budgetPerDay: 1.5, runMs: 600_000 }, dress: pricedPerSecond })
+  const processes = [await stage.boot(), await stage.boot(), await stage.boot()]
+  const created = await stage.finish(
+    Promise.all([0, 1, 2, 0, 1, 2].map(index => processes[index]?.engine.create(request()))),
+  )
+  await stage.clock.advance(5_000)
+  expect(stage.provider.runs).toHaveLength(2)
+  await stage.clock.advance(60_000)
+  const records = await Promise.all(created.map(each => stage.read(each?.record.id ?? '')))
+  const ends = records.map(({ status, failure }) => failure?.code ?? status)
+  expect(ends.toSorted()).toEqual([...Array(4).fill('budget_exceeded'), 'succeeded', 'succeeded'])
+  expect(stage.provider.runs).toHaveLength(2)
+})
+
+const pricedPerSecond = (provider: Provider): Provider => ({ ...provider, pricePerSecond: () => 0.001 })
 
 describe('stopping', () => {
   it('lets a start finish and keeps its handle for the next process', async () => {

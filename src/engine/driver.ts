@@ -1,10 +1,12 @@
 import type { Clock, Random } from '../core/clock.ts'
 import type { Effect, PredictionEvent } from '../core/events.ts'
 import { invariant } from '../core/failure.ts'
+import { budgetDayOf } from '../core/money.ts'
+import type { Policy } from '../core/policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
-import { type Step, step } from '../core/step.ts'
+import { type Step, step, type Taken } from '../core/step.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
-import type { Store, StoredPrediction } from '../store/contract.ts'
+import type { Reservation, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log, Route } from './contract.ts'
 import type { Insight } from './insight.ts'
 import { startLoop } from './loop.ts'
@@ -169,17 +171,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             // Our lease keeps others away; without it the record is theirs at once, whatever we were waiting for.
             nextAt: next.nextAt === null ? null : Math.min(next.nextAt, at + leaseMs),
             delivery,
-            reservations: next.reservations.map(deployment => ({
-              deployment,
-              concurrency: findDeployment(routes, deployment)?.concurrency ?? 0,
-              startsPerMinute: findDeployment(routes, deployment)?.startsPerMinute ?? null,
-            })),
+            reservations: next.reservations.map(taken => reservationOf(taken, policy, at)),
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
         ])
         if (outcome === 'replayed') return { record: held.current, version: held.version, nextAt: null }
         if (outcome === 'refused') {
-          for (const deployment of next.reservations) places.full(deployment, now() + pickUpEveryMs)
+          for (const { deployment } of next.reservations) places.full(deployment, now() + pickUpEveryMs)
+          // It may have been the day's money: then the next step must know.
+          if (policy.budgetPerDay !== null) await insight.read(now())
           continue
         }
         if (outcome === 'conflict') {
@@ -190,11 +190,21 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         held.stored = next.record
         held.version += 1
         insight.stale()
-        for (const deployment of next.reservations) insight.began(deployment, at)
+        for (const { deployment } of next.reservations) insight.began(deployment, at)
         held.writtenAt = at
       }
       settle(held, event, next, mayBegin)
       return { record: held.current, version: held.version, nextAt: next.nextAt }
+    }
+  }
+
+  function reservationOf({ deployment, amount }: Taken, { budgetPerDay }: Policy, at: number): Reservation {
+    const configured = findDeployment(routes, deployment)
+    return {
+      deployment,
+      concurrency: configured?.concurrency ?? 0,
+      startsPerMinute: configured?.startsPerMinute ?? null,
+      budget: budgetPerDay === null ? null : { amount, since: budgetDayOf(at), limit: budgetPerDay },
     }
   }
 

@@ -1,4 +1,5 @@
 import { type Breaker, breakerOf } from '../core/breaker.ts'
+import { budgetDayOf } from '../core/money.ts'
 import { type AttemptFact, type Measured, measure } from '../core/statistics.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -14,7 +15,9 @@ export interface Insight {
   closedUntil(deployment: string): number
   /** USD of all attempts sent since midnight (UTC), as of the last reading. */
   spentToday(): number
-  /** Reads the store again where attempts may have changed since; otherwise does nothing. */
+  /** Reads the store again. */
+  read(now: number): Promise<void>
+  /** The same where attempts may have changed since; otherwise does nothing. */
   refresh(now: number): Promise<void>
   /** Attempts have changed: the next `refresh` reads. */
   stale(): void
@@ -28,7 +31,6 @@ export interface Insight {
 const remembered = 200
 /** How long this process keeps others out after it let a probe through; by then the store has told of it. */
 const probeMs = 10_000
-const dayMs = 24 * 3_600_000
 
 export function createInsight(
   store: Pick<Store, 'recentAttempts' | 'spentSince'>,
@@ -58,7 +60,7 @@ export function createInsight(
         figures.set(name, measure(recent))
         closed.set(name, Math.max(0, ...recent.map(fact => fact.closedUntil ?? 0)))
       }
-      spent = await store.spentSince(Math.floor(now / dayMs) * dayMs)
+      spent = await store.spentSince(budgetDayOf(now))
     } catch (error) {
       isStale = true
       throw error
@@ -87,6 +89,7 @@ export function createInsight(
     breaker,
     closedUntil: name => closed.get(name) ?? 0,
     spentToday: () => spent,
+    read,
     async refresh(now) {
       if (isStale) await read(now)
     },

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { spentOn } from '../core/money.ts'
 import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Change } from './contract.ts'
@@ -57,7 +58,7 @@ async function startsSince(db: Database, deployment: string, since: number): Pro
 
 /** Whether every deployment that the change reserves on still has room for what its record would then occupy there. */
 export async function reservationsFit(db: Database, change: Change, now: number): Promise<boolean> {
-  for (const { deployment, concurrency, startsPerMinute } of change.reservations) {
+  for (const { deployment, concurrency, startsPerMinute, budget } of change.reservations) {
     const { others } = await db
       .selectFrom('attempts')
       .select(({ fn }) => fn.countAll<number>().as('others'))
@@ -70,6 +71,8 @@ export async function reservationsFit(db: Database, change: Change, now: number)
     ).length
     if (Number(others) + own > concurrency) return false
     if (startsPerMinute !== null && (await startsSince(db, deployment, now - minuteMs)) >= startsPerMinute) return false
+    // Written with the change, so that what it sends is not counted yet.
+    if (budget !== null && (await spentSince(db, budget.since)) + budget.amount > budget.limit) return false
   }
   return true
 }
@@ -99,22 +102,11 @@ export async function recentAttempts(db: Database, deployment: string, limit: nu
   }))
 }
 
-/** Money of the attempts that were sent since then: what they cost, at worst case while they may still run. */
+/** What the attempts that were sent since then cost, or may still cost. */
 export async function spentSince(db: Database, since: number): Promise<number> {
   const { spent } = await db
     .selectFrom('attempts')
-    .select(({ fn, eb }) =>
-      fn
-        .sum<number | null>(
-          eb
-            .case()
-            .when('live', '=', 1)
-            .then(eb.ref('reserved'))
-            .else(fn.coalesce('cost', eb.lit(0)))
-            .end(),
-        )
-        .as('spent'),
-    )
+    .select(({ fn }) => fn.sum<number | null>('reserved').as('spent'))
     .where('submitted_at', '>=', since)
     .executeTakeFirstOrThrow()
   return Number(spent ?? 0)
@@ -142,7 +134,7 @@ function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
     failure_code: attempt.failure?.code ?? null,
     restarts: attempt.restarts,
     closed_until: closedUntil(attempt),
-    reserved: attempt.reserved,
+    reserved: spentOn(attempt),
     cost: attempt.cost?.amount ?? null,
   }
 }

@@ -24,7 +24,7 @@ export interface Store {
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
   /** The newest attempts of a deployment, newest first: what statistics and the breaker are derived from. */
   recentAttempts(deployment: string, limit: number): Promise<readonly AttemptFact[]>
-  /** USD of all attempts sent since then (ms since 1970): what they cost, at worst case while they may still run. */
+  /** USD of all attempts sent since then (ms since 1970): what they cost, at worst case where that is not known yet. */
   spentSince(since: number): Promise<number>
   /** Finds the prediction of an attempt, for webhooks and uploads; null when unknown. */
   predictionOf(attemptId: string): Promise<string | null>
@@ -74,6 +74,8 @@ export interface Reservation {
   readonly concurrency: number
   /** Starts allowed there within any 60 seconds, by all processes together; null: no limit. */
   readonly startsPerMinute: number | null
+  /** Worst-case cost of the attempt, and what all attempts sent since then may cost together, in USD; null: no limit. */
+  readonly budget: { readonly amount: number; readonly since: number; readonly limit: number } | null
 }
 
 /** `replayed`: its delivery was seen before, so the change is already part of the record. */

@@ -112,6 +112,7 @@ describe('several processes on one database', () => {
           deployment,
           concurrency: 7,
           startsPerMinute: null,
+          budget: null,
         }))
         if (index % 2 === 0) reservations.reverse()
         return stores[index % 3]?.commit([sampleChange(record, { reservations })])

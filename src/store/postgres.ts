@@ -105,12 +105,17 @@ function createPostgresDifferences({ now, schema, channel, by }: DifferencesOpti
   }
 }
 
+/** No deployment has this name. */
+const moneyLock = ' money'
+
 /**
- * Counting places and taking one must be one act: whoever reserves on a deployment holds its lock until the commit. All
+ * Counting places or money and taking some must be one act: whoever reserves on a deployment holds its lock until the commit. All
  * take their locks in the same order, before any row, so that none waits for one who waits for it.
  */
 async function lockPlaces(db: Database, schema: string, changes: readonly Change[]): Promise<void> {
-  const names = new Set(changes.flatMap(change => change.reservations.map(({ deployment }) => deployment)))
+  const reservations = changes.flatMap(change => change.reservations)
+  const names = new Set(reservations.map(({ deployment }) => deployment))
+  if (reservations.some(({ budget }) => budget !== null)) names.add(moneyLock)
   if (names.size === 0) return
   await sql`
     select pg_advisory_xact_lock(key) from (

@@ -50,7 +50,7 @@ export interface AttemptsTable {
   readonly restarts: number
   /** Until when the provider asked us to stay away (Retry-After); null where it did not. */
   readonly closed_until: number | null
-  /** USD at worst case. */
+  /** USD that budgets count for it: the worst case until its cost is known. */
   readonly reserved: number
   /** USD; null while unknown. */
   readonly cost: number | null

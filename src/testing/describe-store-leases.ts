@@ -152,7 +152,7 @@ export function describeStoreLeases(name: string, open: () => Promise<OpenedStor
       const taking = sampleChange(samplePrediction({ id: 'a', status: 'processing' }), {
         version: 1,
         lease: lease('two'),
-        reservations: [{ deployment: 'relief@local', concurrency: 0, startsPerMinute: null }],
+        reservations: [{ deployment: 'relief@local', concurrency: 0, startsPerMinute: null, budget: null }],
       })
       expect(await commitOne(store, taking)).toBe('conflict')
       expect(await commitOne(store, { ...taking, reservations: [] })).toBe('conflict')

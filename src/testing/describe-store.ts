@@ -114,7 +114,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       samplePrediction({ id, attempts: [sampleAttempt({ id: `${id}1`, deployment, reserved: 0.5 })] })
     const reserving = (record: PredictionRecord, concurrency: number, over: Partial<Change> = {}) =>
       sampleChange(record, {
-        reservations: [{ deployment: 'sharp@runpod', concurrency, startsPerMinute: null }],
+        reservations: [{ deployment: 'sharp@runpod', concurrency, startsPerMinute: null, budget: null }],
         ...over,
       })
 
@@ -176,7 +176,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       const now = await store.now()
       const limited = (id: string, at: number) => {
         const attempt = sampleAttempt({ id: `${id}1`, deployment: 'sharp@runpod', submittedAt: at })
-        const reservation = { deployment: 'sharp@runpod', concurrency: 9, startsPerMinute: 2 }
+        const reservation = { deployment: 'sharp@runpod', concurrency: 9, startsPerMinute: 2, budget: null }
         return sampleChange(samplePrediction({ id, attempts: [attempt] }), { reservations: [reservation] })
       }
       expect(await store.commit([limited('a', now), limited('b', now), limited('c', now)])).toEqual([
@@ -184,6 +184,23 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       ])
       await advance(60_000)
       expect(await commitOne(store, limited('d', now + 60_000))).toBe('committed')
+    })
+
+    it("never lets the day's starts cost more than its budget, whoever sends them and wherever", async () => {
+      const { store } = await setup()
+      const paid = (id: string, deployment: string, limit = 1) => {
+        const attempt = sampleAttempt({ id: `${id}1`, deployment, submittedAt: 5_000, reserved: 0.4 })
+        const budget = { amount: 0.4, since: 2_000, limit }
+        const reservation = { deployment, concurrency: 99, startsPerMinute: null, budget }
+        return sampleChange(samplePrediction({ id, attempts: [attempt] }), { reservations: [reservation] })
+      }
+      const outcomes = await Promise.all(
+        Array.from({ length: 9 }, (_, index) => commitOne(store, paid(`p${index}`, `sharp@${index}`))),
+      )
+      expect(outcomes.filter(outcome => outcome === 'committed')).toHaveLength(2)
+      expect(outcomes.filter(outcome => outcome === 'refused')).toHaveLength(7)
+      expect(await store.spentSince(2_000)).toBe(0.8)
+      expect(await commitOne(store, paid('later', 'sharp@0', 2))).toBe('committed')
     })
 
     it('answers conflict, not refused, to an old version that would not fit either', async () => {
@@ -219,7 +236,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       })
     })
 
-    it('sums money since a moment: cost where it is known, the worst case while something may run', async () => {
+    it('sums money since a moment: cost where it is known, the worst case while it is not, nothing for a refused start', async () => {
       const { store } = await setup()
       const cost = { amount: 0.25, currency: 'USD', estimated: false } as const
       const open = sampleAttempt({ id: 'a1', submittedAt: 1_000, reserved: 2, cost })
@@ -232,10 +249,18 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         cost,
       })
       const before = sampleAttempt({ id: 'c1', submittedAt: 999, reserved: 2 })
-      for (const [id, attempt] of Object.entries({ a: open, b: over, c: before })) {
+      const refused = sampleAttempt({ id: 'd1', submittedAt: 1_000, state: 'failed', release: 'none', reserved: 2 })
+      const unpriced = sampleAttempt({
+        id: 'e1',
+        submittedAt: 1_000,
+        state: 'won',
+        release: 'confirmed',
+        reserved: 0.5,
+      })
+      for (const [id, attempt] of Object.entries({ a: open, b: over, c: before, d: refused, e: unpriced })) {
         await store.commit([sampleChange(samplePrediction({ id, attempts: [attempt] }))])
       }
-      expect(await store.spentSince(1_000)).toBe(2.25)
+      expect(await store.spentSince(1_000)).toBe(2.75)
       expect(await store.spentSince(2_000)).toBe(0)
     })
   })

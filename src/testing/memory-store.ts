@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { invariant, refuse } from '../core/failure.ts'
+import { spentOn } from '../core/money.ts'
 import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store } from '../store/contract.ts'
@@ -88,13 +89,23 @@ export function createMemoryStore(now: () => number): Store {
 
   function chargeOf(attempt: Attempt): number {
     if (attempt.submittedAt === null || attempt.submittedAt < ledger.since) return 0
-    return occupiesPlace(attempt) ? attempt.reserved : (attempt.cost?.amount ?? 0)
+    return spentOn(attempt)
   }
 
-  function fits(record: PredictionRecord, { deployment, concurrency, startsPerMinute }: Reservation): boolean {
+  function spent(since: number): number {
+    if (since !== ledger.since) {
+      ledger.since = since
+      ledger.spent = 0
+      for (const { attempt } of attempts.values()) ledger.spent += chargeOf(attempt)
+    }
+    return ledger.spent
+  }
+
+  function fits(record: PredictionRecord, { deployment, concurrency, startsPerMinute, budget }: Reservation): boolean {
     const others = [...(live.get(deployment) ?? [])].filter(({ prediction }) => prediction !== record.id)
     const own = record.attempts.filter(attempt => attempt.deployment === deployment && occupiesPlace(attempt))
     if (others.length + own.length > concurrency) return false
+    if (budget !== null && spent(budget.since) + budget.amount > budget.limit) return false
     if (startsPerMinute === null) return true
     const sent = (planned.get(deployment) ?? []).map(({ attempt }) => attempt.submittedAt ?? 0)
     return sent.filter(at => at > now() - 60_000).length < startsPerMinute
@@ -166,14 +177,7 @@ export function createMemoryStore(now: () => number): Store {
       const newest = (planned.get(deployment) ?? []).slice(-limit).reverse()
       return newest.map(({ fact }) => fact)
     },
-    async spentSince(since) {
-      if (since !== ledger.since) {
-        ledger.since = since
-        ledger.spent = 0
-        for (const { attempt } of attempts.values()) ledger.spent += chargeOf(attempt)
-      }
-      return ledger.spent
-    },
+    spentSince: async since => spent(since),
     predictionOf: async attemptId => attempts.get(attemptId)?.prediction ?? null,
     async secret(name) {
       const value = secrets.get(name) ?? randomBytes(32).toString('base64url')

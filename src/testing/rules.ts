@@ -1,4 +1,4 @@
-import { spentOn } from '../core/planning.ts'
+import { spentOn } from '../core/money.ts'
 import type { Policy } from '../core/policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from '../core/prediction.ts'
 

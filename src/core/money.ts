@@ -1,0 +1,55 @@
+import type { Draft } from './draft.ts'
+import { createFailure, type Failure } from './failure.ts'
+import type { Policy } from './policy.ts'
+import { type Attempt, isEnded } from './prediction.ts'
+import type { DeploymentWorld, World } from './world.ts'
+
+const dayMs = 24 * 3_600_000
+
+/** The midnight (UTC, ms since 1970) from which a day's budget counts. */
+export function budgetDayOf(now: number): number {
+  return Math.floor(now / dayMs) * dayMs
+}
+
+/** Worst case: the price of the whole run limit. Zero where no price is known. */
+export function reservationFor(deployment: DeploymentWorld, policy: Policy): number {
+  return ((deployment.pricePerSecond ?? 0) * policy.runMs) / 1000
+}
+
+/** A deployment of unknown price cannot be bounded, so no budget covers it. */
+export function fitsBudget(draft: Draft, policy: Policy, world: World, deployment: DeploymentWorld): boolean {
+  const { budget, budgetPerDay } = policy
+  if (budget === null && budgetPerDay === null) return true
+  if (deployment.pricePerSecond === null) return false
+  const worst = reservationFor(deployment, policy)
+  const spent = draft.attempts.reduce((sum, attempt) => sum + spentOn(attempt), 0)
+  return (budget === null || spent + worst <= budget) && fitsDay(worst, policy, world)
+}
+
+/**
+ * Whether the day's budget has room for this much more. What the world knows may be seconds old; the store asks again in
+ * the transaction that writes the start.
+ */
+export function fitsDay(amount: number, { budgetPerDay }: Policy, { spentToday }: World): boolean {
+  return budgetPerDay === null || spentToday + amount <= budgetPerDay
+}
+
+/** The worst case while it may still run somewhere, then what it cost; nothing for an attempt that never started. */
+export function spentOn(attempt: Pick<Attempt, 'state' | 'release' | 'cost' | 'reserved'>): number {
+  const { state, release, cost, reserved } = attempt
+  if (state === 'planned' || (release === 'none' && isEnded(state))) return 0
+  return release === 'confirmed' ? (cost?.amount ?? reserved) : Math.max(cost?.amount ?? 0, reserved)
+}
+
+/** Says which budget is used up, and for which deployments. */
+export function tooExpensive(policy: Policy, world: World, deployments: readonly string[]): Failure {
+  const day =
+    policy.budgetPerDay === null
+      ? ''
+      : `, or today's ${policy.budgetPerDay} USD, of which ${Number(world.spentToday.toFixed(4))} are spent,`
+  const own = policy.budget === null ? 'The budget' : `The budget of ${policy.budget} USD`
+  return createFailure(
+    'budget_exceeded',
+    `${own}${day} does not cover the worst case of another attempt (${deployments.join(', ')}).`,
+  )
+}
