@@ -38,6 +38,8 @@ export type FaultName =
   | 'crash-loop'
   | 'scaled-down'
   | 'timed-out'
+  | 'not-ready'
+  | 'deactivated'
   | 'aborted'
   | 'status-404-after-submit'
   | 'status-404-later'
@@ -83,6 +85,7 @@ export type FaultName =
   | 'webhook-lost'
   | 'webhook-forged'
   | 'webhook-skewed'
+  | 'webhook-swallowed'
   | 'hello-lost'
 
 const polls = 'how many answers'
@@ -95,7 +98,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'No connection comes about at all (in real time: it is cut before anything is read).',
     numbers: [],
   },
-  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod'] },
+  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod', 'baseten'] },
   'create-401': { does: 'The start is refused: bad token.', numbers: [14] },
   'create-402': { does: 'The start is refused: payment needed.', numbers: [12] },
   'create-403': { does: 'The start is refused: account locked.', numbers: [11] },
@@ -171,7 +174,18 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The vendor ends the run as timed out.',
     numbers: [37],
     parameter: ['queue: before a worker took it, run: on the worker', 'queue'],
-    at: ['runpod'],
+    at: ['runpod', 'baseten'],
+  },
+  'not-ready': {
+    does: 'A worker takes the run before its model is loaded, and fails it.',
+    numbers: [5],
+    at: ['baseten'],
+  },
+  deactivated: {
+    does: 'The deployment is switched off while it runs: everything about it answers 404 for a while.',
+    numbers: [15],
+    parameter: ['seconds', '60'],
+    at: ['baseten'],
   },
 
   // Asking for the status.
@@ -214,6 +228,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'Progress falls back once, then goes on.',
     numbers: [32],
     parameter: ['at this fraction', '0.6'],
+    at: ['replicate', 'runpod'],
   },
   'progress-late': {
     does: 'A late progress update overwrites the result: it runs for ever.',
@@ -283,14 +298,23 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'webhook-late': { does: 'Webhooks come late.', numbers: [55], parameter: ['seconds', '30'] },
   'webhook-reordered': { does: 'The first webhook comes after the last.', numbers: [55], at: ['replicate'] },
   'webhook-lost': { does: 'No webhook comes.', numbers: [56] },
-  'webhook-forged': { does: 'Somebody else posts a webhook that says "succeeded".', numbers: [58], at: ['replicate'] },
+  'webhook-forged': {
+    does: 'Somebody else posts a webhook that says "succeeded".',
+    numbers: [58],
+    at: ['replicate', 'baseten'],
+  },
   'webhook-skewed': {
     does: 'Webhooks are stamped by a wrong clock.',
     numbers: [58],
     parameter: ['seconds behind', '600'],
-    at: ['replicate'],
+    at: ['replicate', 'baseten'],
   },
-  'hello-lost': { does: "A kit's first call does not arrive.", numbers: [56], at: ['runpod'] },
+  'webhook-swallowed': {
+    does: 'Something in between takes the webhook with 200; nobody else hears of it.',
+    numbers: [49, 56],
+    at: ['baseten'],
+  },
+  'hello-lost': { does: "A kit's first call does not arrive.", numbers: [56], at: ['runpod', 'baseten'] },
 }
 
 export const faultNames = Object.keys(faultCatalogue) as readonly FaultName[]

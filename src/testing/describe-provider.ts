@@ -247,11 +247,9 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
     const { handle } = await accepted(under)
     await follow(under, handle)
     const { headers, body } = under.heard().at(-1) as HeardRequest
-    const changed = {
-      headers,
-      body: new TextEncoder().encode(new TextDecoder().decode(body).replace('succeeded', 'failed')),
-    }
-    const answer = hear(under, changed)
+    // In JSON the last of two equal keys counts.
+    const lie = new TextDecoder().decode(body).replace(/\}$/, ',"status":"failed"}')
+    const answer = hear(under, { headers, body: new TextEncoder().encode(lie) })
     await expect(answer).rejects.toMatchObject({ failure: { code: 'auth_rejected' }, status: 401 })
   },
   'webhook: played again later': async under => {

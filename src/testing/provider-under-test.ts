@@ -12,6 +12,8 @@ export interface ProviderUnderTest {
   readonly fetch: typeof globalThis.fetch
   /** Where runs may call back; null where the vendor has no webhooks. */
   readonly webhookUrl: string | null
+  /** Where a kit's worker may put its output; absent where the target is none of our kits. */
+  readonly uploadUrl?: string
   /** True where the vendor's metrics leave out time that it bills, so that costs are marked as estimates. Default false. */
   readonly costEstimated?: boolean
   /** Webhooks that arrived so far, oldest first. */
@@ -37,7 +39,7 @@ function jobOf(under: ProviderUnderTest, more: Partial<Job>): Job {
     input: {},
     files: { image: fileOf(image) },
     webhookUrl: under.webhookUrl === null ? null : `${under.webhookUrl}/${attemptId}/${secret}`,
-    uploadUrl: () => null,
+    uploadUrl: name => (under.uploadUrl === undefined ? null : `${under.uploadUrl}/${attemptId}/${name}`),
     runLimitMs: 10 * 60_000,
     deadlineInMs: 24 * hour,
     ...more,
