@@ -18,9 +18,11 @@ export type FaultName =
   | 'create-402'
   | 'create-403'
   | 'create-404'
+  | 'create-409'
   | 'create-413'
   | 'create-422'
   | 'create-429'
+  | 'placement-failed'
   | 'upload-503'
   | 'accept-then-reset'
   | 'create-500'
@@ -35,8 +37,10 @@ export type FaultName =
   | 'boot-forever'
   | 'boot-slow'
   | 'boot-timeout'
+  | 'image-missing'
   | 'crash-loop'
   | 'scaled-down'
+  | 'setup-failed'
   | 'timed-out'
   | 'not-ready'
   | 'deactivated'
@@ -47,6 +51,7 @@ export type FaultName =
   | 'status-402'
   | 'status-403'
   | 'status-409'
+  | 'edge-404'
   | 'status-422'
   | 'status-429'
   | 'status-503'
@@ -61,12 +66,15 @@ export type FaultName =
   | 'progress-back'
   | 'progress-late'
   | 'worker-killed'
+  | 'worker-crash'
   | 'run-twice'
   | 'oom'
   | 'cuda-oom'
   | 'cuda-poisoned'
   | 'model-error'
   | 'interrupted'
+  | 'host-vanished'
+  | 'sleeps-while-working'
   | 'upload-error'
   | 'cancel-ignored'
   | 'cancel-lost'
@@ -98,22 +106,33 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'No connection comes about at all (in real time: it is cut before anything is read).',
     numbers: [],
   },
-  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod', 'baseten'] },
+  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod', 'baseten', 'ecs'] },
   'create-401': { does: 'The start is refused: bad token.', numbers: [14] },
   'create-402': { does: 'The start is refused: payment needed.', numbers: [12] },
   'create-403': { does: 'The start is refused: account locked.', numbers: [11] },
   'create-404': { does: 'The start is refused: no such model or deployment.', numbers: [15] },
+  'create-409': {
+    does: "The start is refused: somebody else's run has the only place.",
+    numbers: [10],
+    at: ['cog', 'koyeb'],
+  },
   'create-413': { does: 'The start is refused: payload too large.', numbers: [19] },
   'create-422': {
     does: 'The start is refused as unprocessable.',
     numbers: [13],
     parameter: ['why: version, token or input', 'version'],
-    at: ['replicate'],
+    at: ['replicate', 'cog', 'koyeb'],
   },
   'create-429': {
     does: 'The start is refused: too many requests.',
     numbers: [10, 16, 17, 18],
     parameter: [form, 'seconds'],
+  },
+  'placement-failed': {
+    does: 'The start is answered with 200 and a list of failures: nothing runs.',
+    numbers: [10],
+    parameter: ['reason', 'RESOURCE-GPU'],
+    at: ['ecs'],
   },
   'upload-503': { does: 'Input files cannot be uploaded.', numbers: [], at: ['replicate'] },
 
@@ -149,15 +168,20 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'create-hang': { does: 'The run is started, no byte of an answer ever comes.', numbers: [43] },
 
   // Waiting for a worker.
-  'queue-forever': { does: 'Stays queued without end.', numbers: [1, 2] },
+  'queue-forever': {
+    does: 'Stays queued without end.',
+    numbers: [1, 2],
+    at: ['replicate', 'runpod', 'baseten', 'modal', 'ecs', 'lambda', 'sagemaker'],
+  },
   'boot-forever': { does: 'Stays booting without end.', numbers: [3, 30] },
   'boot-slow': { does: 'A very slow cold start.', numbers: [3, 4], parameter: ['seconds', '360'] },
   'boot-timeout': {
     does: 'The vendor gives up starting.',
     numbers: [3],
     parameter: ['after seconds', '600'],
-    at: ['replicate'],
+    at: ['replicate', 'ecs'],
   },
+  'image-missing': { does: 'The image cannot be pulled.', numbers: [15], at: ['ecs'] },
   aborted: {
     does: 'The vendor aborts the run before it starts.',
     numbers: [37],
@@ -169,6 +193,11 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The endpoint allows no workers any more; the status says queued.',
     numbers: [1],
     at: ['runpod'],
+  },
+  'setup-failed': {
+    does: "The model's setup fails as the server starts anew; it takes no run any more.",
+    numbers: [2, 35],
+    at: ['cog', 'koyeb'],
   },
   'timed-out': {
     does: 'The vendor ends the run as timed out.',
@@ -199,6 +228,12 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'status-402': { does: 'Status answers are 402.', numbers: [12], parameter: [polls, '3'] },
   'status-403': { does: 'Status answers are 403.', numbers: [11], parameter: [polls, '3'] },
   'status-409': { does: 'Status answers are 409.', numbers: [], parameter: [polls, '3'] },
+  'edge-404': {
+    does: 'The edge finds no healthy instance and answers everything with 404 for a while.',
+    numbers: [5, 23],
+    parameter: ['seconds', '20'],
+    at: ['koyeb'],
+  },
   'status-422': { does: 'Status answers are 422.', numbers: [], parameter: [polls, '3'] },
   'status-429': { does: 'Status answers are 429 three times.', numbers: [16, 17, 18], parameter: [form, 'seconds'] },
   'status-503': { does: 'A burst of 503 while it runs on.', numbers: [21, 22], parameter: [polls, '5'] },
@@ -223,12 +258,13 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The worker is replaced and begins again.',
     numbers: [32],
     parameter: ['at this fraction', '0.8'],
+    at: ['replicate', 'runpod', 'baseten', 'modal', 'ecs', 'lambda', 'sagemaker'],
   },
   'progress-back': {
     does: 'Progress falls back once, then goes on.',
     numbers: [32],
     parameter: ['at this fraction', '0.6'],
-    at: ['replicate', 'runpod'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'ecs'],
   },
   'progress-late': {
     does: 'A late progress update overwrites the result: it runs for ever.',
@@ -240,6 +276,12 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     numbers: [33],
     parameter: ['at this fraction', '0.3'],
     at: ['runpod'],
+  },
+  'worker-crash': {
+    does: 'The worker process dies: its run fails, and the server takes none any more.',
+    numbers: [33, 35],
+    parameter: ['at this fraction', '0.3'],
+    at: ['cog', 'koyeb'],
   },
   'run-twice': { does: 'Two workers run the same run at the same time.', numbers: [24], at: ['runpod'] },
   oom: { does: 'The machine runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
@@ -254,7 +296,19 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The worker is taken away.',
     numbers: [32],
     parameter: ['at this fraction', '0.5'],
-    at: ['replicate'],
+    at: ['replicate', 'ecs'],
+  },
+  'host-vanished': {
+    does: 'The machine is gone, and the container with it: no exit code.',
+    numbers: [8, 33],
+    parameter: ['at this fraction', '0.5'],
+    at: ['ecs'],
+  },
+  'sleeps-while-working': {
+    does: 'The instance is put to sleep in the middle of the run, and nobody is told.',
+    numbers: [7],
+    parameter: ['at this fraction', '0.5'],
+    at: ['koyeb'],
   },
   'upload-error': {
     does: 'The run is good, the vendor cannot store its output.',
@@ -290,14 +344,28 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'output-path': {
     does: "The answer is a path on the worker's own disk.",
     numbers: [45],
-    at: ['runpod'],
+    at: ['runpod', 'cog', 'koyeb'],
   },
 
   // Webhooks.
-  'webhook-duplicate': { does: 'Every webhook comes several times.', numbers: [54], parameter: ['times', '3'] },
-  'webhook-late': { does: 'Webhooks come late.', numbers: [55], parameter: ['seconds', '30'] },
-  'webhook-reordered': { does: 'The first webhook comes after the last.', numbers: [55], at: ['replicate'] },
-  'webhook-lost': { does: 'No webhook comes.', numbers: [56] },
+  'webhook-duplicate': {
+    does: 'Every webhook comes several times.',
+    numbers: [54],
+    parameter: ['times', '3'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'baseten'],
+  },
+  'webhook-late': {
+    does: 'Webhooks come late.',
+    numbers: [55],
+    parameter: ['seconds', '30'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'baseten'],
+  },
+  'webhook-reordered': {
+    does: 'The first webhook comes after the last.',
+    numbers: [55],
+    at: ['replicate', 'cog', 'koyeb'],
+  },
+  'webhook-lost': { does: 'No webhook comes.', numbers: [56], at: ['replicate', 'runpod', 'cog', 'koyeb', 'baseten'] },
   'webhook-forged': {
     does: 'Somebody else posts a webhook that says "succeeded".',
     numbers: [58],
@@ -314,7 +382,11 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     numbers: [49, 56],
     at: ['baseten'],
   },
-  'hello-lost': { does: "A kit's first call does not arrive.", numbers: [56], at: ['runpod', 'baseten'] },
+  'hello-lost': {
+    does: "A kit's first call does not arrive.",
+    numbers: [56],
+    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs'],
+  },
 }
 
 export const faultNames = Object.keys(faultCatalogue) as readonly FaultName[]
