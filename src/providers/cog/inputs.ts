@@ -1,0 +1,29 @@
+import { refuse } from '../../core/failure.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { Job } from '../contract.ts'
+import { dataUriBytes, modelInput, toDataUri } from '../job-input.ts'
+import { kitKey, kitPart } from '../kit.ts'
+import type { CogTarget } from './options.ts'
+
+/** coglet takes requests up to 100 MiB; 0.16 has no limit. Source: `routes.rs`. */
+const maxRequestBytes = 100 * 1024 * 1024
+
+/**
+ * The model's input with its files: by our signed URL, else inline. Kits get `surefoot` besides. Refuses with
+ * `no_route_for_bytes` before anything is sent or read.
+ */
+export async function buildInput(job: Job, target: CogTarget, server: string): Promise<JsonObject> {
+  const kit = target.kit ? { [kitKey]: kitPart(job, server, url => url) } : {}
+  const inline = Object.values(job.files).filter(file => file.url === null)
+  const bytes = inline.reduce((sum, file) => sum + dataUriBytes(file), 0)
+  if (bytes > maxRequestBytes)
+    refuse(
+      'no_route_for_bytes',
+      `${server} takes requests up to ${maxRequestBytes} bytes; these files make ${bytes}.`,
+      {
+        advice: 'Set a public base URL, so that files can travel by signed links.',
+      },
+    )
+  const input = await modelInput(job, target.inputs, file => file.url ?? toDataUri(file))
+  return { ...input, ...kit }
+}

@@ -1,0 +1,83 @@
+import { refuse } from '../../core/failure.ts'
+import type { Json, JsonObject } from '../../core/json.ts'
+import type { CancelAnswer, Io, Provider } from '../contract.ts'
+import type { VendorApi } from '../vendor-api.ts'
+import { judgeHealth } from './health.ts'
+import { hear } from './hear.ts'
+import { observeHealth } from './observe.ts'
+import type { CogMode, CogTarget } from './options.ts'
+import { start } from './start.ts'
+import { emptySchema, type Handle, handleSchema, healthSchema } from './wire.ts'
+
+/** What differs between places at which a Cog server runs. */
+export interface CogServer<Target extends CogTarget> {
+  readonly kind: string
+  readonly api: VendorApi
+  readonly mode: CogMode
+  readonly webhookToken: string | undefined
+  readonly trustedOrigins: readonly string[]
+  parseTarget(target: unknown): Target & JsonObject
+  pricePerSecond(target: Target): number | null
+  /** Refuses while the server cannot be reached or take a run; asked before anything is sent. */
+  readonly ready?: (io: Io) => Promise<void>
+}
+
+/** Every method that can be there is there. */
+export type CogProvider = Provider & Required<Pick<Provider, 'poll' | 'cancel' | 'hear' | 'health'>>
+
+/** A provider whose runs are predictions of one Cog server. */
+export function createCogProvider<Target extends CogTarget>(server: CogServer<Target>): CogProvider {
+  const { kind, api, mode, webhookToken, trustedOrigins, parseTarget, pricePerSecond, ready } = server
+  const { name } = api.vendor
+  const isHeld = mode === 'held'
+  return {
+    kind,
+    trustedOrigins,
+    limits: {
+      inputForms: ['url', 'data'],
+      outputForms: ['stored', 'url', 'data'],
+      // In base64 four bytes carry three: a webhook may have 5 MB here, an answer 32 MiB, both with logs.
+      inlineOutputBytes: isHeld ? 24_000_000 : 3_500_000,
+      // Nothing can be asked for. The last webhook is tried again for 320 s (0.16) to 409 s (coglet).
+      resultKeptMs: isHeld ? 0 : 320_000,
+      heldStart: isHeld,
+      // Must stay well below what is left of an engine's lease of 15 s between renewals.
+      startTimeoutMs: 8_000,
+      callTimeoutMs: 20_000,
+      pollMs: 5_000,
+      thisHostOnly: false,
+    },
+    parseTarget,
+    start(job, io) {
+      const setting = { api, mode, target: parseTarget(job.target), ...(ready === undefined ? {} : { ready }) }
+      return start(job, setting, io)
+    },
+    poll: async (_handle, io) => observeHealth(await api.get('/health-check', healthSchema, io), name),
+    async cancel(handle, io): Promise<CancelAnswer> {
+      const path = `/predictions/${encodeURIComponent(readHandle(handle, kind).id)}/cancel`
+      const answer = await api.ask({ method: 'POST', path }, io)
+      // The server's own 404 has an empty object: nothing of that id is in flight. Any other one comes from something in between.
+      if (answer.status === 404 && answer.text.trim() === '{}') return 'ended'
+      api.read(answer, emptySchema)
+      return 'requested'
+    },
+    async hear(request, _io, _now, to) {
+      if (to.target === null)
+        return refuse('deployment_missing', 'A webhook came for a deployment that is not configured.')
+      return hear(request, to, parseTarget(to.target), webhookToken, name)
+    },
+    health: async (_target, io) => judgeHealth(await api.get('/health-check', healthSchema, io), name),
+    cost({ metrics }, target) {
+      const price = pricePerSecond(parseTarget(target))
+      if (price === null || metrics?.runMs === undefined) return null
+      // What is paid is the machine, for as long as it is there; the run knows only its own share of that.
+      return { amount: (metrics.runMs / 1000) * price, currency: 'USD', estimated: true }
+    },
+    pricePerSecond: target => pricePerSecond(parseTarget(target)),
+  }
+}
+
+function readHandle(handle: Json, kind: string): Handle {
+  const parsed = handleSchema.safeParse(handle)
+  return parsed.success ? parsed.data : refuse('internal', `A stored handle is not one of the ${kind} adapter.`)
+}
