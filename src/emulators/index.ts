@@ -1,4 +1,5 @@
 export { createRandom } from '../testing/random.ts'
+export { type AwsEmulatorOptions, createAwsEmulator } from './aws/index.ts'
 export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames, faultsAt } from './catalogue.ts'
 export {
   asFetch,

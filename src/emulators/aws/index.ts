@@ -1,0 +1,102 @@
+import type { Clock, Random } from '../../core/clock.ts'
+import { connectionReset } from '../connection.ts'
+import type { Emulator, Work } from '../contract.ts'
+import { type ActiveFaults, createDice, type FaultRule } from '../faults.ts'
+import { problem, s3Problem } from './answers.ts'
+import { createEcsService } from './ecs.ts'
+import { createObjects } from './s3.ts'
+
+export interface AwsEmulatorOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly work: Work
+  readonly faults?: readonly (string | FaultRule)[]
+  /** The one access key id that is accepted; without it any is. Signatures are not verified. */
+  readonly accessKeyId?: string
+  /** Carries the workers' own calls to the outside: inputs, a kit's hello and upload. Default: the real `fetch`. */
+  readonly send?: typeof globalThis.fetch
+  /** Cold start: pulling the image and starting it. Default 2 s. */
+  readonly bootMs?: number
+  /** USD per second of a task. Default: the list's price of a g6e.xlarge. */
+  readonly pricePerSecond?: number
+}
+
+/**
+ * What the adapters for AWS use of its APIs, at one address and on an injected clock: ECS, and a minimal S3 (path style,
+ * signed links) in which every bucket exists. Workers are played as our kit. Source: see `docs/providers/aws.md`.
+ */
+export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
+  const { clock, random, work, accessKeyId, bootMs = 2000, pricePerSecond = 1.861 / 3600 } = options
+  const send = options.send ?? globalThis.fetch
+  const closed = new AbortController()
+  const objects = createObjects(clock, closed.signal)
+  let dice = createDice(options.faults ?? [], random)
+
+  /** A worker's network: what is addressed to this emulator stays inside. Only outputs meet the faults of downloads. */
+  function networkOf({ origin, faults }: { origin: string; faults: ActiveFaults }): typeof globalThis.fetch {
+    return async (input, init) => {
+      const request = new Request(input, {
+        ...init,
+        ...(init?.body instanceof ReadableStream ? { duplex: 'half' } : {}),
+      })
+      const url = new URL(request.url)
+      if (url.origin !== origin) return await send(request)
+      return await objects.answer(request, url, url.pathname.endsWith('/output') ? faults : undefined)
+    }
+  }
+
+  function newId(): string {
+    return Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
+  }
+
+  const ecs = createEcsService({ clock, work, bootMs, newId, roll: () => dice(), networkOf })
+  const services = [ecs]
+
+  async function answer(request: Request): Promise<Response> {
+    const url = new URL(request.url)
+    const target = request.headers.get('x-amz-target')
+    const key = keyOf(request, url)
+    const isKnown = key !== null && (accessKeyId === undefined || key === accessKeyId)
+    const signals = [request.signal, closed.signal]
+    if (target !== null) {
+      if (key === null) return problem('MissingAuthenticationTokenException', 'Missing Authentication Token')
+      if (!isKnown)
+        return problem('UnrecognizedClientException', 'The security token included in the request is invalid.')
+      return await ecs.answer(target.split('.').at(-1) ?? '', request, url.origin, signals)
+    }
+    if (!isKnown) return s3Problem(403, key === null ? 'AccessDenied' : 'InvalidAccessKeyId')
+    return await objects.answer(request, url)
+  }
+
+  return {
+    async fetch(request) {
+      request.signal.throwIfAborted()
+      if (closed.signal.aborted) throw connectionReset()
+      const response = await answer(request)
+      response.headers.set('date', new Date(clock.now()).toUTCString())
+      return response
+    },
+    setFaults(faults) {
+      dice = createDice(faults, random)
+    },
+    state: () => ({
+      submits: services.reduce((sum, { submits }) => sum + submits, 0),
+      running: services.reduce((sum, { running }) => sum + running, 0),
+      ledger: services
+        .flatMap(service => service.ledger())
+        .map(entry => ({ ...entry, amount: Math.ceil(entry.billedMs / 1000) * pricePerSecond })),
+    }),
+    close() {
+      closed.abort(new Error('the emulator was closed'))
+      for (const service of services) service.close()
+    },
+  }
+}
+
+/** The access key id of a signed request or link; null where it is neither. */
+function keyOf(request: Request, url: URL): string | null {
+  const credential =
+    /Credential=([^/,\s]+)\//.exec(request.headers.get('authorization') ?? '')?.[1] ??
+    url.searchParams.get('X-Amz-Credential')?.split('/')[0]
+  return credential ?? null
+}

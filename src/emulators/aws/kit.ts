@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import type { Work, WorkOutput, WorkTask } from '../contract.ts'
+import { corrupt } from '../corrupt.ts'
+import type { ActiveFaults } from '../faults.ts'
+import type { Gate } from '../gate.ts'
+
+const link = z.object({ url: z.url() })
+/** What our adapters put into a kit's input on AWS: see `docs/providers/aws.md`. */
+const kitSchema = z.object({
+  attempt: z.string(),
+  upload: link,
+  hello: z.url().optional(),
+  state: link.optional(),
+  claim: link.optional(),
+})
+
+export interface KitOptions {
+  readonly input: WorkTask['input']
+  /** The vendor's id of the run, for the hello. */
+  readonly id: string
+  readonly model: string
+  readonly work: Work
+  readonly faults: ActiveFaults
+  /** The worker's network; requests for the emulator's own bucket stay inside. */
+  readonly fetch: typeof globalThis.fetch
+  readonly fetchFiles: (input: WorkTask['input'], signal: AbortSignal) => Promise<WorkTask['files']>
+  readonly signal: AbortSignal
+  readonly now: () => number
+}
+
+/** What our kit does on AWS; a stranger's container would do something else. */
+export interface Kit {
+  /** Makes progress visible. */
+  report(fraction: number, line?: string): void
+  /** False: another delivery of the same run has it. */
+  claim(): Promise<boolean>
+  /** Everything from the hello to the last report; fails when the work or the upload does. */
+  run(gate: Gate): Promise<void>
+  /** Reports its failure. */
+  fail(error: string): Promise<void>
+}
+
+/** The kit's side of a run. Fails when the input holds no part for a kit. */
+export function createKit(options: KitOptions): Kit {
+  const { input, id, model, work, faults, fetch, fetchFiles, signal, now } = options
+  const { upload, hello, state, claim } = kitSchema.parse(input.surefoot)
+  const beganAt = now()
+  let writing: Promise<void> = Promise.resolve()
+
+  /** Reports are written one after the other, the newest last. */
+  function write(report: object): Promise<void> {
+    if (state === undefined) return Promise.resolve()
+    const headers = { 'content-type': 'application/json' }
+    writing = writing.then(async () => {
+      if (signal.aborted) return
+      const response = await fetch(state.url, { method: 'PUT', headers, body: JSON.stringify(report) })
+      await response.body?.cancel()
+    })
+    return writing
+  }
+
+  async function put(output: WorkOutput): Promise<void> {
+    const body = faults.has('output-corrupt') ? await corrupt(output.body, faults.text('output-corrupt')) : output.body
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(body.size) }
+    const response = await fetch(upload.url, { method: 'PUT', headers, body, signal })
+    await response.body?.cancel()
+    // 409: a twin of ours was first, and its file is as good.
+    if (!response.ok && response.status !== 409) throw new Error(`could not upload the output: ${response.status}`)
+  }
+
+  return {
+    async claim() {
+      if (claim === undefined) return true
+      const response = await fetch(claim.url, { method: 'PUT', headers: { 'if-none-match': '*' }, body: id, signal })
+      await response.body?.cancel()
+      return response.ok
+    },
+    report: (fraction, line) =>
+      void write({ state: 'running', fraction, ...(line === undefined ? {} : { stage: line }) }),
+    async run(gate) {
+      if (hello !== undefined && !faults.has('hello-lost')) {
+        const headers = { 'content-type': 'application/json' }
+        // A hello is a courtesy: the run goes on whether or not anybody listened.
+        void fetch(hello, { method: 'POST', headers, body: JSON.stringify({ surefoot: 'hello', id }), signal }).then(
+          response => response.body?.cancel(),
+          () => undefined,
+        )
+      }
+      await write({ state: 'running', fraction: 0 })
+      const files = await fetchFiles(input, signal)
+      const [first] = await work({ model, input, files }, gate.at, signal)
+      gate.end()
+      if (signal.aborted || gate.frozen()) return
+      if (first !== undefined && !faults.has('empty-output')) await put(first)
+      await write({ state: 'done', runMs: now() - beganAt })
+    },
+    fail: error => write({ state: 'failed', error, runMs: now() - beganAt }),
+  }
+}

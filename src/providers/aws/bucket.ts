@@ -1,0 +1,99 @@
+import type * as S3 from '@aws-sdk/client-s3'
+import { SurefootError } from '../../core/failure.ts'
+import type { Io, JobFile } from '../contract.ts'
+import { type Call, isMissing, isSuccess, type VendorApi } from '../vendor-api.ts'
+import { createAwsApi } from './api.ts'
+import type { AwsBucket } from './options.ts'
+import { loadSdk } from './sdk.ts'
+import { type Signer, untilAborted } from './signer.ts'
+
+/** The longest life of a link by the vendor's rules; one that was signed by temporary credentials ends with them. */
+const longestLinkMs = 7 * 24 * 60 * 60_000
+
+/** Objects of one bucket. Every verb fails with `SurefootError` like a vendor's call. */
+export interface Bucket {
+  readonly prefix: string
+  /** `s3://bucket/key` */
+  uri(key: string): string
+  put(key: string, text: string, mediaType: string, io: Io): Promise<void>
+  /** Streams a file of the job; its length is known. */
+  putFile(key: string, file: JobFile, io: Io): Promise<void>
+  /** A small object's text; null when there is none. */
+  text(key: string, io: Io): Promise<string | null>
+  has(key: string, io: Io): Promise<boolean>
+  /** A link that anybody may GET for so long. */
+  getLink(key: string, forMs: number, io: Io): Promise<string>
+  /** A link that anybody may PUT to; `once`: with `If-None-Match: *`, which the link demands, and never over another. */
+  putLink(key: string, forMs: number, io: Io, more?: { readonly once: boolean }): Promise<string>
+}
+
+type Command = S3.PutObjectCommand | S3.GetObjectCommand | S3.HeadObjectCommand
+
+export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Signer): Bucket {
+  const api = createAwsApi('Amazon S3')
+  const load = () => loadSdk('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'))
+  const at = (key: string) => ({ Bucket: bucket, Key: key })
+
+  async function signed(make: (sdk: typeof S3) => Command, io: Io): Promise<Call> {
+    const sdk = await load()
+    return signer.sign(config => {
+      const client = new sdk.S3Client(config)
+      return { client, send: () => client.send(make(sdk) as S3.GetObjectCommand) }
+    }, io.signal)
+  }
+
+  async function link(make: (sdk: typeof S3) => Command, forMs: number, io: Io, kept: string[] = []): Promise<string> {
+    const sdk = await load()
+    const { getSignedUrl } = await loadSdk(
+      '@aws-sdk/s3-request-presigner',
+      () => import('@aws-sdk/s3-request-presigner'),
+    )
+    const expiresIn = Math.ceil(Math.min(Math.max(forMs, 1000), longestLinkMs) / 1000)
+    const client = signer.client(config => new sdk.S3Client(config))
+    const options = { expiresIn, unhoistableHeaders: new Set(kept), signableHeaders: new Set(['host', ...kept]) }
+    return await untilAborted(getSignedUrl(client, make(sdk) as S3.GetObjectCommand, options), io.signal)
+  }
+
+  return {
+    prefix,
+    uri: key => `s3://${bucket}/${key}`,
+    async put(key, text, mediaType, io) {
+      const make = (sdk: typeof S3) => new sdk.PutObjectCommand({ ...at(key), Body: text, ContentType: mediaType })
+      await expectSuccess(api, await signed(make, io), io)
+    },
+    async putFile(key, file, io) {
+      const path = await link(sdk => new sdk.PutObjectCommand(at(key)), 60 * 60_000, io)
+      const headers = { 'content-type': file.mediaType, 'content-length': String(file.bytes) }
+      await expectSuccess(api, { method: 'PUT', path, headers, body: await file.open() }, io)
+    },
+    async text(key, io) {
+      const answer = await api.ask(await signed(sdk => new sdk.GetObjectCommand(at(key)), io), io)
+      if (isMissing(answer)) return null
+      if (isSuccess(answer) && !/html/i.test(answer.headers.get('content-type') ?? '')) return answer.text
+      return refuseAnswer(api, answer)
+    },
+    async has(key, io) {
+      const answer = await api.ask(await signed(sdk => new sdk.HeadObjectCommand(at(key)), io), io)
+      if (isMissing(answer)) return false
+      return isSuccess(answer) || refuseAnswer(api, answer)
+    },
+    getLink: (key, forMs, io) => link(sdk => new sdk.GetObjectCommand(at(key)), forMs, io),
+    putLink: (key, forMs, io, { once } = { once: false }) =>
+      once
+        ? link(sdk => new sdk.PutObjectCommand({ ...at(key), IfNoneMatch: '*' }), forMs, io, ['if-none-match'])
+        : link(sdk => new sdk.PutObjectCommand(at(key)), forMs, io),
+  }
+}
+
+async function expectSuccess(api: VendorApi, call: Call, io: Io): Promise<void> {
+  const answer = await api.ask(call, io)
+  if (!isSuccess(answer)) refuseAnswer(api, answer)
+}
+
+function refuseAnswer(api: VendorApi, answer: Parameters<VendorApi['failureOf']>[0]): never {
+  const failure = api.failureOf(answer)
+  if (answer.status !== 403) throw new SurefootError(failure)
+  // Without the right to list, an object that is not there yet is answered with 403.
+  const rights = 's3:PutObject, s3:GetObject and, so that a missing object is a 404, s3:ListBucket'
+  throw new SurefootError({ ...failure, advice: `Allow the credentials ${rights} on the bucket.` })
+}

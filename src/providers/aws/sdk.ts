@@ -1,0 +1,27 @@
+import { createFailure, SurefootError } from '../../core/failure.ts'
+
+/** The packages of the AWS SDK that the adapters use; each is loaded at its first use only. */
+export type SdkPackage =
+  | '@aws-sdk/client-ecs'
+  | '@aws-sdk/client-lambda'
+  | '@aws-sdk/client-s3'
+  | '@aws-sdk/client-sagemaker'
+  | '@aws-sdk/client-sagemaker-runtime'
+  | '@aws-sdk/s3-request-presigner'
+
+/** Loads an optional dependency. Fails with `input_invalid` (fault `config`) that says what to install. */
+export async function loadSdk<T>(name: SdkPackage, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (cause) {
+    const failure = createFailure(
+      'input_invalid',
+      `A provider on AWS needs the package "${name}", which is not installed.`,
+      {
+        fault: 'config',
+        advice: `Install it beside surefoot: npm install ${name}@3`,
+      },
+    )
+    throw new SurefootError(failure, { cause })
+  }
+}
