@@ -72,6 +72,7 @@ export function createAttempt(id: string, number: number, deployment: string, no
     nextCancelAt: null,
     unknownSince: null,
     nextFindAt: null,
+    searchedAt: null,
     outputs: null,
     collectFailures: 0,
     nextCollectAt: null,

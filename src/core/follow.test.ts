@@ -200,7 +200,25 @@ describe('polls', () => {
       waits.push(at - life.now)
       expect(begunBy(life, () => life.at(at))).toBe('poll 1')
     }
-    expect([waits, states(life)]).toEqual([[2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000], ['queued/open']])
+    expect([waits, states(life)]).toEqual([[2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000], ['queued/open']])
+  })
+
+  it('that fail for a while are told in the account, and so is the first that succeeds again', () => {
+    const life = createLife()
+    life.started()
+    const news = () => life.record.decisions.map(({ what }) => what).filter(what => what.includes('sight'))
+    for (const expected of [[], [], ['out of sight'], ['out of sight']]) {
+      life.pollFailed()
+      expect(news()).toEqual(expected)
+      life.at(life.last.nextAt ?? 0)
+    }
+    life.observed('queued')
+    expect(life.record.decisions.at(-1)?.why).toBe('The provider answers again after 4 failed polls.')
+    life.at(life.last.nextAt ?? 0)
+    life.pollFailed()
+    life.at(life.last.nextAt ?? 0)
+    life.observed('queued')
+    expect(news()).toEqual(['out of sight', 'in sight again'])
   })
 
   it('wait as long as the provider asks, and keep their pace after a good answer', () => {

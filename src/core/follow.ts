@@ -8,12 +8,14 @@ import { type Abandoned, type EffectKind, isEnded, isTerminal } from './predicti
 import { type Timer, timersOf } from './timers.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
-/** Longest wait between polls that fail, and between cancels that are not confirmed. */
+/** Longest wait between cancels that are not confirmed, and between collects that are cut off. */
 const maxRetryMs = 30_000
+/** Between polls that fail: shorter, because a run that has finished meanwhile waits for the next one. */
+const maxPollRetryMs = 10_000
 const firstCancelRetryMs = 2_000
 const firstCollectRetryMs = 500
-/** So many looks in a row may fail before timers end an attempt that nobody can see: about half a minute of a poll every 2 s. */
-const failedLooks = 3
+/** So many looks in a row may fail before timers end an attempt that nobody can see: a quarter of a minute at a poll every 2 s. */
+export const failedLooks = 3
 /** How often an unknown start is looked for. */
 const findEveryMs = 5_000
 /** Timers that wait for a look around before they end an attempt. */
@@ -220,14 +222,15 @@ export function pollNext(attempt: AttemptDraft, now: number, pollMs: number): vo
 }
 
 /** The same for a search, whether it found nothing or failed. */
-export function findNext(attempt: AttemptDraft, now: number): void {
+export function findNext(attempt: AttemptDraft, now: number, answered: boolean): void {
   attempt.nextFindAt = now + findEveryMs
+  if (answered) attempt.searchedAt = now
 }
 
 /** A poll that could not be asked says nothing about the job: it is asked again, slower each time. */
 export function pollAgain(attempt: AttemptDraft, now: number, pollMs: number, askedMs: number | undefined): void {
   attempt.pollFailures += 1
-  const backoff = Math.min(maxRetryMs, pollMs * 2 ** Math.min(10, attempt.pollFailures))
+  const backoff = Math.min(maxPollRetryMs, pollMs * 2 ** Math.min(10, attempt.pollFailures))
   attempt.nextPollAt = now + Math.max(backoff, askedMs ?? 0)
 }
 

@@ -98,6 +98,8 @@ export interface Attempt {
   /** Looking for a start whose answer was lost. */
   readonly unknownSince: number | null
   readonly nextFindAt: number | null
+  /** When a search for it last got an answer, whatever that was; null while none has. */
+  readonly searchedAt: number | null
   /** Output references that the provider named, waiting to be collected. */
   readonly outputs: readonly OutputReference[] | null
   readonly collectFailures: number

@@ -13,6 +13,7 @@ import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
 import {
   collectAgain,
+  failedLooks,
   findNext,
   follow,
   followAt,
@@ -123,7 +124,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       if (event.seen !== null) observe(draft, attempt, now, event.seen)
       return
     case 'found': {
-      if (awaited) findNext(attempt, now)
+      if (awaited) findNext(attempt, now, true)
       const [run] = event.runs
       if (run === undefined) return noteAbsent(attempt, now, world, awaited)
       if (attempt.handle !== null) return
@@ -138,14 +139,17 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       if (!awaited || attempt.handle !== null) return
       return loseStart(draft, attempt, now, event.failure)
     case 'findFailed':
-      if (awaited) findNext(attempt, now)
+      if (awaited) findNext(attempt, now, false)
       return
     case 'observed':
       if (!awaited) return
+      noteSight(draft, attempt, now)
       pollNext(attempt, now, pollMs)
       return observe(draft, attempt, now, event.seen)
     case 'pollFailed':
       if (awaited) pollAgain(attempt, now, pollMs, event.failure.retryAfterMs)
+      if (awaited && attempt.pollFailures === failedLooks)
+        decide(draft, now, attempt, 'out of sight', `${failedLooks} polls in a row failed. ${event.failure.message}`)
       return
     case 'inspected':
       if (!awaited) return
@@ -170,6 +174,18 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
     default:
       event satisfies never
   }
+}
+
+/** The provider answers again after a time of failing polls. */
+function noteSight(draft: Draft, attempt: AttemptDraft, now: number): void {
+  if (attempt.pollFailures < failedLooks) return
+  decide(
+    draft,
+    now,
+    attempt,
+    'in sight again',
+    `The provider answers again after ${attempt.pollFailures} failed polls.`,
+  )
 }
 
 /** Where `find` is exact, not finding a run is as sure as a refusal: nothing was started. */

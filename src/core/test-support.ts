@@ -193,7 +193,7 @@ export function createLife(options: LifeOptions = {}): Life {
     if (attempt.abandoned !== null || !timersOf(attempt, policy, undefined).some(timer => timer.at <= now))
       return attempt
     const pending = attempt.pending.filter(({ kind }) => kind !== 'poll' && kind !== 'find' && kind !== 'inspect')
-    return { ...attempt, pending, nextPollAt: now + 1_000, nextFindAt: now + 5_000, inspectedAt: now }
+    return { ...attempt, pending, nextPollAt: now + 1_000, nextFindAt: now + 5_000, searchedAt: now, inspectedAt: now }
   }
 
   return {

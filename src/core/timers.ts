@@ -15,14 +15,7 @@ export interface Timer {
 export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: DeploymentWorld | undefined): Timer[] {
   switch (attempt.state) {
     case 'unknown':
-      return [
-        timer('unknown', attempt.unknownSince, policy.unknownMs, ms =>
-          createFailure(
-            'start_unknown',
-            `The answer to the start was lost, and the run was not found within ${seconds(ms)}.`,
-          ),
-        ),
-      ]
+      return [unknownTimer(attempt, policy, deployment)]
     case 'queued':
       return [
         timer('queue', attempt.queuedAt, policy.queueMs, ms =>
@@ -51,6 +44,20 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
     default:
       return []
   }
+}
+
+/** As long as no search got an answer nobody has looked, and money is not spent again so soon. */
+const unsearchedFactor = 3
+
+function unknownTimer(attempt: AttemptDraft, { unknownMs }: Policy, deployment: DeploymentWorld | undefined): Timer {
+  const lost = 'The answer to the start was lost, and'
+  if (deployment?.canFind && attempt.searchedAt == null)
+    return timer('unknown', attempt.unknownSince, unsearchedFactor * unknownMs, ms =>
+      createFailure('start_unknown', `${lost} every search for the run failed for ${seconds(ms)}.`),
+    )
+  return timer('unknown', attempt.unknownSince, unknownMs, ms =>
+    createFailure('start_unknown', `${lost} the run was not found within ${seconds(ms)}.`),
+  )
 }
 
 /** "Stuck at 90 %" has its own limit: from `lastStageFrom` on, the rest should take the shorter time. */

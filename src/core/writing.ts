@@ -4,7 +4,7 @@ import type { Attempt, PredictionRecord } from './prediction.ts'
 export const progressEveryMs = 1_000
 
 /** Poll and find schedules live in memory: whoever takes the record over simply asks at once. */
-const schedule = new Set<keyof Attempt>(['nextPollAt', 'pollFailures', 'nextFindAt'])
+const schedule = new Set<keyof Attempt>(['nextPollAt', 'pollFailures', 'nextFindAt', 'searchedAt'])
 /** What merely progresses is worth a write, but not more than one a second. */
 const gradual = new Set<keyof Attempt>(['progress', 'changedAt', 'word', 'logLength', 'cost'])
 
