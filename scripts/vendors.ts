@@ -1,3 +1,4 @@
+import { prices as basetenPrices } from '../src/providers/baseten/prices.ts'
 import { prices as replicatePrices } from '../src/providers/replicate/prices.ts'
 import { prices as runpodPrices } from '../src/providers/runpod/prices.ts'
 
@@ -131,13 +132,13 @@ export const vendors: readonly Vendor[] = [
   {
     name: 'Baseten',
     prices: {
-      '16 GB': ['T4', 0.01052 / 60],
-      '24 GB': ['L4', 0.01414 / 60],
-      '80 GB': ['A100 80 GB', 0.06667 / 60],
-      H100: ['H100', 0.10833 / 60],
+      '16 GB': ['T4', basetenPrices.perSecond.t4 ?? Number.NaN],
+      '24 GB': ['L4', basetenPrices.perSecond.l4 ?? Number.NaN],
+      '80 GB': ['A100 80 GB', basetenPrices.perSecond.a100 ?? Number.NaN],
+      H100: ['H100', basetenPrices.perSecond.h100 ?? Number.NaN],
     },
     extra: 0,
-    pricesAsOf: '2026-07-16',
+    pricesAsOf: basetenPrices.checkedOn,
     pricesFrom: 'docs.baseten.co/deployment/resources, per minute',
     idle: { seconds: 900, from: 'default of the scale-down delay, docs.baseten.co/deployment/autoscaling' },
     granularity: 60,

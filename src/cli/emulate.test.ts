@@ -30,6 +30,17 @@ test("serves RunPod's API as well, with the faults that can happen there", async
   expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
 })
 
+test("serves Baseten's API, with a model's address in the path", async () => {
+  const { begin } = await openTerminal()
+  const emulator = begin('emulate', 'baseten', '--port', '0', '--work', 'echo', '--fault', 'create-402')
+  const [, baseUrl = ''] = await emulator.said(/baseten\(\{ apiKey: 'anything', mode: 'held', baseUrl: '(\S+)' \}\)/)
+  const url = `${baseUrl}/model-relief/production/predict`
+  const response = await fetch(url, { method: 'POST', headers: { authorization: 'Api-Key any' }, body: '{}' })
+  expect(response.status).toBe(402)
+  emulator.interrupt()
+  expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('a fault of another provider is a slip, and --faults with a provider prints its own', async () => {
   const { run } = await openTerminal()
   const slip = await run('emulate', 'runpod', '--fault', 'aborted')

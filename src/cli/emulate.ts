@@ -11,7 +11,8 @@ import { type Io, paint, say } from './io.ts'
 
 const usage = `Usage: surefoot emulate PROVIDER [OPTIONS]
 
-Serves the HTTP API of replicate or runpod on this machine, until Ctrl-C. It really does the work, and misbehaves on demand.
+Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten.
+It really does the work, and misbehaves on demand.
 
   --port N             Port, 0 for any free one (default 9001)
   --fault SPEC         name[@parameter][:percent%][*times], e.g. stall@0.9:20%; may be given several times
@@ -62,6 +63,14 @@ const vendors: { readonly [kind: string]: Vendor } = {
     provider: baseUrl => `runpod({ apiKey: 'anything', baseUrl: '${baseUrl}' })`,
     target: `{ endpoint: 'relief' }`,
     create: ({ createRunpodEmulator }, options) => createRunpodEmulator(options),
+  },
+  baseten: {
+    title: "Baseten's API",
+    path: '',
+    // The queue's mode needs a public URL of the gateway for the result.
+    provider: baseUrl => `baseten({ apiKey: 'anything', mode: 'held', baseUrl: '${baseUrl}' })`,
+    target: `{ model: 'relief' }`,
+    create: ({ createBasetenEmulator }, options) => createBasetenEmulator(options),
   },
 }
 

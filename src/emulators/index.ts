@@ -1,5 +1,6 @@
 export { createRandom } from '../testing/random.ts'
 export { type AwsEmulatorOptions, createAwsEmulator } from './aws/index.ts'
+export { type BasetenEmulatorOptions, createBasetenEmulator } from './baseten/index.ts'
 export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames, faultsAt } from './catalogue.ts'
 export {
   asFetch,
