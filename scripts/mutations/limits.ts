@@ -104,8 +104,8 @@ export const limits: readonly Rule[] = [
     mutations: [
       {
         file: 'src/core/step.ts',
-        find: '      if (!awaited) return\n      pollNext(attempt, now, pollMs)',
-        replace: '      pollNext(attempt, now, pollMs)',
+        find: '      if (!awaited) return\n      noteSight(draft, attempt, now)',
+        replace: '      noteSight(draft, attempt, now)',
         breaks: 'An answer to a question that nobody asks any more is taken for news.',
       },
       {

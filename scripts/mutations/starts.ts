@@ -33,9 +33,15 @@ export const starts: readonly Rule[] = [
       },
       {
         file: 'src/core/timers.ts',
-        find: "timer('unknown', attempt.unknownSince, policy.unknownMs, ms =>",
+        find: "timer('unknown', attempt.unknownSince, unknownMs, ms =>",
         replace: "timer('unknown', attempt.unknownSince, 0, ms =>",
         breaks: 'Nobody waits for a lost start to be found.',
+      },
+      {
+        file: 'src/core/timers.ts',
+        find: 'if (deployment?.canFind && attempt.searchedAt == null)',
+        replace: 'if (false)',
+        breaks: 'Money is spent again although no search for the first run got an answer.',
       },
       {
         file: 'src/core/step.ts',
