@@ -30,6 +30,7 @@ export function follow(draft: Draft, attempt: AttemptDraft, now: number, policy:
   const deployment = world.deployments[attempt.deployment]
   if (deployment === undefined) return followUnconfigured(draft, attempt, now)
   const effects: Effect[] = []
+  if (attempt.state === 'submitting' && deployment.heldStart) hangUp(draft, attempt, now)
   if (attempt.state === 'planned') effects.push(...sendStart(attempt, now, policy, deployment, world))
   if (attempt.state === 'unknown') giveUpUnknown(draft, attempt, now, policy)
   if (attempt.state === 'unknown') effects.push(...look(attempt, now, deployment, world))
@@ -59,7 +60,7 @@ export function followAt(attempt: AttemptDraft, policy: Policy, world: World): n
   }
   if (attempt.abandoned !== null && attempt.handle === null && attempt.state === 'unknown')
     at = Math.min(at, givenUpAt(attempt.abandoned, policy))
-  for (const pending of attempt.pending) at = Math.min(at, orphanedAt(pending, world))
+  for (const pending of attempt.pending) at = Math.min(at, orphanedAt(pending, deployment, world))
   return at
 }
 
@@ -89,10 +90,21 @@ export function inspectsFirst(attempt: AttemptDraft, timer: Timer): boolean {
 /** From when on nobody will answer a pending effect any more. */
 export function orphanedAt(
   pending: { readonly kind: EffectKind; readonly engine: string; readonly until: number },
+  deployment: DeploymentWorld | undefined,
   world: World,
 ): number {
   if (pending.engine === world.engine || !world.mayBegin) return pending.until
-  return pending.kind === 'start' && !world.alone ? pending.until : 0
+  // A connection that is held dies with its process; should it live, what it brings is adopted all the same.
+  const mayBeAnswered = pending.kind === 'start' && !world.alone && deployment?.heldStart !== true
+  return mayBeAnswered ? pending.until : 0
+}
+
+/** How long the call of a start may take. */
+export function startLimitMs(
+  { heldStart, startTimeoutMs }: Pick<DeploymentWorld, 'heldStart' | 'startTimeoutMs'>,
+  { runMs }: Policy,
+): number {
+  return heldStart ? runMs + startTimeoutMs : startTimeoutMs
 }
 
 function sendStart(
@@ -111,9 +123,17 @@ function sendStart(
   attempt.state = 'submitting'
   attempt.submittedAt = now
   attempt.changedAt = now
-  return [
-    { type: 'start', ...begin(attempt, 'start', now, 2 * deployment.startTimeoutMs + deployment.callTimeoutMs, world) },
-  ]
+  const lostAfterMs = 2 * startLimitMs(deployment, policy) + deployment.callTimeoutMs
+  return [{ type: 'start', ...begin(attempt, 'start', now, lostAfterMs, world) }]
+}
+
+/** Nobody wants the run that a held connection waits for: it is closed, and what became of the run nobody knows. */
+function hangUp(draft: Draft, attempt: AttemptDraft, now: number): void {
+  if (attempt.abandoned === null || !isPending(attempt, 'start')) return
+  attempt.pending = attempt.pending.filter(({ kind }) => kind !== 'start')
+  attempt.state = 'unknown'
+  attempt.unknownSince = now
+  decide(draft, now, attempt, 'connection closed', 'The run lived on its connection; whether it went on is not known.')
 }
 
 function look(attempt: AttemptDraft, now: number, deployment: DeploymentWorld, world: World): Effect[] {

@@ -237,7 +237,7 @@ function takeInOrphans(draft: Draft, now: number, world: World): void {
   if (!world.mayBegin) return
   for (const attempt of draft.attempts) {
     for (const pending of attempt.pending) {
-      if (orphanedAt(pending, world) > now) continue
+      if (orphanedAt(pending, world.deployments[attempt.deployment], world) > now) continue
       takePending(attempt, pending.id)
       if (pending.kind === 'start' && attempt.handle === null && attempt.state === 'submitting') {
         loseStart(

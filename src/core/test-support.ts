@@ -26,6 +26,7 @@ export function sampleDeployment(over: Partial<DeploymentWorld> = {}): Deploymen
     canFind: true,
     canCancel: true,
     pollMs: 1_000,
+    heldStart: false,
     startTimeoutMs: 10_000,
     callTimeoutMs: 5_000,
     pricePerSecond: 0.001,

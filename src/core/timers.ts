@@ -11,9 +11,14 @@ export interface Timer {
   readonly failure: Failure
 }
 
-/** The timers that run for an attempt in its present state. Ended, planned and submitting attempts have none. */
+/**
+ * The timers that run for an attempt in its present state. Ended and planned attempts have none, and one that is being
+ * submitted only where its connection is the run.
+ */
 export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: DeploymentWorld | undefined): Timer[] {
   switch (attempt.state) {
+    case 'submitting':
+      return deployment?.heldStart ? [runTimer(attempt.submittedAt, policy)] : []
     case 'unknown':
       return [unknownTimer(attempt, policy, deployment)]
     case 'queued':
@@ -30,9 +35,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
       ]
     case 'running':
       return [
-        timer('run', attempt.runningAt, policy.runMs, ms =>
-          createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`),
-        ),
+        runTimer(attempt.runningAt, policy),
         stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null)),
       ]
     case 'collecting':
@@ -44,6 +47,10 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
     default:
       return []
   }
+}
+
+function runTimer(since: number | null, { runMs }: Policy): Timer {
+  return timer('run', since, runMs, ms => createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`))
 }
 
 /** As long as no search got an answer nobody has looked, and money is not spent again so soon. */

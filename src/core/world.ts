@@ -14,6 +14,8 @@ export interface DeploymentWorld {
   readonly canCancel: boolean
   /** How often to ask while something runs there. */
   readonly pollMs: number
+  /** The connection of a start is the run itself: it is held until the end, and a cut means unknown. */
+  readonly heldStart: boolean
   /** How long a start, and any other call, may take before its answer counts as lost. */
   readonly startTimeoutMs: number
   readonly callTimeoutMs: number

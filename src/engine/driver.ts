@@ -276,6 +276,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     return leaseUntil
   }
 
+  function isHeld(deployment: string): boolean {
+    return findDeployment(routes, deployment)?.provider.limits.heldStart ?? false
+  }
+
   /** What an effect brought back is worth more than one try: a handle that is not stored is a run that nobody follows. */
   async function deliver(id: string, answer: PredictionEvent): Promise<void> {
     for (;;) {
@@ -441,7 +445,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       // An event that is being taken in may still begin effects, and every answer is an event.
       do {
         await Promise.all([...records.values()].map(held => held.queue))
-        interrupt([...records.values()].flatMap(held => interruptible(held.current)))
+        interrupt([...records.values()].flatMap(held => interruptible(held.current, isHeld)))
         await Promise.all(underWay)
       } while (underWay.size > 0)
       for (const held of records.values()) held.cancelWake()

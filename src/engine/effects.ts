@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import type { Effect, PredictionEvent, Seen } from '../core/events.ts'
 import { createFailure, type Failure, type FailureCode, invariant, refuse, SurefootError } from '../core/failure.ts'
+import { startLimitMs } from '../core/follow.ts'
 import { notifyTimeoutMs } from '../core/notify.ts'
 import type { FoundRun, Observation } from '../core/observation.ts'
+import type { Policy } from '../core/policy.ts'
 import type { Attempt, OutputReference, PredictionRecord } from '../core/prediction.ts'
 import { uploadKey } from '../core/upload.ts'
 import type { Download, FileStore } from '../files/contract.ts'
@@ -95,7 +97,8 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
     const job = jobFor(record, effect.attempt, deployment)
     try {
-      const result = await withLimit(effect, startTimeoutMs, io => deployment.provider.start(job, io))
+      const limitMs = startLimitMs(deployment.provider.limits, policyOf(record))
+      const result = await withLimit(effect, limitMs, io => deployment.provider.start(job, io))
       switch (result.kind) {
         case 'accepted':
           return {
@@ -114,9 +117,13 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
   }
 
+  function policyOf({ model }: PredictionRecord): Policy {
+    const route = routes.get(model)
+    invariant(route !== undefined, `model ${model} is not configured`)
+    return route.policy
+  }
+
   function jobFor(record: PredictionRecord, attemptId: string, deployment: Deployment): Job {
-    const route = routes.get(record.model)
-    invariant(route !== undefined, `model ${record.model} is not configured`)
     const marker: Marker = { attemptId, secret: markerSecret(attemptId) }
     const until = record.deadlineAt + linkGraceMs
     const jobFiles: { [field: string]: JobFile } = {}
@@ -144,7 +151,7 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       files: jobFiles,
       webhookUrl: links.webhook(deployment.providerName, attemptId, marker.secret),
       uploadUrl: name => links.upload(attemptId, name, until),
-      runLimitMs: route.policy.runMs,
+      runLimitMs: policyOf(record).runMs,
       deadlineInMs: Math.max(0, record.deadlineAt - now()),
     }
   }

@@ -39,10 +39,14 @@ export function isLoser(attempt: Attempt): boolean {
   return attempt.collectingAt !== null && isEnded(attempt.state) && attempt.state !== 'won'
 }
 
-/** Calls that can be cut off and simply made again; a start, a cancel or a delivery is left to finish. */
-export function interruptible(record: PredictionRecord): string[] {
-  const pending = record.attempts.flatMap(attempt => attempt.pending)
-  return pending.flatMap(({ id, kind }) => (repeatable.has(kind) ? id : []))
+/**
+ * Calls that can be cut off and simply made again; a start, a cancel or a delivery is left to finish. A start that is held
+ * for the whole run is cut off as well: nobody who stops a process waits minutes for it.
+ */
+export function interruptible(record: PredictionRecord, isHeld: (deployment: string) => boolean): string[] {
+  return record.attempts.flatMap(({ deployment, pending }) =>
+    pending.flatMap(({ id, kind }) => (repeatable.has(kind) || (kind === 'start' && isHeld(deployment)) ? id : [])),
+  )
 }
 
 const repeatable: ReadonlySet<EffectKind> = new Set(['poll', 'find', 'inspect', 'collect'])

@@ -81,6 +81,7 @@ export function createPlaces(
         canFind: provider.find !== undefined,
         canCancel: provider.cancel !== undefined,
         pollMs: provider.limits.pollMs,
+        heldStart: provider.limits.heldStart,
         startTimeoutMs: provider.limits.startTimeoutMs,
         callTimeoutMs: provider.limits.callTimeoutMs,
         pricePerSecond: prices.get(name) ?? null,

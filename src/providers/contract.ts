@@ -60,9 +60,12 @@ export interface ProviderLimits {
   readonly inlineOutputBytes: number | null
   /** How long the provider keeps a result after its end. */
   readonly resultKeptMs: number
-  /** True where the connection is the job: a cut means unknown. */
+  /**
+   * True where the connection is the job: `start` answers at its end, within the policy's run limit, and a cut means
+   * unknown. Such a run shows no progress, does not outlive its gateway, and cannot be cancelled but by hanging up.
+   */
   readonly heldStart: boolean
-  /** How long a `start` call may take before its answer counts as lost. */
+  /** How long a `start` call may take before its answer counts as lost; where starts are held, on top of the run limit. */
   readonly startTimeoutMs: number
   /** How long any other call may take. */
   readonly callTimeoutMs: number
