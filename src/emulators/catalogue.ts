@@ -72,6 +72,7 @@ export type FaultName =
   | 'cuda-oom'
   | 'cuda-poisoned'
   | 'model-error'
+  | 'input-lost'
   | 'interrupted'
   | 'host-vanished'
   | 'sleeps-while-working'
@@ -179,7 +180,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The vendor gives up starting.',
     numbers: [3],
     parameter: ['after seconds', '600'],
-    at: ['replicate', 'ecs'],
+    at: ['replicate', 'ecs', 'modal'],
   },
   'image-missing': { does: 'The image cannot be pulled.', numbers: [15], at: ['ecs'] },
   aborted: {
@@ -188,7 +189,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     parameter: ['after seconds', '5'],
     at: ['replicate'],
   },
-  'crash-loop': { does: 'Workers die as they start; the status says queued.', numbers: [2], at: ['runpod'] },
+  'crash-loop': { does: 'Workers die as they start; the status says queued.', numbers: [2], at: ['runpod', 'modal'] },
   'scaled-down': {
     does: 'The endpoint allows no workers any more; the status says queued.',
     numbers: [1],
@@ -275,7 +276,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'Worker after worker is killed; the vendor queues the same run again each time.',
     numbers: [33],
     parameter: ['at this fraction', '0.3'],
-    at: ['runpod'],
+    at: ['runpod', 'modal'],
   },
   'worker-crash': {
     does: 'The worker process dies: its run fails, and the server takes none any more.',
@@ -292,11 +293,17 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     parameter: ['at this fraction', '0.1'],
   },
   'model-error': { does: 'The model raises an exception.', numbers: [35], parameter: ['at this fraction', '0'] },
+  'input-lost': {
+    does: 'The vendor loses the run and says so as a fault of its own.',
+    numbers: [],
+    parameter: ['at this fraction', '0.5'],
+    at: ['modal'],
+  },
   interrupted: {
     does: 'The worker is taken away.',
     numbers: [32],
     parameter: ['at this fraction', '0.5'],
-    at: ['replicate', 'ecs'],
+    at: ['replicate', 'ecs', 'modal'],
   },
   'host-vanished': {
     does: 'The machine is gone, and the container with it: no exit code.',
@@ -326,7 +333,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     numbers: [45, 47],
     parameter: ['null, object or list', 'null'],
   },
-  'data-removed': { does: 'Succeeds, and the data is removed at once.', numbers: [48], at: ['replicate'] },
+  'data-removed': { does: 'Succeeds, and the data is removed at once.', numbers: [48], at: ['replicate', 'modal'] },
   'output-expired': { does: 'The output URL answers 404.', numbers: [48], parameter: ['after seconds', '0'] },
   'output-truncated': { does: 'Downloads break off.', numbers: [50], parameter: ['at this fraction', '0.6'] },
   'output-short': {
@@ -385,7 +392,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'hello-lost': {
     does: "A kit's first call does not arrive.",
     numbers: [56],
-    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs'],
+    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs', 'modal'],
   },
 }
 
