@@ -43,5 +43,6 @@ export function answerOf(run: Run): Response {
   if (code === 'MODEL_PREDICT_TIMEOUT') return json({ error: message }, 504, headers)
   if (code === 'MODEL_NOT_READY') return json({ error: message }, 503, headers)
   if (message === crashed) return json({ error: message }, 502, headers)
+  if (code !== 'MODEL_PREDICT_ERROR') return json({ error: message }, 500, headers)
   return json({ error: message }, 500, { ...headers, 'x-baseten-error-source': '04', 'x-baseten-error-code': '600' })
 }
