@@ -55,6 +55,12 @@ test.each([
   expect(readdirSync(folder)).not.toContain('scene.ply')
 })
 
+test('standard output is refused as a place for the splat', async () => {
+  const { folder, run } = await openTerminal()
+  expect(await run('predict', 'photo.png', '-o', '-')).toMatchObject({ code: 2, stdout: '' })
+  expect(readdirSync(folder)).not.toContain('-')
+})
+
 test('a model that does not exist is named together with those that do', async () => {
   const { run } = await openTerminal()
   const { code, stderr } = await run('predict', 'photo.png', '--model', 'releif')

@@ -75,6 +75,8 @@ function readJob(io: Io, photo: string, values: ReturnType<typeof parseOptions<t
     throw new UsageError(`--focal-length takes millimetres, not "${focalLength}".`)
   const timeoutSeconds = readWholeNumber('--timeout', values.timeout, { from: 1, to: 86_400 })
   const path = findPhoto(io, photo)
+  if (values.output === '-')
+    throw new UsageError('-o takes the name of a file; splats are not written to standard output.')
   const target = resolve(io.cwd, values.output ?? `${basename(photo, extname(photo))}.ply`)
   checkTarget(target, values.force)
   return {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { refuse, SurefootError } from '../core/failure.ts'
+import { createFailure, refuse, SurefootError, SurefootError } from '../core/failure.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Model } from '../models/contract.ts'
 import type { FileRow } from '../store/contract.ts'
@@ -102,6 +102,15 @@ describe('an input file', () => {
     expect(await stage.check({ image })).toMatchObject({ input: { image }, files: { image: { name: 'cat.png' } } })
     // A caller's URL never leads into the private network.
     expect(asked).toEqual([image, 100, []])
+  })
+
+  it('behind a URL that cannot be had is refused as an input: its host is none of ours', async () => {
+    const unreachable = createFailure('provider_unreachable', 'photos.test/cat.png could not be fetched: 503.')
+    const stage = setup({ download: () => Promise.reject(new SurefootError(unreachable)) })
+    await expect(stage.check({ image: 'https://photos.test/cat.png' })).rejects.toMatchObject({
+      failure: { code: 'input_invalid', fault: 'user', message: unreachable.message },
+      status: 422,
+    })
   })
 
   it('is kept under a name and a media type that links, headers and databases can carry', async () => {

@@ -1,4 +1,4 @@
-import { refuse } from '../core/failure.ts'
+import { refuse, SurefootError } from '../core/failure.ts'
 import { toFileName } from '../core/file-name.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { StoredInput } from '../core/prediction.ts'
@@ -139,12 +139,20 @@ async function fetchFile(
   }
   if (!/^https?:/i.test(value))
     return refuse('input_invalid', `"${field}" must be a file, an http(s) URL or a data URI.`, { status: 422 })
-  const { body, name, mediaType } = await dependencies.download(value, {
-    maxBytes: rule.maxBytes,
-    trustedOrigins: [],
-    signal,
-  })
+  const { body, name, mediaType } = await dependencies
+    .download(value, { maxBytes: rule.maxBytes, trustedOrigins: [], signal })
+    .catch(asInputFault)
   return addFile(dependencies, { ...common, name, mediaType: mediaType ?? 'application/octet-stream', body }, signal)
+}
+
+/** Where a file of the caller's cannot be had, the fault is not ours: its host does not answer, or not with the file. */
+function asInputFault(error: unknown): never {
+  if (!SurefootError.is(error) || error.failure.code !== 'provider_unreachable') throw error
+  return refuse('input_invalid', error.failure.message, {
+    advice: 'See that the URL can be reached from here, or upload the file instead.',
+    status: 422,
+    cause: error,
+  })
 }
 
 async function checkFile(files: FileStore, row: FileRow, rule: FileField): Promise<StoredInput> {

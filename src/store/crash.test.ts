@@ -94,3 +94,16 @@ it('takes an owner file that it cannot read for none', async () => {
   await writeFile(join(folder, 'owner.json'), '{"url":5}')
   expect(await readOwner(folder)).toBe(null)
 })
+
+it('makes the folder and those above it, and refuses where something else is in the way', async () => {
+  const { folder } = await setup()
+  const lock = await lockFolder(join(folder, 'a/b/c'))
+  await lock.release()
+  await writeFile(join(folder, 'file'), '')
+  await expect(lockFolder(join(folder, 'file'))).rejects.toThrow('cannot be made (EEXIST)')
+  await expect(lockFolder(join(folder, 'file/below'))).rejects.toThrow('cannot be made (ENOTDIR)')
+})
+
+it.runIf(process.platform === 'linux')('refuses a folder in which nothing can be made', async () => {
+  await expect(lockFolder('/proc/surefoot/data')).rejects.toThrow('/proc/surefoot cannot be made')
+})

@@ -1,8 +1,8 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
-import { createFailure, SurefootError } from '../core/failure.ts'
+import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 
 /** Who serves a data folder, for other processes of this machine: they talk to its URL instead of opening the folder. */
 export interface Owner {
@@ -34,7 +34,7 @@ const sqliteBusy = 5
  * on a file when it closes any descriptor of that file.
  */
 export async function lockFolder(directory: string): Promise<FolderLock> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeFolder(directory)
   const database = new DatabaseSync(join(directory, lockName), { timeout: 0 })
   try {
     database.exec('begin exclusive')
@@ -87,4 +87,33 @@ async function createTakenError(directory: string, cause: unknown): Promise<Sure
 
 function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === sqliteBusy
+}
+
+/**
+ * Makes a folder and those above it. Node's own recursive form never ends where a folder that exists says that it does
+ * not know its new child, as `/proc` does.
+ */
+async function makeFolder(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (await isFolder(directory)) return
+    const parent = dirname(directory)
+    if (code !== 'ENOENT' || (await isFolder(parent)))
+      refuse('input_invalid', `The folder ${directory} cannot be made (${code ?? error}).`, {
+        advice: 'Choose another data folder.',
+        status: 500,
+        cause: error,
+      })
+    await makeFolder(parent)
+    await makeFolder(directory)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    found => found.isDirectory(),
+    () => false,
+  )
 }
