@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFailure, refuse, SurefootError, SurefootError } from '../core/failure.ts'
+import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Model } from '../models/contract.ts'
 import type { FileRow } from '../store/contract.ts'
