@@ -106,7 +106,9 @@ export function createEcsService(options: EcsServiceOptions): EcsService {
     if (faults.has('placement-failed'))
       return answer({
         tasks: [],
-        failures: [{ arn: arnOf(asked.cluster, 'instance'), reason: faults.text('placement-failed').replace('-', ':') }],
+        failures: [
+          { arn: arnOf(asked.cluster, 'instance'), reason: faults.text('placement-failed').replace('-', ':') },
+        ],
       })
 
     const created = Array.from({ length: asked.count }, () => create(asked, faults, origin))

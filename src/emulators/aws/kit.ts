@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Work, WorkOutput, WorkTask } from '../contract.ts'
-import { corrupt } from '../corrupt.ts'
 import type { ActiveFaults } from '../faults.ts'
 import type { Gate } from '../gate.ts'
+import { spoil } from '../spoil.ts'
 
 const link = z.object({ url: z.url() })
 /** What our adapters put into a kit's input on AWS: see `docs/providers/aws.md`. */
@@ -60,7 +60,9 @@ export function createKit(options: KitOptions): Kit {
   }
 
   async function put(output: WorkOutput): Promise<void> {
-    const body = faults.has('output-corrupt') ? await corrupt(output.body, faults.text('output-corrupt')) : output.body
+    // With a place to report to the bucket is ours, and a download from it applies the faults of downloads itself.
+    const [spoiled = output] = await spoil(faults, [output], state !== undefined)
+    const { body } = spoiled
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(body.size) }
     const response = await fetch(upload.url, { method: 'PUT', headers, body, signal })
     await response.body?.cancel()
