@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createListener, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Emulator } from './contract.ts'
+import { createHttp2Server, isHttp2 } from './serve-grpc.ts'
 
 export interface ServedEmulator {
   /** `http://127.0.0.1:port` */
@@ -12,23 +13,41 @@ export interface ServedEmulator {
   close(): Promise<void>
 }
 
-/** Serves an emulator on 127.0.0.1; port 0 takes a free one. Where its function rejects, the connection is cut. */
+/**
+ * Serves an emulator on 127.0.0.1 by HTTP/1.1, and by HTTP/2 for gRPC's clients; port 0 takes a free one. Where its
+ * function rejects, the connection is cut.
+ */
 export async function serveEmulator(emulator: Emulator, port: number = 0): Promise<ServedEmulator> {
   const server = createServer((incoming, outgoing) => {
     void respond(emulator, incoming, outgoing).catch(() => outgoing.destroy())
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => resolve())
+  const http2 = createHttp2Server(emulator)
+  const sockets = new Set<Socket>()
+  const listener = createListener(socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    socket.on('error', () => socket.destroy())
+    socket.once('data', (first: Buffer) => {
+      // Whoever takes the connection reads it from its beginning.
+      socket.pause()
+      socket.unshift(first)
+      if (isHttp2(first)) return http2.emit('connection', socket)
+      server.emit('connection', socket)
+      socket.resume()
+    })
   })
-  const address = server.address() as AddressInfo
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject)
+    listener.listen(port, '127.0.0.1', () => resolve())
+  })
+  const address = listener.address() as AddressInfo
   return {
     origin: `http://127.0.0.1:${address.port}`,
     port: address.port,
     async close() {
       emulator.close()
-      const done = new Promise<void>(resolve => server.close(() => resolve()))
-      server.closeAllConnections()
+      const done = new Promise<void>(resolve => listener.close(() => resolve()))
+      for (const socket of sockets) socket.destroy()
       await done
     },
   }

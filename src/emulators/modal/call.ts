@@ -18,7 +18,7 @@ export interface Call extends Faulty {
   /** `fc-...` */
   readonly id: string
   readonly inputId: string
-  /** `app/function`, or `web/label`. */
+  /** `app/function`, `app/Class.*` for all methods of a class, which share its containers, or `web/label`. */
   readonly functionName: string
   readonly input: { readonly [field: string]: unknown }
   /** Where the caller reaches this emulator; the bucket's URLs begin with it. */

@@ -39,8 +39,8 @@ export function grpcOverFetch(fetch: typeof globalThis.fetch, origin: string = '
     const status = statusOf(response)
     const message = unframe(content)
     if (status !== grpcStatus.ok || message === null) {
-      const words = decodeURIComponent(response.headers.get('grpc-message') ?? '')
-      throw clientError(path, status || grpcStatus.internal, words || `Received HTTP status code ${response.status}`)
+      const words = decodeURI(response.headers.get('grpc-message') ?? '')
+      throw clientError(path, status, words || wordsOf(response))
     }
     return withDefaults(decodeMessage(messages.response, message))
   }
@@ -57,15 +57,24 @@ function causeOf(error: unknown): { code?: string; message?: string } {
   return cause instanceof Error ? { message: cause.message, code: 'code' in cause ? String(cause.code) : '' } : {}
 }
 
-/** Where the server said no status, HTTP's stands for one. Source: @grpc/grpc-js, mapHttpStatusCode. */
+/**
+ * Where the server said no status, HTTP's stands for one; and a page with 200 is read as a message, whose first letters
+ * are an enormous length. Source: @grpc/grpc-js, mapHttpStatusCode and its stream decoder.
+ */
 function statusOf({ headers, status }: Response): number {
   const told = headers.get('grpc-status')
   if (told !== null) return Number(told)
+  if (status === 200) return grpcStatus.resourceExhausted
   if (status === 401) return grpcStatus.unauthenticated
   if (status === 403) return grpcStatus.permissionDenied
   if (status === 404) return grpcStatus.unimplemented
   if (status === 400) return grpcStatus.internal
   return [429, 502, 503, 504].includes(status) ? grpcStatus.unavailable : grpcStatus.unknown
+}
+
+function wordsOf({ status }: Response): string {
+  if (status === 200) return 'Received message larger than max (560230243 vs 104857600)'
+  return `Received HTTP status code ${status}`
 }
 
 /** The SDK's own code for messages sets numbers that are absent to zero. */

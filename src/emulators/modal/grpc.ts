@@ -32,7 +32,7 @@ export function grpcFailure(status: number, words: string, retryAfterSecs?: numb
   const headers = new Headers({
     'content-type': 'application/grpc+proto',
     'grpc-status': String(status),
-    'grpc-message': encodeURIComponent(words),
+    'grpc-message': words.replace(/[^\x20-\x24\x26-\x7e]/g, encodeURIComponent),
   })
   if (retryAfterSecs !== undefined) {
     const value = encodeMessage(retryPolicy, { retryAfterSecs })
@@ -64,7 +64,7 @@ const refusals: { readonly [status: number]: readonly [number, string] } = {
   403: [grpcStatus.permissionDenied, 'The workspace is disabled'],
   404: [grpcStatus.notFound, 'No such object'],
   409: [grpcStatus.aborted, 'Conflict'],
-  413: [grpcStatus.resourceExhausted, 'Received message larger than max'],
+  413: [grpcStatus.invalidArgument, 'The input is too large'],
   422: [grpcStatus.invalidArgument, 'Invalid request'],
   500: [grpcStatus.internal, 'Internal error'],
   503: [grpcStatus.unavailable, 'Service unavailable'],

@@ -60,13 +60,12 @@ const rpcs: { readonly [name: string]: (tools: RpcTools) => Rpc } = {
 
   FunctionMap: tools => async (request, http) => {
     const [item] = listOf(request.pipelinedInputs)
-    const { args, argsBlobId, methodName } = messageOf(item?.input)
+    const { args, argsBlobId } = messageOf(item?.input)
     const payload = argsBlobId === undefined ? args : tools.blobs.get(String(argsBlobId))
     if (!(payload instanceof Uint8Array)) return grpcFailure(grpcStatus.invalidArgument, 'The input has no arguments')
     if (argsBlobId === undefined && payload.byteLength > maxObjectBytes)
       return grpcFailure(grpcStatus.invalidArgument, 'The input is too large')
-    const functionName = nameOf(String(request.functionId)).replace(/\*$/, String(methodName ?? ''))
-    const call = await tools.spawn(functionName, inputOf(payload), http)
+    const call = await tools.spawn(nameOf(String(request.functionId)), inputOf(payload), http)
     if (call instanceof Response) return call
     return {
       functionCallId: call.id,

@@ -134,6 +134,9 @@ async function untilAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T
 /** nice-grpc's `ClientError`. */
 const grpcErrorSchema = z.looseObject({ code: z.int(), details: z.string(), path: z.string() })
 
+/** What the transport says of a page with status 200, under RESOURCE_EXHAUSTED: its letters, read as a length. */
+const unreadable = /^Received message larger than max/
+
 /** What the transport says when it could not even connect. Source: @grpc/grpc-js, pick_first and the resolvers. */
 const unconnected = /^(No connection established|Name resolution failed|Could not connect)/
 
@@ -142,6 +145,7 @@ function toRpcError(error: unknown, signal: AbortSignal, retryAfterMs: number | 
   const status = grpcErrorSchema.safeParse(error)
   if (!status.success) return new RpcError('the connection failed', null, { cause: error })
   const { code, details, path } = status.data
+  if (unreadable.test(details)) return new RpcError('the answer was no message of gRPC', 2, { cause: error })
   return new RpcError(details, code, {
     isUnsent: path.endsWith('/AuthTokenGet') || (code === 14 && unconnected.test(details)),
     cause: error,
