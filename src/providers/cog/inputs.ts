@@ -12,9 +12,14 @@ const maxRequestBytes = 100 * 1024 * 1024
  * The model's input with its files: by our signed URL, else inline. Kits get `surefoot` besides. Refuses with
  * `no_route_for_bytes` before anything is sent or read.
  */
-export async function buildInput(job: Job, target: CogTarget, server: string): Promise<JsonObject> {
-  const kit = target.kit ? { [kitKey]: kitPart(job, server, url => url) } : {}
-  const inline = Object.values(job.files).filter(file => file.url === null)
+export async function buildInput(
+  job: Job,
+  target: CogTarget,
+  reachable: (url: string | null) => string | null,
+  server: string,
+): Promise<JsonObject> {
+  const kit = target.kit ? { [kitKey]: kitPart(job, server, reachable) } : {}
+  const inline = Object.values(job.files).filter(file => reachable(file.url) === null)
   const bytes = inline.reduce((sum, file) => sum + dataUriBytes(file), 0)
   if (bytes > maxRequestBytes)
     refuse(
@@ -24,6 +29,6 @@ export async function buildInput(job: Job, target: CogTarget, server: string): P
         advice: 'Set a public base URL, so that files can travel by signed links.',
       },
     )
-  const input = await modelInput(job, target.inputs, file => file.url ?? toDataUri(file))
+  const input = await modelInput(job, target.inputs, file => reachable(file.url) ?? toDataUri(file))
   return { ...input, ...kit }
 }

@@ -1,12 +1,12 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
-import type { CancelAnswer, Io, Provider } from '../contract.ts'
+import type { CancelAnswer, Provider } from '../contract.ts'
 import type { VendorApi } from '../vendor-api.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { observeHealth } from './observe.ts'
 import type { CogMode, CogTarget } from './options.ts'
-import { start } from './start.ts'
+import { type Edge, start } from './start.ts'
 import { emptySchema, type Handle, handleSchema, healthSchema } from './wire.ts'
 
 /** What differs between places at which a Cog server runs. */
@@ -18,8 +18,9 @@ export interface CogServer<Target extends CogTarget> {
   readonly trustedOrigins: readonly string[]
   parseTarget(target: unknown): Target & JsonObject
   pricePerSecond(target: Target): number | null
-  /** Refuses while the server cannot be reached or take a run; asked before anything is sent. */
-  readonly ready?: (io: Io) => Promise<void>
+  /** A URL of ours as the server can reach it, or null. Default: it is our neighbour, and reaches any. */
+  readonly reachable?: (url: string | null) => string | null
+  readonly edge?: Edge
 }
 
 /** Every method that can be there is there. */
@@ -27,7 +28,8 @@ export type CogProvider = Provider & Required<Pick<Provider, 'poll' | 'cancel' |
 
 /** A provider whose runs are predictions of one Cog server. */
 export function createCogProvider<Target extends CogTarget>(server: CogServer<Target>): CogProvider {
-  const { kind, api, mode, webhookToken, trustedOrigins, parseTarget, pricePerSecond, ready } = server
+  const { kind, api, mode, webhookToken, trustedOrigins, parseTarget, pricePerSecond, edge } = server
+  const reachable = server.reachable ?? (url => url)
   const { name } = api.vendor
   const isHeld = mode === 'held'
   return {
@@ -49,7 +51,7 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
     },
     parseTarget,
     start(job, io) {
-      const setting = { api, mode, target: parseTarget(job.target), ...(ready === undefined ? {} : { ready }) }
+      const setting = { api, mode, target: parseTarget(job.target), reachable, ...(edge === undefined ? {} : { edge }) }
       return start(job, setting, io)
     },
     poll: async (_handle, io) => observeHealth(await api.get('/health-check', healthSchema, io), name),

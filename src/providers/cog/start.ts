@@ -1,4 +1,5 @@
-import { createFailure, refuse } from '../../core/failure.ts'
+import { createFailure, type Failure, refuse } from '../../core/failure.ts'
+import type { JsonObject } from '../../core/json.ts'
 import { uploadKey } from '../../core/upload.ts'
 import type { Io, Job, StartAnswer } from '../contract.ts'
 import type { Answer } from '../http.ts'
@@ -14,22 +15,33 @@ export interface StartSetting {
   readonly api: VendorApi
   readonly mode: CogMode
   readonly target: CogTarget
-  /** Refuses while the server cannot be reached or take a run; asked before anything is sent. */
-  readonly ready?: (io: Io) => Promise<void>
+  /** A URL of ours as the server can reach it, or null. */
+  readonly reachable: (url: string | null) => string | null
+  /** What stands between us and the server; absent where nothing does that speaks for itself. */
+  readonly edge?: Edge
+}
+
+/** Something in front of the server that gives answers of its own while there is no server to pass a request on to. */
+export interface Edge {
+  /** Fails as long as the server cannot be reached, or can take no run: asked before anything is sent. */
+  ready(io: Io): Promise<void>
+  /** What a refusal of a start means that is the edge's own; null: it is the server's. */
+  refusal(answer: Answer): Failure | null
 }
 
 /** Chunks of an output are left out: they can be large, and the last webhook has them all. */
 const events = ['start', 'logs', 'completed']
 
 /** Starts one run under the attempt's own id, and asks for that id once: after its end the same request would run anew. */
-export function start(job: Job, { api, mode, target, ready }: StartSetting, io: Io): Promise<StartAnswer> {
+export function start(job: Job, { api, mode, target, reachable, edge }: StartSetting, io: Io): Promise<StartAnswer> {
   const { name } = api.vendor
   const handle = handleOf(target, job.marker.attemptId)
   const submission = {
     async build(): Promise<Call> {
-      const call = mode === 'held' ? heldCall : webhookCall
-      const built = call(job, handle.id, await buildInput(job, target, name), name)
-      await ready?.(io)
+      const input = await buildInput(job, target, reachable, name)
+      const built =
+        mode === 'held' ? heldCall(handle.id, input) : webhookCall(handle.id, input, reachable(job.webhookUrl), name)
+      await edge?.ready(io)
       return built
     },
     accepted({ json }: Answer): StartAnswer | null {
@@ -38,7 +50,7 @@ export function start(job: Job, { api, mode, target, ready }: StartSetting, io: 
       return { kind: 'accepted', handle: { ...handle }, seen: observe(parsed.data, handle.stored ?? null, name) }
     },
     isRefusal: (answer: Answer) => isRefusal(answer) || isServersRefusal(answer),
-    refused: (answer: Answer) => failureOfRefusal(answer, api, io),
+    refused: async (answer: Answer) => edge?.refusal(answer) ?? (await failureOfRefusal(answer, api, io)),
     broken(error: unknown): StartAnswer | null {
       // An answer that is too large is the end of a run that was good: it must not be looked for, and paid again.
       if (!(error instanceof RangeError)) return null
@@ -49,8 +61,8 @@ export function start(job: Job, { api, mode, target, ready }: StartSetting, io: 
   return submitOnce(api, submission, io)
 }
 
-function webhookCall(job: Job, id: string, input: unknown, server: string): Call {
-  if (job.webhookUrl === null)
+function webhookCall(id: string, input: JsonObject, webhook: string | null, server: string): Call {
+  if (webhook === null)
     refuse('no_route_for_bytes', `${server} has no address of ours to which it could post the end of the run.`, {
       advice: "Set a public base URL, or use the mode 'held'.",
     })
@@ -58,12 +70,12 @@ function webhookCall(job: Job, id: string, input: unknown, server: string): Call
     method: 'PUT',
     path: `/predictions/${encodeURIComponent(id)}`,
     headers: { prefer: 'respond-async' },
-    body: JSON.stringify({ input, webhook: job.webhookUrl, webhook_events_filter: events }),
+    body: JSON.stringify({ input, webhook, webhook_events_filter: events }),
   }
 }
 
 /** A POST, because proxies send a PUT again by themselves. */
-function heldCall(_job: Job, id: string, input: unknown): Call {
+function heldCall(id: string, input: JsonObject): Call {
   return { method: 'POST', path: '/predictions', body: JSON.stringify({ id, input }) }
 }
 

@@ -1,0 +1,78 @@
+import { observeHealth } from '../cog/observe.ts'
+import { createCogProvider } from '../cog/server.ts'
+import { healthSchema } from '../cog/wire.ts'
+import type { Health, Io, Provider } from '../contract.ts'
+import { isThisMachine } from '../option-schemas.ts'
+import { priceOf, pricesAsOf } from '../price-list.ts'
+import { createVendorApi } from '../vendor-api.ts'
+import { checkReady, failureOfWaking, isEdges } from './edge.ts'
+import { judgeHealth } from './health.ts'
+import { type KoyebOptions, type ParsedOptions, parseOptions, parseTarget } from './options.ts'
+import { prices } from './prices.ts'
+import { instancesSchema, serviceSchema } from './wire.ts'
+
+export type { KoyebOptions, KoyebTarget } from './options.ts'
+
+/**
+ * A service of Koyeb whose container is a Cog server. Koyeb has no jobs: runs are the container's, as with `cog()`. What is
+ * added: a service that sleeps is woken and waited for, without failing and without being sent a run that may be lost;
+ * polls go through the public route, which keeps the service awake while a run goes on. Fails with `input_invalid` when
+ * an option is wrong.
+ *
+ * @example
+ * const provider = koyeb({ baseUrl: 'https://cog-acme.koyeb.app' })
+ * const target = provider.parseTarget({ hardware: 'gpu-nvidia-l4', kit: true })
+ */
+export function koyeb(options: KoyebOptions): Provider {
+  const parsed = parseOptions(options)
+  const { baseUrl, authorization, mode, webhookToken, outputOrigins } = parsed
+  const api = createVendorApi({
+    name: 'Koyeb',
+    baseUrl,
+    authorization: authorization ?? null,
+    // The edge's 404 tells of no deployment that would have to be corrected.
+    codeOf: answer => (isEdges(answer) ? 'provider_error' : undefined),
+  })
+  const { health: _wakes, ...server } = createCogProvider({
+    kind: 'koyeb',
+    api,
+    mode,
+    webhookToken,
+    trustedOrigins: [new URL(baseUrl).origin, ...outputOrigins],
+    parseTarget,
+    pricePerSecond: target => priceOf(target, prices),
+    // The vendor's instances are elsewhere; an emulator's are on this machine and take http as well.
+    reachable: url => (url?.startsWith('https:') || isThisMachine(new URL(baseUrl).hostname) ? url : null),
+    edge: {
+      ready: io => checkReady(api, io),
+      // Where there is no instance nothing was passed on; its 5xx may come after that.
+      refusal: answer => (isEdges(answer) ? failureOfWaking(`its edge answers ${answer.status}`) : null),
+    },
+  })
+  const health = healthOf(parsed)
+  return {
+    ...server,
+    async poll(_handle, io) {
+      const answer = await api.ask({ method: 'GET', path: '/health-check' }, io)
+      if (isEdges(answer)) return { status: 'unclear', word: `edge ${answer.status}` }
+      return observeHealth(api.read(answer, healthSchema), api.vendor.name)
+    },
+    ...(health === null ? {} : { health: (_target, io) => health(io) }),
+    pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
+  }
+}
+
+/** Asks Koyeb's own API, because every request to the service keeps it awake; null without a token. */
+function healthOf({ token, service, apiUrl }: ParsedOptions): ((io: Io) => Promise<Health>) | null {
+  if (token === undefined || service === undefined) return null
+  const api = createVendorApi({ name: 'Koyeb', baseUrl: apiUrl, authorization: `Bearer ${token}` })
+  return async io => {
+    const told = await api.get(`/v1/services/${service}`, serviceSchema, io)
+    const deployment = told.service.active_deployment_id
+    const which = deployment === undefined ? '' : `&deployment_id=${deployment}`
+    return judgeHealth(
+      told,
+      await api.get(`/v1/instances?service_id=${service}${which}&limit=100`, instancesSchema, io),
+    )
+  }
+}
