@@ -314,7 +314,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'sleeps-while-working': {
     does: 'The instance is put to sleep in the middle of the run, and nobody is told.',
     numbers: [7],
-    parameter: ['at this fraction', '0.5'],
+    parameter: ['after seconds', '5'],
     at: ['koyeb'],
   },
   'upload-error': {
