@@ -14,21 +14,21 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 ]
 
 /** `errors[].code` of a status or webhook. */
-const codes: { readonly [code: string]: FailureCode } = {
-  MODEL_PREDICT_TIMEOUT: 'run_timeout',
-  MODEL_NOT_READY: 'boot_timeout',
-  MODEL_DOES_NOT_EXIST: 'deployment_missing',
-  MODEL_UNAVAILABLE: 'no_capacity',
-  MODEL_INVALID_INPUT: 'input_invalid',
-  ASYNC_REQUEST_NOT_SUPPORTED: 'deployment_missing',
-  INTERNAL_SERVER_ERROR: 'provider_error',
-}
+const codes: ReadonlyMap<string, FailureCode> = new Map([
+  ['MODEL_PREDICT_TIMEOUT', 'run_timeout'],
+  ['MODEL_NOT_READY', 'boot_timeout'],
+  ['MODEL_DOES_NOT_EXIST', 'deployment_missing'],
+  ['MODEL_UNAVAILABLE', 'no_capacity'],
+  ['MODEL_INVALID_INPUT', 'input_invalid'],
+  ['ASYNC_REQUEST_NOT_SUPPORTED', 'deployment_missing'],
+  ['INTERNAL_SERVER_ERROR', 'provider_error'],
+])
 
 /** Why a request ended without a result, by the first of its errors. */
 export function failureOfRun([error]: readonly WireError[]): Failure {
   const code = error?.code ?? 'MODEL_PREDICT_ERROR'
   const words = vendorWords(error?.message ?? '')
-  const known = codes[code]
+  const known = codes.get(code)
   if (known !== undefined) {
     const advice = code === 'ASYNC_REQUEST_NOT_SUPPORTED' ? { advice: "Use the provider option mode: 'held'." } : {}
     return createFailure(known, toSentence(`Baseten: ${code}${words === '' ? '' : `: ${words}`}`), advice)

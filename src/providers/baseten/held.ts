@@ -34,7 +34,7 @@ export async function startHeld(
       const seen = success(answer, target, handleOf(target, '-', job.marker.attemptId).stored)
       return seen === null ? null : ended(answer, seen)
     },
-    isRefusal: (answer: Answer) => isOfModel(answer) || isRefusal(answer),
+    isRefusal: (answer: Answer) => isOfModel(answer) || answer.status === fullStatus || isRefusal(answer),
     async refused(answer: Answer) {
       if (!isOfModel(answer)) return api.failureOf(answer)
       return ended(answer, { status: 'failed', word: String(answer.status), failure: failureOfAnswer(answer) })
@@ -55,6 +55,9 @@ function success({ headers, json, status }: Answer, target: BasetenTarget, store
   const message = `The model answered with ${type}; Surefoot reads JSON from ${target.model}.`
   return { status: 'failed', word, failure: createFailure('output_lost', message) }
 }
+
+/** What deployments answer that are told not to let requests wait. Source: docs.baseten.co/deployment/autoscaling. */
+export const fullStatus: number = 529
 
 /** `{ "error": ... }` and nothing else is what proxies say, not what a model answers with 200. */
 function isErrorAlone(json: unknown): boolean {

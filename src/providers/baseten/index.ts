@@ -6,7 +6,7 @@ import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, isMissing, type VendorApi } from '../vendor-api.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
-import { startHeld } from './held.ts'
+import { fullStatus, startHeld } from './held.ts'
 import { observe } from './observe.ts'
 import { type BasetenOptions, createTargetParser, modelUrl, parseOptions, placeOf, vendorBaseUrl } from './options.ts'
 import { prices } from './prices.ts'
@@ -45,6 +45,7 @@ export function baseten(options: BasetenOptions): Provider {
       name: 'Baseten',
       baseUrl: modelUrl(baseUrl, model),
       authorization: `Api-Key ${apiKey}`,
+      codeOf: ({ status }) => (status === fullStatus ? 'no_capacity' : undefined),
     })
   }
 

@@ -36,21 +36,21 @@ function finished(request: WireStatus, stored: string | null): Omit<Observation,
   if (status === 'WEBHOOK_FAILED' && errors.length > 0)
     return { status: 'failed', ...metricsOf(request), failure: failureOfRun(errors) }
   if (stored !== null) return { status: 'succeeded', ...metricsOf(request), outputs: [{ kind: 'stored', key: stored }] }
-  const isOver = status === 'WEBHOOK_FAILED' || (webhook !== undefined && lost[webhook] !== undefined)
+  const isOver = status === 'WEBHOOK_FAILED' || (webhook !== undefined && lost.has(webhook))
   if (!isOver) return { status: 'running' }
   return { status: 'failed', ...metricsOf(request), failure: lostWith(webhook) }
 }
 
 /** What became of the webhook that should have brought the result. */
-const lost: { readonly [webhookStatus: string]: string } = {
-  SUCCEEDED: 'its webhook was taken by something that is not Surefoot',
-  FAILED: 'its webhook could not be delivered (Baseten tries twice)',
-  CANCELED: 'its webhook was cancelled',
-  NO_WEBHOOK_PROVIDED: 'it has no webhook',
-}
+const lost: ReadonlyMap<string, string> = new Map([
+  ['SUCCEEDED', 'its webhook was taken by something that is not Surefoot'],
+  ['FAILED', 'its webhook could not be delivered (Baseten tries twice)'],
+  ['CANCELED', 'its webhook was cancelled'],
+  ['NO_WEBHOOK_PROVIDED', 'it has no webhook'],
+])
 
 function lostWith(webhook: string | undefined): Failure {
-  const why = lost[webhook ?? 'FAILED'] ?? lost.FAILED
+  const why = lost.get(webhook ?? 'FAILED') ?? lost.get('FAILED')
   return createFailure('output_lost', `The run succeeded, but ${why}, and Baseten keeps no results.`, {
     advice: 'See that webhooks reach Surefoot under its public URL, or let a kit upload its result.',
   })
