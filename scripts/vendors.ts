@@ -1,4 +1,5 @@
 import { prices as basetenPrices } from '../src/providers/baseten/prices.ts'
+import { prices as modalPrices, pricesBeside } from '../src/providers/modal/prices.ts'
 import { prices as replicatePrices } from '../src/providers/replicate/prices.ts'
 import { prices as runpodPrices } from '../src/providers/runpod/prices.ts'
 
@@ -32,15 +33,15 @@ export const vendors: readonly Vendor[] = [
   {
     name: 'Modal',
     prices: {
-      '16 GB': ['T4', 0.000164],
-      '24 GB': ['L4', 0.000222],
-      '48 GB': ['L40S', 0.000542],
-      '80 GB': ['A100 80 GB', 0.000694],
-      H100: ['H100', 0.001097],
+      '16 GB': ['T4', modalPrices.perSecond.t4 ?? Number.NaN],
+      '24 GB': ['L4', modalPrices.perSecond.l4 ?? Number.NaN],
+      '48 GB': ['L40S', modalPrices.perSecond.l40s ?? Number.NaN],
+      '80 GB': ['A100 80 GB', modalPrices.perSecond['a100-80gb'] ?? Number.NaN],
+      H100: ['H100', modalPrices.perSecond.h100 ?? Number.NaN],
     },
-    // Two cores and 16 GiB beside the GPU, at 0.0000131 USD a core and 0.00000222 USD a GiB.
-    extra: 2 * 0.0000131 + 16 * 0.00000222,
-    pricesAsOf: '2026-08-19',
+    // Two cores and 16 GiB beside the GPU.
+    extra: 2 * pricesBeside.core + 16 * pricesBeside.gib,
+    pricesAsOf: modalPrices.checkedOn,
     pricesFrom: 'modal.com/pricing, with 2 cores and 16 GiB',
     idle: { seconds: 60, from: 'default of `scaledown_window`, modal.com/docs/guide/cold-start' },
     granularity: 1,

@@ -11,7 +11,7 @@ import { type Io, paint, say } from './io.ts'
 
 const usage = `Usage: surefoot emulate PROVIDER [OPTIONS]
 
-Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten.
+Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten, modal.
 It really does the work, and misbehaves on demand.
 
   --port N             Port, 0 for any free one (default 9001)
@@ -71,6 +71,13 @@ const vendors: { readonly [kind: string]: Vendor } = {
     provider: baseUrl => `baseten({ apiKey: 'anything', mode: 'held', baseUrl: '${baseUrl}' })`,
     target: `{ model: 'relief' }`,
     create: ({ createBasetenEmulator }, options) => createBasetenEmulator(options),
+  },
+  modal: {
+    title: "Modal's API",
+    path: '',
+    provider: baseUrl => `modal({ tokenId: 'anything', tokenSecret: 'anything', baseUrl: '${baseUrl}' })`,
+    target: `{ app: 'relief', function: 'predict' }`,
+    create: ({ createModalEmulator }, options) => createModalEmulator(options),
   },
 }
 

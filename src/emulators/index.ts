@@ -13,6 +13,12 @@ export {
   type WorkTask,
 } from './contract.ts'
 export { type ActiveFaults, createDice, type FaultPlan, type FaultRule, parseFault, parseFaultPlan } from './faults.ts'
+export {
+  createModalEmulator,
+  type GrpcMiddleware,
+  grpcOverFetch,
+  type ModalEmulatorOptions,
+} from './modal/index.ts'
 export { createReliefWork, type ReliefWorkOptions } from './relief-work.ts'
 export { createReplicateEmulator, type ReplicateEmulator, type ReplicateEmulatorOptions } from './replicate/index.ts'
 export { createRunpodEmulator, type RunpodEmulatorOptions } from './runpod/index.ts'

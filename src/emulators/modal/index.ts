@@ -22,9 +22,11 @@ export interface ModalEmulatorOptions {
   readonly work: Work
   readonly faults?: readonly (string | FaultRule)[]
   /** The one token that the API accepts; without it any is. */
-  readonly token?: { readonly id: string; readonly secret: string }
+  readonly tokenId?: string
+  readonly tokenSecret?: string
   /** The one proxy token that web endpoints accept; without it they ask for none. */
-  readonly proxyToken?: { readonly key: string; readonly secret: string }
+  readonly proxyKey?: string
+  readonly proxySecret?: string
   /** How its bucket's URLs begin; default: as the caller reached it. */
   readonly origin?: string
   /** Carries the functions' own calls: inputs, a kit's hello and upload. Default: the real `fetch`. */
@@ -56,7 +58,7 @@ const burst = 1000
  * `docs/providers/modal.md`.
  */
 export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
-  const { clock, random, work, token, proxyToken, pricePerSecond = 0.000542, exchangeMs = 150_000 } = options
+  const { clock, random, work, pricePerSecond = 0.000542, exchangeMs = 150_000 } = options
   const send = options.send ?? globalThis.fetch
   const closed = new AbortController()
   const calls = new Map<string, Call>()
@@ -169,10 +171,10 @@ export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
     const url = new URL(request.url)
     const [first, second = '', third = ''] = url.pathname.split('/').filter(part => part !== '')
     if (first === 'modal.client.ModalClient') {
-      const { headers } = request
-      const isKnown =
-        headers.get('x-modal-token-id') === token?.id && headers.get('x-modal-token-secret') === token?.secret
-      return token === undefined || isKnown ? await answerRpc(rpcTools, request) : grpcWording.refusal(401)
+      const { tokenId, tokenSecret } = options
+      if (!accepts(request, { 'x-modal-token-id': tokenId, 'x-modal-token-secret': tokenSecret }))
+        return grpcWording.refusal(401)
+      return await answerRpc(rpcTools, request)
     }
     if (first === 'blobs') return await answerBlob(request, second)
     if (first === 'bucket') return deliverFile(request, second, Number(third))
@@ -190,10 +192,8 @@ export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
   }
 
   async function answerWeb(request: Request, url: URL): Promise<Response> {
-    const { headers } = request
-    if (proxyToken !== undefined)
-      if (headers.get('modal-key') !== proxyToken.key || headers.get('modal-secret') !== proxyToken.secret)
-        return webWording.refusal(401)
+    const { proxyKey, proxySecret } = options
+    if (!accepts(request, { 'modal-key': proxyKey, 'modal-secret': proxySecret })) return webWording.refusal(401)
     const id = url.searchParams.get(callKey)
     if (id !== null) {
       if (request.method !== 'GET') return badMethod()
@@ -258,6 +258,11 @@ export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
       for (const pool of pools.values()) pool.close()
     },
   }
+}
+
+/** Whether a request has the headers that are asked for. */
+function accepts({ headers }: Request, wanted: { readonly [name: string]: string | undefined }): boolean {
+  return Object.entries(wanted).every(([name, value]) => value === undefined || headers.get(name) === value)
 }
 
 /** Files come as URLs and data URIs, or as bytes. */

@@ -71,7 +71,7 @@ export function createWebProvider({ proxyKey, proxySecret }: ModalWebOptions): P
       inlineOutputBytes: maxInlineBytes,
       resultKeptMs: 7 * 24 * 60 * 60_000,
       heldStart: true,
-      startTimeoutMs: exchangeMs,
+      startTimeoutMs: 8_000,
       callTimeoutMs: exchangeMs,
       // A question is held open by itself for as long as the run goes on.
       pollMs: 2_000,
