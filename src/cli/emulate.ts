@@ -79,6 +79,19 @@ const vendors: { readonly [kind: string]: Vendor } = {
     target: `{ app: 'relief', function: 'predict' }`,
     create: ({ createModalEmulator }, options) => createModalEmulator(options),
   },
+  ecs: {
+    title: "AWS's API (ECS and S3)",
+    path: '',
+    provider: endpoint => `ecs({ region: 'us-east-1', ${awsAccess(endpoint)} })`,
+    target: `{ taskDefinition: 'relief' }`,
+    create: ({ createAwsEmulator }, options) => createAwsEmulator(options),
+  },
+}
+
+/** The options that all adapters for AWS share; the bucket need not exist anywhere. */
+function awsAccess(endpoint: string): string {
+  const credentials = `credentials: { accessKeyId: 'anything', secretAccessKey: 'anything' }`
+  return `${credentials}, endpoint: '${endpoint}', bucket: 'predictions'`
 }
 
 /** `surefoot emulate`: a provider without an account. */
