@@ -26,7 +26,7 @@ export type { BasetenOptions, BasetenTarget } from './options.ts'
 /**
  * Models on Baseten. Fails with `input_invalid` when an option is wrong. There is no `find`: the vendor has no list of
  * requests, so a start whose answer was lost is known again by a kit's hello or the webhook of its end. In held mode there
- * is nothing to ask either: the connection is the job.
+ * is nothing to ask or to hear either: the connection is the job, and a kit's hello would only say what it shows.
  *
  * @example
  * const provider = baseten({ apiKey: process.env.BASETEN_API_KEY ?? '' })
@@ -83,17 +83,6 @@ export function baseten(options: BasetenOptions): Provider {
       const target = parseTarget(job.target)
       return (isHeld ? startHeld : start)(job, target, reachable, apiOf(target.model), io)
     },
-    hear: (request, io, now, to) =>
-      hear(request, now, to, {
-        secrets: webhookSecrets,
-        parseTarget,
-        async createdAt(handle, target) {
-          if (priceOf(target, prices) === null) return null
-          // The result is at hand: that its cost cannot be told must not lose it.
-          const status = await statusOf(handle, io).catch(() => null)
-          return timeOf(status?.created_at)
-        },
-      }),
     cost({ status, word, metrics }, target) {
       const price = priceOf(parseTarget(target), prices)
       // Only what never ran can be cancelled or expire.
@@ -108,6 +97,17 @@ export function baseten(options: BasetenOptions): Provider {
 
   return {
     ...provider,
+    hear: (request, io, now, to) =>
+      hear(request, now, to, {
+        secrets: webhookSecrets,
+        parseTarget,
+        async createdAt(handle, target) {
+          if (priceOf(target, prices) === null) return null
+          // The result is at hand: that its cost cannot be told must not lose it.
+          const status = await statusOf(handle, io).catch(() => null)
+          return timeOf(status?.created_at)
+        },
+      }),
     async poll(handle, io): Promise<Observation> {
       const read = readHandle(handle)
       const status = await statusOf(read, io)

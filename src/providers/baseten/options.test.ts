@@ -42,9 +42,9 @@ test('prices are the listed minutes in seconds, dated, unless the target states 
   expect(provider.pricePerSecond({ model: 'abcd1234' })).toBeNull()
 })
 
-test('a held connection is the job, and there is nothing to ask or to cancel', () => {
+test('a held connection is the job, and there is nothing to ask, to hear or to cancel', () => {
   expect(held.limits.heldStart).toBe(true)
-  expect([held.poll, held.cancel, held.find, held.health]).toEqual([undefined, undefined, undefined, undefined])
+  expect([held.poll, held.hear, held.cancel, held.find, held.health].every(verb => verb === undefined)).toBe(true)
   expect(provider.limits.heldStart).toBe(false)
 })
 
