@@ -52,7 +52,8 @@ const lost: ReadonlyMap<string, string> = new Map([
 function lostWith(webhook: string | undefined): Failure {
   const why = lost.get(webhook ?? 'FAILED') ?? lost.get('FAILED')
   return createFailure('output_lost', `The run succeeded, but ${why}, and Baseten keeps no results.`, {
-    advice: 'See that webhooks reach Surefoot under its public URL, or let a kit upload its result.',
+    advice:
+      "See that webhooks reach Surefoot under its public URL and webhookSecrets are the workspace's, or let a kit upload.",
   })
 }
 
