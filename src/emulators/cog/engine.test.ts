@@ -2,33 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { cog } from '../../providers/cog/index.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
 import { createCogEmulator } from './index.ts'
-import { predict, type Setting } from './test-support.ts'
-
-const good = { status: 'succeeded', code: null, running: 0, settled: true }
-
-/** What the caller, the configuration or the machine's owner must change first: no second run at the same place. */
-const final = new Map<FaultName, string>([
-  ['create-401', 'auth_rejected'],
-  ['create-402', 'payment_required'],
-  ['create-403', 'account_locked'],
-  ['create-404', 'deployment_missing'],
-  ['create-413', 'input_too_large'],
-  ['create-422', 'input_invalid'],
-  ['boot-forever', 'rate_limited'],
-  ['setup-failed', 'boot_timeout'],
-  ['oom', 'out_of_memory'],
-  ['cuda-oom', 'out_of_memory'],
-])
-/** What costs a second run, because the first one is lost. */
-const twice: readonly FaultName[] = [
-  ...(['status-404-later', 'stall', 'cuda-poisoned', 'model-error', 'upload-error'] as const),
-  ...(['output-short', 'output-corrupt'] as const),
-]
-/** What costs the output of a stranger's model, which nobody but its last webhook names. */
-const twiceWithout: readonly FaultName[] = [
-  ...twice,
-  ...(['webhook-lost', 'empty-output', 'output-path', 'output-expired', 'output-truncated', 'output-hang'] as const),
-]
+import { endAfter, good, predict, type Setting } from './test-support.ts'
 
 describe.each(['coglet', 'python'] as const)('%s', version => {
   const run = (faults: readonly string[], more: Partial<Setting> = {}) =>
@@ -42,17 +16,14 @@ describe.each(['coglet', 'python'] as const)('%s', version => {
   test.each(faultsAt('cog').filter(name => name !== 'worker-crash'))(
     '%s, once, with our kit: the prediction ends well, with as few runs as can be',
     async name => {
-      const code = final.get(name)
-      if (code !== undefined) expect(await run([`${name}*1`])).toMatchObject({ ...good, status: 'failed', code })
-      else expect(await run([`${name}*1`])).toEqual({ ...good, submits: twice.includes(name) ? 2 : 1 })
+      expect(await run([`${name}*1`])).toEqual(endAfter(name, true))
     },
   )
 
-  test.each(faultsAt('cog').filter(name => !final.has(name) && name !== 'worker-crash'))(
+  test.each(faultsAt('cog').filter(name => name !== 'worker-crash'))(
     "%s, once, with a stranger's model",
     async name => {
-      const submits = twiceWithout.includes(name) ? 2 : 1
-      expect(await run([`${name}*1`], { kit: false })).toEqual({ ...good, submits })
+      expect(await run([`${name}*1`], { kit: false })).toEqual(endAfter(name, false))
     },
   )
 
@@ -107,5 +78,51 @@ describe.each(['coglet', 'python'] as const)('%s', version => {
     // coglet refuses everything from then on, Python's server is gone.
     const code = version === 'coglet' ? 'no_capacity' : 'provider_unreachable'
     expect(await run(['worker-crash*1'])).toEqual({ status: 'failed', code, submits: 1, running: 0, settled: true })
+  })
+})
+
+/** What costs a run besides, where nothing tells of it but the answer that ends it: coglet cancels it with the connection. */
+const lostWithConnection: readonly FaultName[] = [
+  'accept-then-reset',
+  'create-500',
+  'create-502',
+  'create-504',
+  'create-524',
+  'create-html-200',
+  'create-error-object-200',
+  'create-hang',
+]
+
+describe('held, without a public URL', () => {
+  const run = (faults: readonly string[], more: Partial<Setting> = {}) =>
+    predict(faults, {
+      provider: cog({ baseUrl: 'https://cog.test', mode: 'held' }),
+      target: { pricePerSecond: 0.0002 },
+      create: options => createCogEmulator(options),
+      kit: false,
+      reachable: false,
+      ...more,
+    })
+
+  test.each(faultsAt('cog').filter(name => !/^(status|webhook|cancel|hello)-/.test(name)))('%s, once', async name => {
+    const end = lostWithConnection.includes(name) ? { ...good, submits: 2 } : endAfter(name, false)
+    expect(await run([`${name}*1`])).toEqual(end)
+  })
+
+  test('a server that is still setting up is waited for', async () => {
+    const create: Setting['create'] = options => createCogEmulator({ ...options, bootMs: 400_000 })
+    expect(await run([], { create, beginAfterMs: 0 })).toEqual({ ...good, submits: 1 })
+  })
+
+  test('our kit, which needs a public URL, uploads as ever, and its hello does not cut its own connection', async () => {
+    expect(await run([], { kit: true, reachable: true })).toEqual({ ...good, submits: 1 })
+    const refused = { ...good, status: 'failed', code: 'no_route_for_bytes', submits: 0 }
+    expect(await run([], { kit: true })).toEqual(refused)
+  })
+
+  test("a run that Python's server goes on with after the connection is closed keeps its only place", async () => {
+    const create: Setting['create'] = options => createCogEmulator({ ...options, version: 'python' })
+    const end = await run(['stall*1'], { create })
+    expect(end).toEqual({ status: 'failed', code: 'rate_limited', submits: 1, running: 1, settled: true })
   })
 })

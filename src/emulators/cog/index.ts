@@ -40,6 +40,8 @@ export interface CogEmulatorOptions {
 export interface CogEmulator extends Emulator {
   /** The address for the webhook of a run; null for none, and for no such run. */
   webhookOf(id: string): string | null
+  /** The container is gone, with all that ran in it and its webhooks that were not delivered yet; another one sets up. */
+  replace(): void
 }
 
 const maxRequestBytes = 100 * 1024 * 1024
@@ -72,11 +74,15 @@ export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
     crashed() {
       broken = 'crashed'
     },
-    replaced() {
-      readyAt = clock.now() + bootMs
-      for (const run of inFlight()) life.lose(run)
-    },
+    replaced: replace,
   })
+
+  function replace(): void {
+    broken = null
+    readyAt = clock.now() + bootMs
+    webhooks.drop()
+    for (const run of inFlight()) life.lose(run)
+  }
 
   function inFlight(): Run[] {
     return runs.filter(run => run.isInFlight)
@@ -258,6 +264,7 @@ export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
       })
       return { submits: runs.length, running: runs.filter(run => !isOver(run)).length, ledger }
     },
+    replace,
     webhookOf: id => runs.findLast(run => run.id === id)?.webhook ?? null,
     close() {
       closed.abort(new Error('the emulator was closed'))

@@ -9,6 +9,7 @@ import { createSimulatedClock } from '../../testing/clock.ts'
 import { createMemoryFiles } from '../../testing/memory-files.ts'
 import { createRandom, createSeededIds } from '../../testing/random.ts'
 import { textModel } from '../../testing/text-model.ts'
+import type { FaultName } from '../catalogue.ts'
 import { asFetch, type Emulator } from '../contract.ts'
 import { createFixedWork } from '../works.ts'
 import type { CogEmulatorOptions } from './index.ts'
@@ -120,4 +121,51 @@ export async function predict(faults: readonly string[], setting: Setting): Prom
   emulator.close()
   await store.close()
   return { status: last.status, code: last.failure?.code ?? null, submits, running, settled: last.settledAt !== null }
+}
+
+/** Everything but the number of runs, where all went well in the end. */
+export const good: Omit<End, 'submits'> = { status: 'succeeded', code: null, running: 0, settled: true }
+
+/** What the caller, the configuration or the machine's owner must change first. */
+const final = new Map<FaultName, string>([
+  ['create-401', 'auth_rejected'],
+  ['create-402', 'payment_required'],
+  ['create-403', 'account_locked'],
+  ['create-404', 'deployment_missing'],
+  ['create-413', 'input_too_large'],
+  ['create-422', 'input_invalid'],
+  ['boot-forever', 'rate_limited'],
+  ['setup-failed', 'boot_timeout'],
+  ['oom', 'out_of_memory'],
+  ['cuda-oom', 'out_of_memory'],
+  ['worker-crash', 'no_capacity'],
+])
+/** Of these, what fails a run that was started and is paid. */
+const paid: readonly FaultName[] = ['oom', 'cuda-oom', 'worker-crash']
+/** What costs a second run, because the first one is lost. */
+const twice: readonly FaultName[] = [
+  'status-404-later',
+  'stall',
+  'cuda-poisoned',
+  'model-error',
+  'sleeps-while-working',
+  'upload-error',
+  'output-short',
+  'output-corrupt',
+]
+/** What costs the output of a stranger's model, which nobody but its last webhook names. */
+const twiceWithout: readonly FaultName[] = [
+  'webhook-lost',
+  'empty-output',
+  'output-path',
+  'output-expired',
+  'output-truncated',
+  'output-hang',
+]
+
+/** How a prediction ends, with one server and nothing else, that meets this fault once. */
+export function endAfter(name: FaultName, kit: boolean): End {
+  const code = final.get(name)
+  if (code !== undefined) return { ...good, status: 'failed', code, submits: paid.includes(name) ? 1 : 0 }
+  return { ...good, submits: twice.includes(name) || (!kit && twiceWithout.includes(name)) ? 2 : 1 }
 }

@@ -25,6 +25,9 @@ export interface WebhookOptions {
 export interface Webhooks {
   /** `delivered` is called when nothing of it is left to do. */
   notify(run: Run, event: EventName, delivered?: () => void): void
+  /** Forgets what is not delivered yet, and goes on. */
+  drop(): void
+  /** The same for good. */
   close(): void
 }
 
@@ -33,7 +36,7 @@ export function createWebhooks({ clock, version, token, send }: WebhookOptions):
   const timers = new Set<() => void>()
   const loggedAt = new Map<string, number>()
   const held = new Map<string, string>()
-  const closed = new AbortController()
+  let stopped = new AbortController()
 
   function later(ms: number, then: () => void): () => void {
     const cancel = clock.after(ms, () => {
@@ -85,6 +88,7 @@ export function createWebhooks({ clock, version, token, send }: WebhookOptions):
 
   /** True when there is nothing left to do: taken, or dropped. */
   async function post(url: string, body: string): Promise<boolean> {
+    const { signal: gone } = stopped
     const limit = new AbortController()
     const cancel = later(answerMs, () => limit.abort(new Error('the receiver did not answer in time')))
     try {
@@ -93,22 +97,28 @@ export function createWebhooks({ clock, version, token, send }: WebhookOptions):
         'user-agent': version === 'coglet' ? 'coglet/0.23.1' : 'cog/0.16.12',
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       }
-      const signal = AbortSignal.any([limit.signal, closed.signal])
+      const signal = AbortSignal.any([limit.signal, gone])
       const response = await send(url, { method: 'POST', headers, body, signal })
       await response.body?.cancel()
       return !retried.has(response.status)
     } catch {
-      return closed.signal.aborted
+      return gone.aborted
     } finally {
       cancel()
     }
   }
 
+  function close(): void {
+    stopped.abort(new Error('the container is gone'))
+    for (const cancel of timers) cancel()
+  }
+
   return {
     notify,
-    close() {
-      closed.abort(new Error('the emulator was closed'))
-      for (const cancel of timers) cancel()
+    close,
+    drop() {
+      close()
+      stopped = new AbortController()
     },
   }
 }

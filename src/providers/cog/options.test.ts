@@ -41,9 +41,13 @@ test('outputs may come from the server and from where its uploads go, although t
   ).toEqual(['http://10.0.0.5:5000', 'http://10.0.0.6:9000'])
 })
 
-test('only a held request is the run itself', () => {
-  const limitsOf = (mode?: 'held') => cog({ baseUrl: 'http://x.test', ...(mode && { mode }) }).limits
-  expect([limitsOf().heldStart, limitsOf('held').heldStart]).toEqual([false, true])
+test('a held request is the run itself: there is nothing to ask, to hear or to cancel', () => {
+  const baseUrl = 'http://x.test'
+  const [told, held] = [cog({ baseUrl }), cog({ baseUrl, mode: 'held' })]
+  expect([told.limits.heldStart, held.limits.heldStart]).toEqual([false, true])
+  expect([held.poll, held.hear, held.cancel].every(verb => verb === undefined)).toBe(true)
+  expect([told.poll, told.hear, told.cancel].some(verb => verb === undefined)).toBe(false)
+  expect([told.find, held.find]).toEqual([undefined, undefined])
 })
 
 test('a second costs what the target says, else nobody knows, and no price list is behind it', () => {

@@ -1,6 +1,6 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
-import type { CancelAnswer, Provider } from '../contract.ts'
+import type { CancelAnswer, Health, Io, Observation, Provider } from '../contract.ts'
 import type { VendorApi } from '../vendor-api.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
@@ -21,18 +21,24 @@ export interface CogServer<Target extends CogTarget> {
   /** A URL of ours as the server can reach it, or null. Default: it is our neighbour, and reaches any. */
   readonly reachable?: (url: string | null) => string | null
   readonly edge?: Edge
+  /** Who is asked for health; null: nobody. Default: the server. */
+  readonly health?: ((io: Io) => Promise<Health>) | null
 }
 
-/** Every method that can be there is there. */
-export type CogProvider = Provider & Required<Pick<Provider, 'poll' | 'cancel' | 'hear' | 'health'>>
-
-/** A provider whose runs are predictions of one Cog server. */
-export function createCogProvider<Target extends CogTarget>(server: CogServer<Target>): CogProvider {
+/**
+ * A provider whose runs are predictions of one Cog server. Where a request is held open there is nothing to ask, to hear or
+ * to cancel: the connection is the run, and a kit's hello would only say what it shows.
+ */
+export function createCogProvider<Target extends CogTarget>(server: CogServer<Target>): Provider {
   const { kind, api, mode, webhookToken, trustedOrigins, parseTarget, pricePerSecond, edge } = server
   const reachable = server.reachable ?? (url => url)
   const { name } = api.vendor
   const isHeld = mode === 'held'
-  return {
+  const health =
+    server.health === undefined
+      ? async (io: Io) => judgeHealth(await api.get('/health-check', healthSchema, io), name)
+      : server.health
+  const provider: Provider = {
     kind,
     trustedOrigins,
     limits: {
@@ -54,7 +60,23 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
       const setting = { api, mode, target: parseTarget(job.target), reachable, ...(edge === undefined ? {} : { edge }) }
       return start(job, setting, io)
     },
-    poll: async (_handle, io) => observeHealth(await api.get('/health-check', healthSchema, io), name),
+    ...(health === null ? {} : { health: (_target, io) => health(io) }),
+    cost({ metrics }, target) {
+      const price = pricePerSecond(parseTarget(target))
+      if (price === null || metrics?.runMs === undefined) return null
+      // What is paid is the machine, for as long as it is there; the run knows only its own share of that.
+      return { amount: (metrics.runMs / 1000) * price, currency: 'USD', estimated: true }
+    },
+    pricePerSecond: target => pricePerSecond(parseTarget(target)),
+  }
+  if (isHeld) return provider
+
+  return {
+    ...provider,
+    async poll(_handle, io): Promise<Observation> {
+      const answer = await api.ask({ method: 'GET', path: '/health-check' }, io)
+      return edge?.observe(answer) ?? observeHealth(api.read(answer, healthSchema), name)
+    },
     async cancel(handle, io): Promise<CancelAnswer> {
       const path = `/predictions/${encodeURIComponent(readHandle(handle, kind).id)}/cancel`
       const answer = await api.ask({ method: 'POST', path }, io)
@@ -68,14 +90,6 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
         return refuse('deployment_missing', 'A webhook came for a deployment that is not configured.')
       return hear(request, to, parseTarget(to.target), webhookToken, name)
     },
-    health: async (_target, io) => judgeHealth(await api.get('/health-check', healthSchema, io), name),
-    cost({ metrics }, target) {
-      const price = pricePerSecond(parseTarget(target))
-      if (price === null || metrics?.runMs === undefined) return null
-      // What is paid is the machine, for as long as it is there; the run knows only its own share of that.
-      return { amount: (metrics.runMs / 1000) * price, currency: 'USD', estimated: true }
-    },
-    pricePerSecond: target => pricePerSecond(parseTarget(target)),
   }
 }
 

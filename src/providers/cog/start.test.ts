@@ -103,6 +103,16 @@ test('a held answer that is too large is the end of a run that was good, not a s
   expect(calls()).toHaveLength(1)
 })
 
+test.each(['processing', 'starting', 'paused'])(
+  'a held request that is answered with "%s" may have lost its run',
+  async status => {
+    const { provider, io } = setup([() => Response.json({ id: 'attempt-1', status }, { status: 202 })], {
+      mode: 'held',
+    })
+    expect(await provider.start(job(), io)).toMatchObject({ kind: 'unknown' })
+  },
+)
+
 test('without an address for webhooks a start is refused before anything is sent, and the other mode is named', async () => {
   const { provider, io, sent } = setup([])
   expect(await provider.start(job({ webhookUrl: null }), io)).toMatchObject({

@@ -1,7 +1,7 @@
 import { createFailure, type Failure, refuse } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { uploadKey } from '../../core/upload.ts'
-import type { Io, Job, StartAnswer } from '../contract.ts'
+import type { Io, Job, Observation, StartAnswer } from '../contract.ts'
 import type { Answer } from '../http.ts'
 import { type Call, isRefusal, submitOnce, type VendorApi } from '../vendor-api.ts'
 import { failureOfRefusal, isServersRefusal } from './failure.ts'
@@ -27,10 +27,14 @@ export interface Edge {
   ready(io: Io): Promise<void>
   /** What a refusal of a start means that is the edge's own; null: it is the server's. */
   refusal(answer: Answer): Failure | null
+  /** What an answer to a poll says that is the edge's own; null: it is the server's. */
+  observe(answer: Answer): Observation | null
 }
 
 /** Chunks of an output are left out: they can be large, and the last webhook has them all. */
 const events = ['start', 'logs', 'completed']
+
+const ends: readonly Observation['status'][] = ['succeeded', 'failed', 'canceled']
 
 /** Starts one run under the attempt's own id, and asks for that id once: after its end the same request would run anew. */
 export function start(job: Job, { api, mode, target, reachable, edge }: StartSetting, io: Io): Promise<StartAnswer> {
@@ -47,7 +51,10 @@ export function start(job: Job, { api, mode, target, reachable, edge }: StartSet
     accepted({ json }: Answer): StartAnswer | null {
       const parsed = predictionSchema.safeParse(json)
       if (!parsed.success || (parsed.data.id ?? handle.id) !== handle.id) return null
-      return { kind: 'accepted', handle: { ...handle }, seen: observe(parsed.data, handle.stored ?? null, name) }
+      const seen = observe(parsed.data, handle.stored ?? null, name)
+      // A held request that was answered before the end tells nothing more: the run may be lost.
+      if (mode === 'held' && !ends.includes(seen.status)) return null
+      return { kind: 'accepted', handle: { ...handle }, seen }
     },
     isRefusal: (answer: Answer) => isRefusal(answer) || isServersRefusal(answer),
     refused: async (answer: Answer) => edge?.refusal(answer) ?? (await failureOfRefusal(answer, api, io)),

@@ -1,6 +1,4 @@
-import { observeHealth } from '../cog/observe.ts'
 import { createCogProvider } from '../cog/server.ts'
-import { healthSchema } from '../cog/wire.ts'
 import type { Health, Io, Provider } from '../contract.ts'
 import { isThisMachine } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
@@ -33,7 +31,7 @@ export function koyeb(options: KoyebOptions): Provider {
     // The edge's 404 tells of no deployment that would have to be corrected.
     codeOf: answer => (isEdges(answer) ? 'provider_error' : undefined),
   })
-  const { health: _wakes, ...server } = createCogProvider({
+  const server = createCogProvider({
     kind: 'koyeb',
     api,
     mode,
@@ -43,21 +41,19 @@ export function koyeb(options: KoyebOptions): Provider {
     pricePerSecond: target => priceOf(target, prices),
     // The vendor's instances are elsewhere; an emulator's are on this machine and take http as well.
     reachable: url => (url?.startsWith('https:') || isThisMachine(new URL(baseUrl).hostname) ? url : null),
+    health: healthOf(parsed),
     edge: {
       ready: io => checkReady(api, io),
       // Where there is no instance nothing was passed on; its 5xx may come after that.
       refusal: answer => (isEdges(answer) ? failureOfWaking(`its edge answers ${answer.status}`) : null),
+      // What ran may be lost, or an instance be back in a moment: this tells neither.
+      observe: answer => (isEdges(answer) ? { status: 'unclear', word: `edge ${answer.status}` } : null),
     },
   })
-  const health = healthOf(parsed)
   return {
     ...server,
-    async poll(_handle, io) {
-      const answer = await api.ask({ method: 'GET', path: '/health-check' }, io)
-      if (isEdges(answer)) return { status: 'unclear', word: `edge ${answer.status}` }
-      return observeHealth(api.read(answer, healthSchema), api.vendor.name)
-    },
-    ...(health === null ? {} : { health: (_target, io) => health(io) }),
+    // The edge may hold the first request for as long as the service takes to wake.
+    limits: { ...server.limits, heldStart: true },
     pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }
 }
