@@ -97,6 +97,24 @@ export const endings: readonly Rule[] = [
         breaks: 'A broken file becomes the output.',
       },
       {
+        file: 'src/engine/pending-effects.ts',
+        find: 'return attempt.submittedAt !== null && isEnded',
+        replace: 'return attempt.collectingAt !== null && isEnded',
+        breaks: 'The upload of a kit whose attempt ends uncollected stays for ever.',
+      },
+      {
+        file: 'src/engine/uploads.ts',
+        find: 'return (await look(attemptId))?.isOver ? await refuseOver(attemptId, name) : result',
+        replace: 'return result',
+        breaks: 'An upload whose attempt ends while it comes stays for ever.',
+      },
+      {
+        file: 'src/core/attempt.ts',
+        find: 'if (upload !== undefined && takeUpload(draft, attempt, now, upload)) return confirmRelease(attempt)',
+        replace: '',
+        breaks: 'A run that is reported lost after its kit has uploaded is paid again.',
+      },
+      {
         file: 'src/core/attempt.ts',
         find: "if (isEnded(attempt.state) || isTerminal(draft.status)) return confirmEnd(attempt, now, 'failed', null)",
         replace: "if (isEnded(attempt.state)) return confirmEnd(attempt, now, 'failed', null)",

@@ -57,7 +57,7 @@ export const starts: readonly Rule[] = [
       },
       {
         file: 'src/core/follow.ts',
-        find: "return pending.kind === 'start' && !world.alone ? pending.until : 0",
+        find: 'return mayBeAnswered ? pending.until : 0',
         replace: 'return 0',
         breaks: 'A start that another living process may still send is called lost.',
       },

@@ -103,6 +103,8 @@ export function endAttempt(
   state: EndedAttemptState,
   failure: Failure | null,
 ): void {
+  // It has uploaded, and nobody ever learned by which name its provider knows it.
+  if (attempt.state === 'collecting' && attempt.handle === null) attempt.release = 'given_up'
   attempt.state = state
   attempt.endedAt = now
   attempt.failure = failure
@@ -190,13 +192,19 @@ function enter(attempt: AttemptDraft, now: number, state: 'queued' | 'booting' |
 }
 
 /** Takes in what the provider said. */
-export function observe(draft: Draft, attempt: AttemptDraft, now: number, { cost, observation: told }: Seen): void {
+export function observe(
+  draft: Draft,
+  attempt: AttemptDraft,
+  now: number,
+  { cost, observation: told, upload }: Seen,
+): void {
   const observation = inPlainWords(told)
-  const seen: Seen = { cost, observation }
+  const seen: Seen = { cost, observation, ...(upload === undefined ? {} : { upload }) }
   if (seen.cost !== null) attempt.cost = seen.cost
   if (attempt.release === 'confirmed') return
   if (attempt.state === 'collecting' && isOver(observation.status)) return confirmRelease(attempt)
   watchForChange(draft, attempt, now, seen)
+  if (upload !== undefined && takeUpload(draft, attempt, now, upload)) return confirmRelease(attempt)
   switch (observation.status) {
     case 'queued':
     case 'booting':
@@ -244,7 +252,8 @@ function inPlainWords(observation: Observation): Observation {
 
 const overStatuses: ReadonlySet<ObservedStatus> = new Set(['succeeded', 'failed', 'canceled', 'gone'])
 
-function isOver(status: ObservedStatus): boolean {
+/** Nothing runs there any more. */
+export function isOver(status: ObservedStatus): boolean {
   return overStatuses.has(status)
 }
 
@@ -283,15 +292,25 @@ function observeSuccess(draft: Draft, attempt: AttemptDraft, now: number, { obse
 }
 
 /**
- * A kit has put the output into our store although the provider still reports the run as going on: its status lies, or
- * its last message was lost. The output is collected; the run stays open, and is stopped once the output is verified.
+ * A kit has put the output into our store although the provider reports the run as going on, failed or lost: its status
+ * lies, or its last message did not arrive. The output is collected, and what still runs is stopped once it is verified.
+ * False where it comes too late.
  */
-export function takeUpload(draft: Draft, attempt: AttemptDraft, now: number, upload: OutputReference): void {
-  if (isEnded(attempt.state) || attempt.state === 'collecting' || isTerminal(draft.status)) return
+export function takeUpload(draft: Draft, attempt: AttemptDraft, now: number, upload: OutputReference): boolean {
+  if (isEnded(attempt.state) || attempt.state === 'collecting' || isTerminal(draft.status)) return false
   beginCollecting(attempt, now, [upload])
   attempt.abandoned = null
-  const why = `The provider still reports "${attempt.word ?? attempt.state}", but the output has arrived in our store.`
+  if (attempt.handle === null)
+    decide(
+      draft,
+      now,
+      attempt,
+      'given up',
+      'No handle is known by which the run could be asked for its end and its cost.',
+    )
+  const why = `The provider reports "${attempt.word ?? 'nothing'}", but the output has arrived in our store.`
   decide(draft, now, attempt, 'upload found', why)
+  return true
 }
 
 function beginCollecting(attempt: AttemptDraft, now: number, outputs: readonly OutputReference[]): void {

@@ -34,6 +34,8 @@ export type PredictionEvent =
 export interface Seen {
   readonly observation: Observation
   readonly cost: Cost | null
+  /** What a kit had put into our store, looked for where the run is over without an output of the provider's. */
+  readonly upload?: OutputReference
 }
 
 /** What the engine is asked to do. Each effect is answered by one event that carries its id. */

@@ -392,6 +392,37 @@ describe('before a timer ends an attempt', () => {
     expect([...states(life), life.last.nextAt]).toEqual(['won/confirmed', null])
   })
 
+  it('an upload of a lost start is collected instead of a second start, and nobody is left to be asked for its cost', () => {
+    const life = createLife()
+    life.startUnknown()
+    life.found([])
+    life.pass(90_000)
+    life.take({ type: 'timePassed' })
+    life.found([])
+    const upload = { kind: 'stored', key: 'uploads/a/output' } as const
+    expect(begunBy(life, () => life.inspected({ upload }))).toBe('collect 1')
+    life.collected()
+    expect([life.record.status, states(life), life.last.nextAt]).toEqual(['succeeded', ['won/given_up'], null])
+  })
+
+  it.each(['failed', 'gone', 'canceled', 'succeeded'] as const)(
+    'a run that is reported %s after its kit has uploaded is collected, not paid again',
+    status => {
+      const life = createLife()
+      bring.running(life, 1)
+      life.pass(20_000)
+      life.take({ type: 'timePassed' })
+      const observation = { status, word: status }
+      const upload = { kind: 'stored', key: 'uploads/a/output' } as const
+      const effect = life.pending('poll')
+      const seen = { observation, cost: null, upload }
+      life.take({ type: 'observed', attempt: life.attempt().id, effect, seen })
+      expect(states(life)).toEqual(['collecting/confirmed'])
+      life.collected()
+      expect([life.record.status, states(life)]).toEqual(['succeeded', ['won/confirmed']])
+    },
+  )
+
   it("the provider's word on its health becomes part of the failure", () => {
     const life = createLife({ policy: { attempts: 1 } })
     bring.queued(life, 1)

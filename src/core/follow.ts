@@ -18,8 +18,8 @@ const firstCollectRetryMs = 500
 export const failedLooks = 3
 /** How often an unknown start is looked for. */
 const findEveryMs = 5_000
-/** Timers that wait for a look around before they end an attempt. */
-const inspected: ReadonlySet<Timer['name']> = new Set(['queue', 'boot', 'stall', 'lastStage'])
+/** Timers that wait for a look around before they end an attempt: all, until its output is known. */
+const inspected: ReadonlySet<Timer['name']> = new Set(['unknown', 'queue', 'boot', 'stall', 'lastStage', 'run'])
 
 /**
  * Begins what an attempt needs now: sending the planned start, finding a lost one, polling, cancelling, collecting.

@@ -333,8 +333,9 @@ function failedLook(record: PredictionRecord, event: PredictionEvent): string | 
 /** Policy's clocks on one attempt: a stall is hedged or ends like every other timer, by giving notice. */
 function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   if (isTerminal(draft.status) || attempt.abandoned !== null) return
-  const due = timersOf(attempt, policy, world.deployments[attempt.deployment]).find(timer => timer.at <= now)
-  if (due === undefined || looksFirst(attempt, now, world) || inspectsFirst(attempt, due)) return
+  const timers = timersOf(attempt, policy, world.deployments[attempt.deployment])
+  const due = timers.find(timer => timer.at <= now && !inspectsFirst(attempt, timer))
+  if (due === undefined || looksFirst(attempt, now, world)) return
   const failure =
     attempt.health === null ? due.failure : { ...due.failure, message: `${due.failure.message} ${attempt.health}` }
   if ((due.name === 'stall' || due.name === 'lastStage') && attempt.hedgedAt === null && mayHedge(draft, policy)) {

@@ -6,6 +6,7 @@ import type { Measured } from '../core/statistics.ts'
 import type { Model } from '../models/contract.ts'
 import type { Health, Provider } from '../providers/contract.ts'
 import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
+import type { Uploads } from './uploads.ts'
 
 /** A model on a provider. */
 export interface Deployment {
@@ -84,6 +85,8 @@ export interface Engine {
   ): Promise<void>
   /** Stores a file for later use as an input. */
   addFile(request: AddFileRequest): Promise<FileRow>
+  /** Takes in what a kit brings; who may was checked by the link. */
+  readonly upload: Uploads['put']
   /** What real traffic says about every deployment of every route. */
   report(): Promise<readonly DeploymentReport[]>
   /** What the provider says of a deployment's queue and workers; null where it says nothing. Rejects when it cannot be asked. */

@@ -12,6 +12,7 @@ import { createScriptedProvider } from '../testing/scripted-provider.ts'
 import { textModel } from '../testing/text-model.ts'
 import { createPerformer } from './effects.ts'
 import { hang } from './test-support.ts'
+import { createUploads } from './uploads.ts'
 
 interface SetupOptions {
   readonly provider?: (provider: Provider) => Partial<Provider>
@@ -30,9 +31,11 @@ function setup(options: SetupOptions = {}) {
   const provider: Provider = { ...scripted, ...options.provider?.(scripted) }
   const deployment = { name: 'text@scripted', providerName: 'scripted', provider, target: { a: 1 }, concurrency: 1 }
   const log: string[] = []
+  const routes = new Map([[textModel.name, { model: textModel, deployments: [deployment], policy: defaultPolicy }]])
   const performer = createPerformer({
-    routes: new Map([[textModel.name, { model: textModel, deployments: [deployment], policy: defaultPolicy }]]),
+    routes,
     files,
+    uploads: createUploads({ predictionOf: async () => null, get: async () => null }, files, routes),
     download: options.download ?? (() => Promise.reject(new Error('nothing is downloaded here'))),
     fetch: () => Promise.reject(new Error('nothing is fetched here')),
     links: {

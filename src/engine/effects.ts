@@ -5,14 +5,14 @@ import { startLimitMs } from '../core/follow.ts'
 import { notifyTimeoutMs } from '../core/notify.ts'
 import type { FoundRun, Observation } from '../core/observation.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Attempt, OutputReference, PredictionRecord } from '../core/prediction.ts'
-import { uploadKey } from '../core/upload.ts'
+import type { Attempt, PredictionRecord } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
 import { collectOutput, outputKey } from './collect.ts'
 import type { Deployment, Links, Log, Route } from './contract.ts'
 import { findDeployment } from './routes.ts'
 import { createLimit, type Limit } from './timeout.ts'
+import { type Uploads, withUpload } from './uploads.ts'
 
 /** Performs effects: one call each, with a time limit, answered by one event. Decides nothing and never rejects. */
 export interface Performer {
@@ -28,6 +28,7 @@ export interface Performer {
 export interface PerformerDependencies {
   readonly routes: ReadonlyMap<string, Route>
   readonly files: FileStore
+  readonly uploads: Uploads
   readonly download: Download
   readonly fetch: typeof globalThis.fetch
   readonly links: Links
@@ -48,7 +49,7 @@ export interface PerformerDependencies {
 const defaultLinkGraceMs = 10 * 60_000
 
 export function createPerformer(dependencies: PerformerDependencies): Performer {
-  const { routes, files, download, fetch, links, clock, log, markerSecret, notify, now } = dependencies
+  const { routes, files, uploads, download, fetch, links, clock, log, markerSecret, notify, now } = dependencies
   const linkGraceMs = dependencies.linkGraceMs ?? defaultLinkGraceMs
   const limits = new Map<string, Limit>()
   /** Signals of calls whose prediction or attempt has ended, in contrast to those that were only cut off. */
@@ -70,8 +71,11 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
   }
 
-  function seen(deployment: Deployment, observation: Observation): Seen {
-    return { observation, cost: deployment.provider.cost(observation, deployment.target) }
+  async function seen(attemptId: string, deployment: Deployment, observation: Observation): Promise<Seen> {
+    return await withUpload(uploads, attemptId, {
+      observation,
+      cost: deployment.provider.cost(observation, deployment.target),
+    })
   }
 
   async function start(
@@ -105,7 +109,7 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
             type: 'started',
             ...answer,
             handle: result.handle,
-            seen: result.seen === undefined ? null : seen(deployment, result.seen),
+            seen: result.seen === undefined ? null : await seen(effect.attempt, deployment, result.seen),
           }
         case 'rejected':
           return { type: 'startRejected', ...answer, failure: result.failure }
@@ -156,12 +160,6 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
   }
 
-  /** What a kit has put into our store for this attempt, whatever the provider says. */
-  async function uploadOf(attemptId: string): Promise<OutputReference | null> {
-    const key = uploadKey(attemptId)
-    return (await files.stat(key)) === null ? null : { kind: 'stored', key }
-  }
-
   /** The provider's own word on its queue and workers; null where it has none or does not answer. */
   async function healthOf(effect: Effect, { provider, target }: Deployment): Promise<string | null> {
     const { health } = provider
@@ -192,18 +190,18 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         const { poll } = provider
         invariant(poll !== undefined, `${effect.deployment} cannot be polled`)
         const observation = await withLimit(effect, callMs, io => poll.call(provider, effect.handle, io))
-        return { type: 'observed', ...answer, seen: seen(deployment, observation) }
+        return { type: 'observed', ...answer, seen: await seen(effect.attempt, deployment, observation) }
       }
       case 'find': {
         const { find } = provider
         invariant(find !== undefined, `${effect.deployment} cannot be searched`)
         const marker = { attemptId: effect.attempt, secret: markerSecret(effect.attempt) }
         const runs = await withLimit(effect, callMs, io => find.call(provider, marker, effect.since, io))
-        const costOf = (run: FoundRun) => (run.seen === undefined ? null : seen(deployment, run.seen).cost)
+        const costOf = ({ seen }: FoundRun) => (seen === undefined ? null : provider.cost(seen, deployment.target))
         return { type: 'found', ...answer, runs: runs.map(run => ({ ...run, cost: costOf(run) })) }
       }
       case 'inspect': {
-        const [upload, health] = await Promise.all([uploadOf(effect.attempt), healthOf(effect, deployment)])
+        const [upload, health] = await Promise.all([uploads.find(effect.attempt), healthOf(effect, deployment)])
         return { type: 'inspected', ...answer, upload, health }
       }
       case 'cancel': {
@@ -246,10 +244,11 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
 
   async function remove(request: Parameters<typeof outputKey>[0] & { outputs: Attempt['outputs'] }): Promise<void> {
     const [reference] = request.outputs ?? []
-    if (reference === undefined) return
-    await files
-      .remove(outputKey(request, reference))
-      .catch(error => log('warn', 'An output that nobody wants could not be removed.', { error: String(error) }))
+    const removals = [uploads.remove(request.attemptId)]
+    if (reference !== undefined) removals.push(files.remove(outputKey(request, reference)))
+    await Promise.all(removals).catch(error =>
+      log('warn', 'An output that nobody wants could not be removed.', { error: String(error) }),
+    )
   }
 
   return {

@@ -13,6 +13,7 @@ import { isMarkerSecret, markerSecret } from './marker.ts'
 import { isLoser } from './pending-effects.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
+import { createUploads, withUpload } from './uploads.ts'
 import { createWatchers } from './watchers.ts'
 
 export interface EngineDependencies {
@@ -53,6 +54,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const { store, files, download, routes, links, serverKey, clock, newId } = dependencies
   const watchers = createWatchers()
   const insight = createInsight(store, routes)
+  const uploads = createUploads(store, files, routes)
   let performer: Performer | null = null
   const driver = createDriver({
     ...dependencies,
@@ -66,7 +68,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
 
   function performerOf(): Performer {
     const secretOf = (id: string) => markerSecret(serverKey, id)
-    performer ??= createPerformer({ ...dependencies, markerSecret: secretOf, hasLost, now: driver.now })
+    performer ??= createPerformer({ ...dependencies, uploads, markerSecret: secretOf, hasLost, now: driver.now })
     return performer
   }
 
@@ -185,6 +187,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     },
     watch,
     addFile: request => addFile(inputs, request, request.signal),
+    upload: uploads.put,
     async hear(providerName, attemptId, secret, request) {
       const provider = findProvider(routes, providerName)
       if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))
@@ -200,12 +203,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         .hear({ headers: request.headers, body }, { fetch: dependencies.fetch, signal: limit.signal }, driver.now(), to)
         .finally(limit.done)
       const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
-      const event = {
-        type: 'heard',
-        attempt: attemptId,
-        handle: heard.handle,
-        seen: { observation: heard.observation, cost },
-      } as const
+      const seen = await withUpload(uploads, attemptId, { observation: heard.observation, cost })
+      const event = { type: 'heard', attempt: attemptId, handle: heard.handle, seen } as const
       await driver.apply(id, event, heard.deliveryId === null ? null : `${providerName}:${heard.deliveryId}`)
     },
     start() {

@@ -34,9 +34,9 @@ export function vanished(before: PredictionRecord, after: PredictionRecord): str
   return [...pendingIds(before)].filter(id => !still.has(id))
 }
 
-/** It got as far as collecting, and ended without winning. */
+/** It was sent, so that it may have brought something, and ended without winning. */
 export function isLoser(attempt: Attempt): boolean {
-  return attempt.collectingAt !== null && isEnded(attempt.state) && attempt.state !== 'won'
+  return attempt.submittedAt !== null && isEnded(attempt.state) && attempt.state !== 'won'
 }
 
 /**

@@ -20,6 +20,7 @@ export const httpCodes = {
   method_not_allowed: 405,
   already_uploaded: 409,
   file_in_use: 409,
+  attempt_over: 410,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
   not_ready: 503,

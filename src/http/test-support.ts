@@ -9,6 +9,7 @@ import { defaultPolicy } from '../core/policy.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Engine, Route } from '../engine/contract.ts'
 import { addFile } from '../engine/inputs.ts'
+import { createUploads } from '../engine/uploads.ts'
 import type { FileStore } from '../files/contract.ts'
 import { createDiskFiles } from '../files/disk.ts'
 import { createSigner } from '../files/signing.ts'
@@ -121,10 +122,12 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
     return (await store.get(id)) ?? refuse('internal', `Prediction ${id} is gone.`)
   }
 
+  const routes = new Map([[sketch.name, route]])
   return {
+    upload: createUploads(store, files, routes).put,
     report: async () => [],
     health: async () => null,
-    routes: new Map([[sketch.name, route]]),
+    routes,
     async create(request) {
       const input = sketch.parseInput(request.input)
       if (input.image === undefined && request.files.image === undefined) refuse('input_invalid', 'image: is missing.')

@@ -16,8 +16,8 @@ describe('uploads by kits', () => {
     await front.add({ id: 'p1', attempts: [sampleAttempt({ id: 'a1' })] })
     const links = createProviderLinks(front.deps.signer, origin)
     const url = links.upload('a1', 'scene.ply', front.clock.now() + 60_000) ?? ''
-    const put = (body: string, headers: Record<string, string> = {}, to = url) =>
-      front.send(to, { method: 'PUT', body, headers })
+    const put = (body: string | ReadableStream, headers: Record<string, string> = {}, to = url) =>
+      front.send(to, { method: 'PUT', body, headers, duplex: 'half' } as RequestInit)
     return { front, links, url, put }
   }
 
@@ -63,6 +63,25 @@ describe('uploads by kits', () => {
     const { put } = await withAttempt()
     const response = await put('x'.repeat(1_001))
     expect([response.status, await response.json()]).toMatchObject([413, { code: 'input_too_large' }])
+  })
+
+  test('an attempt that has ended without winning takes none, and keeps none that came while it ended', async () => {
+    const { front, put } = await withAttempt()
+    let end = () => {}
+    const slow = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode(bytes))
+        await new Promise<void>(resolve => (end = resolve))
+        controller.close()
+      },
+    })
+    const coming = put(slow)
+    const over = sampleAttempt({ id: 'a1', state: 'failed', release: 'confirmed' })
+    await front.change('p1', { attempts: [over] })
+    end()
+    for (const response of [await coming, await put(bytes)])
+      expect([response.status, await response.json()]).toMatchObject([410, { code: 'attempt_over' }])
+    expect(await front.files.stat('uploads/a1/scene.ply')).toBeNull()
   })
 
   test('forged and expired links are 403, unknown attempts 404, odd names 422', async () => {

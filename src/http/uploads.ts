@@ -1,21 +1,16 @@
 import { z } from '@hono/zod-openapi'
-import { uploadKey } from '../core/upload.ts'
 import type { App, AppDependencies } from './context.ts'
-import { routeOf } from './creating.ts'
 import { refuseHttp } from './errors.ts'
 import { readDigest, readLength } from './headers.ts'
 import { checkLink } from './links.ts'
 import { addRoute } from './route.ts'
-
-/** Most bytes of an upload whose model is no longer in the config. */
-const orphanLimit = 1_000_000_000
 
 /**
  * `PUT /v1/uploads/{attempt}/{name}`: where kits put their outputs. The first complete upload of a name wins; what comes
  * later is refused, so a run that was started twice cannot replace a verified file.
  */
 export function addUploads(app: App, deps: AppDependencies): void {
-  const { store, files } = deps
+  const { engine } = deps
   addRoute(
     app,
     {
@@ -29,23 +24,26 @@ export function addUploads(app: App, deps: AppDependencies): void {
       query: z.object({ expires: z.coerce.number().int().positive(), signature: z.string() }),
       headers: z.object({ 'x-content-sha256': z.string().optional(), 'content-digest': z.string().optional() }),
       body: { content: { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } } },
-      responses: { 201: { description: 'Stored.' }, 409: { description: 'Something is stored there already.' } },
+      responses: {
+        201: { description: 'Stored.' },
+        409: { description: 'Something is stored there already.' },
+        410: { description: 'The attempt has ended without it.' },
+      },
     },
     async (c, { params: { attempt, name }, query: { expires, signature } }) => {
       checkLink(deps, ['upload', attempt, name], { expiry: expires, signature })
-      const prediction = await store.predictionOf(attempt)
-      const stored = prediction === null ? null : await store.get(prediction)
-      if (stored === null) return refuseHttp('not_found', 'There is no such attempt here.')
-
       const bytes = readLength(c)
       const sha256 = readDigest(c)
-      const result = await files.put(uploadKey(attempt, name), c.req.raw.body ?? empty(), {
-        maxBytes: routeOf(deps, stored.record.model)?.model.output.maxBytes ?? orphanLimit,
+      const result = await engine.upload(attempt, name, c.req.raw.body ?? empty(), {
         signal: c.req.raw.signal,
         ...(bytes === undefined ? {} : { bytes }),
         ...(sha256 === undefined ? {} : { sha256 }),
       })
-      if (result.kind === 'exists') refuseHttp('already_uploaded', `${name} was uploaded for this attempt before.`)
+      if (result.kind === 'unknown') return refuseHttp('not_found', 'There is no such attempt here.')
+      if (result.kind === 'over')
+        return refuseHttp('attempt_over', 'The attempt has ended; nobody needs its output any more.')
+      if (result.kind === 'exists')
+        return refuseHttp('already_uploaded', `${name} was uploaded for this attempt before.`)
       return c.json({ bytes: result.bytes, sha256: result.sha256 }, 201)
     },
   )

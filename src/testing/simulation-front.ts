@@ -1,31 +1,32 @@
-import type { Random } from '../core/clock.ts'
-import { uploadKey } from '../core/upload.ts'
+import type { Clock, Random } from '../core/clock.ts'
 import type { Engine, Links } from '../engine/contract.ts'
-import type { FileStore } from '../files/contract.ts'
-import { textModel } from './text-model.ts'
 
 /** The gateway as providers and their kits reach it: webhooks, hellos and uploads, without signed links. */
 export interface Front {
   readonly links: Links
   /** What vendors send by. */
   readonly send: typeof globalThis.fetch
+  /** Whether an upload of this attempt never got an answer. */
+  wasCut(attemptId: string): boolean
   /** Throws when a message was believed that did not know our secret. */
   check(): void
 }
 
 export interface FrontSetup {
+  readonly clock: Clock
   readonly random: Random
   readonly weather: { readonly faults: boolean }
-  readonly files: Pick<FileStore, 'put'>
   /** A process of the simulation's choice. */
   readonly process: () => Engine | undefined
 }
 
 const origin = 'https://us.test'
+const cutAfterMs = 60_000
 
 /** Answers as the HTTP front would; now and then a forger posts what a vendor did, without knowing its whole address. */
-export function createFront({ random, weather, files, process }: FrontSetup): Front {
+export function createFront({ clock, random, weather, process }: FrontSetup): Front {
   const believed: string[] = []
+  const cut = new Set<string>()
 
   async function hear(path: readonly string[], headers: Headers, body: Uint8Array): Promise<boolean> {
     const [provider = '', attemptId = '', secret = ''] = path
@@ -46,9 +47,19 @@ export function createFront({ random, weather, files, process }: FrontSetup): Fr
   }
 
   async function upload([attemptId = '', name = '']: readonly string[], body: AsyncIterable<Uint8Array>) {
-    const { maxBytes } = textModel.output
-    const stored = await files.put(uploadKey(attemptId, name), body, { maxBytes }).catch(() => null)
-    return stored === null ? 500 : stored.kind === 'exists' ? 409 : 201
+    const storing = process()
+      ?.upload(attemptId, name, body, {})
+      .catch(() => null)
+    // A process that dies answers nothing: then the connection breaks, and a file may be left that nobody knows of.
+    const stored = await Promise.race([
+      storing,
+      new Promise<null>(resolve => void clock.after(cutAfterMs, () => resolve(null))),
+    ])
+    if (stored == null) {
+      cut.add(attemptId)
+      return 500
+    }
+    return { stored: 201, exists: 409, unknown: 404, over: 410 }[stored.kind]
   }
 
   return {
@@ -65,6 +76,7 @@ export function createFront({ random, weather, files, process }: FrontSetup): Fr
       if (weather.faults && random() < 0.02) await forge(path, request.headers)
       return new Response(null, { status: (await hear(path, request.headers, body)) ? 200 : 500 })
     },
+    wasCut: attemptId => cut.has(attemptId),
     check() {
       if (believed.length > 0) throw new Error(`a forged webhook was believed for attempt ${believed[0]}`)
     },

@@ -111,7 +111,7 @@ async function run({
   const processes: Process[] = []
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]
   const storedFiles = { ...files, ...slowFiles(files, setup) }
-  const front = createFront({ ...setup, files: storedFiles, process: () => pick(processes)?.engine })
+  const front = createFront({ ...setup, process: () => pick(processes)?.engine })
   const emulated = pick(vendorChoices)?.map(name => createEmulatedSite(name, { ...setup, send: front.send })) ?? []
   const network = createNetwork(emulated)
   const sites: readonly Site[] = [
@@ -193,8 +193,8 @@ async function run({
   weather.faults = false
   for (const site of sites) site.calm()
   await untilSettled(clock, rules)
-  // A kit's upload whose attempt ended before it was collected stays for ever: nothing removes it yet.
-  const kept = files.keys().filter(key => !key.startsWith('uploads/'))
+  // Whoever took in such an upload died before it could see that its attempt had ended.
+  const kept = files.keys().filter(key => !(key.startsWith('uploads/') && front.wasCut(key.split('/')[1] ?? '')))
   rules.checkEnd((await Promise.all(sites.map(site => site.running()))).flat(), kept)
   rules.raise()
   await checkAccount(store, files, rules, accepted)

@@ -133,14 +133,15 @@ const twice: readonly FaultName[] = [
   // A cold start counts as queue here, and this one is longer than the policy's five minutes for that.
   'boot-slow',
   ...(['queue-forever', 'boot-forever', 'crash-loop', 'scaled-down', 'timed-out', 'stall'] as const),
-  ...(['worker-killed', 'cuda-poisoned', 'model-error', 'upload-error', 'status-404-later'] as const),
+  ...(['worker-killed', 'cuda-poisoned', 'model-error', 'upload-error'] as const),
 ]
 /** What also costs a kit's output, which nobody downloads. */
 const twiceWithKit: readonly FaultName[] = [...twice, 'output-short', 'output-corrupt']
 /** What costs the output of a stranger's handler, which comes by its bucket's URL. */
 const twiceWithout: readonly FaultName[] = [
   ...twiceWithKit,
-  ...(['empty-output', 'output-path', 'output-expired', 'output-truncated', 'output-hang'] as const),
+  ...(['status-404-later', 'empty-output', 'output-path', 'output-expired'] as const),
+  ...(['output-truncated', 'output-hang'] as const),
 ]
 
 test.each(faultsAt('runpod'))(
