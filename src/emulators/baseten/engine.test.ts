@@ -27,11 +27,13 @@ interface End {
 interface Setting {
   /** The model is our kit: hello, upload by signed link. Default true. */
   readonly kit?: boolean
+  /** Default `async`. */
+  readonly mode?: 'async' | 'held'
 }
 
 /** One prediction through the real engine and adapter on simulated time, under one fault plan, until nothing is open. */
-async function predict(faults: readonly string[], { kit = true }: Setting = {}): Promise<End> {
-  const { engine, clock, emulator, close } = await open({ faults, kit })
+async function predict(faults: readonly string[], setting: Setting = {}): Promise<End> {
+  const { engine, clock, emulator, close } = await open({ faults, ...setting })
   const { record } = await engine.create(wish)
   let last = record
   for (let waited = 0; waited < 120 && last.settledAt === null; waited++) {
@@ -61,7 +63,7 @@ interface Opening extends Setting {
   readonly reachable?: boolean
 }
 
-async function open({ faults, kit = true, reachable = true }: Opening) {
+async function open({ faults, kit = true, mode = 'async', reachable = true }: Opening) {
   const clock = createSimulatedClock()
   const random = createRandom(1)
   const files = createMemoryFiles()
@@ -91,7 +93,7 @@ async function open({ faults, kit = true, reachable = true }: Opening) {
   })
   const fetch = asFetch(emulator)
   const store = await openSqliteStore({ path: ':memory:', now: clock.now })
-  const provider = baseten({ apiKey: 'k', baseUrl: 'https://baseten.test', webhookSecrets: ['whsec_old'] })
+  const provider = baseten({ apiKey: 'k', mode, baseUrl: 'https://baseten.test', webhookSecrets: ['whsec_old'] })
   const deployment = {
     name: 'text@baseten',
     providerName: 'baseten',
@@ -158,12 +160,12 @@ const twice: readonly FaultName[] = [
   // A cold start counts as queue here, and this one is longer than the policy's five minutes for that.
   'boot-slow',
   ...(['queue-forever', 'boot-forever', 'timed-out', 'not-ready', 'stall', 'oom', 'cuda-poisoned'] as const),
-  ...(['model-error', 'upload-error', 'status-404-later', 'output-short', 'output-corrupt'] as const),
+  ...(['model-error', 'upload-error', 'output-short', 'output-corrupt'] as const),
 ]
 /** What also costs the result of a model that is no kit: it comes by webhook only, and by a link to a bucket. */
 const twiceWithout: readonly FaultName[] = [
   ...twice,
-  ...(['webhook-lost', 'webhook-skewed', 'webhook-swallowed'] as const),
+  ...(['webhook-lost', 'webhook-skewed', 'webhook-swallowed', 'status-404-later'] as const),
   ...(['empty-output', 'output-expired', 'output-truncated', 'output-hang'] as const),
   // A stranger's exception is hidden: that its memory ran out looks like any other error.
   'cuda-oom',
@@ -260,4 +262,34 @@ test.each([
 test('many faults at once: one output, few runs', async () => {
   const plan = ['create-504', 'status-503', 'status-429@date', 'progress-restart', 'webhook-duplicate']
   expect(await predict(plan)).toEqual({ ...good, submits: 1 })
+})
+
+/** On a held connection nothing is asked, heard or cancelled. */
+const heldFaults = faultsAt('baseten').filter(
+  name => !final.has(name) && !/^((status|webhook|cancel|hello)-|weird-status|html-200|error-object-200)/.test(name),
+)
+const heldTwice: readonly FaultName[] = twice.filter(name => name !== 'boot-slow')
+/** What also costs the answer of a model that is no kit: there is no other way to its result. */
+const heldTwiceWithout: readonly FaultName[] = [
+  ...heldTwice,
+  ...(['accept-then-reset', 'create-500', 'create-502', 'create-504', 'create-524', 'create-hang'] as const),
+  ...(['create-html-200', 'create-error-object-200', 'empty-output', 'cuda-oom'] as const),
+  ...(['output-expired', 'output-truncated', 'output-hang'] as const),
+]
+
+test.each(heldFaults)('%s, once, on a held connection: the prediction ends well', async name => {
+  const running = runsOn.includes(name) ? 1 : 0
+  const kit = await predict([`${name}*1`], { mode: 'held' })
+  if (name === 'cuda-oom') expect(kit).toEqual({ ...good, status: 'failed', code: 'out_of_memory', submits: 1 })
+  else expect(kit).toEqual({ ...good, submits: heldTwice.includes(name) ? 2 : 1, running })
+  const other = await predict([`${name}*1`], { mode: 'held', kit: false })
+  expect(other).toEqual({ ...good, submits: heldTwiceWithout.includes(name) ? 2 : 1, running })
+})
+
+test('a held connection needs no public URL', async () => {
+  const { engine, clock, close } = await open({ faults: [], kit: false, mode: 'held', reachable: false })
+  const { record } = await engine.create(wish)
+  await clock.advance(30_000)
+  expect((await engine.get(record.id))?.record).toMatchObject({ status: 'succeeded', attempts: [{ state: 'won' }] })
+  await close()
 })
