@@ -107,7 +107,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'No connection comes about at all (in real time: it is cut before anything is read).',
     numbers: [],
   },
-  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod', 'baseten', 'ecs'] },
+  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod', 'baseten', 'ecs', 'lambda'] },
   'create-401': { does: 'The start is refused: bad token.', numbers: [14] },
   'create-402': { does: 'The start is refused: payment needed.', numbers: [12] },
   'create-403': { does: 'The start is refused: account locked.', numbers: [11] },
@@ -223,6 +223,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The first status answers are 404 although the run exists.',
     numbers: [23],
     parameter: [polls, '3'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'baseten', 'modal', 'ecs'],
   },
   'status-404-later': { does: 'A running run is forgotten by the vendor for good.', numbers: [23] },
   'status-401': { does: 'Status answers turn 401 while it runs.', numbers: [14], parameter: [polls, '5'] },
@@ -247,6 +248,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'A status word nobody has heard of.',
     numbers: [37],
     parameter: ['live: while it runs, end: as its last word', 'live'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'baseten', 'modal', 'ecs'],
   },
 
   // While it runs.
@@ -259,13 +261,13 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The worker is replaced and begins again.',
     numbers: [32],
     parameter: ['at this fraction', '0.8'],
-    at: ['replicate', 'runpod', 'baseten', 'modal', 'ecs', 'lambda', 'sagemaker'],
+    at: ['replicate', 'runpod', 'baseten', 'modal', 'ecs'],
   },
   'progress-back': {
     does: 'Progress falls back once, then goes on.',
     numbers: [32],
     parameter: ['at this fraction', '0.6'],
-    at: ['replicate', 'runpod', 'cog', 'koyeb', 'ecs'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'ecs', 'lambda'],
   },
   'progress-late': {
     does: 'A late progress update overwrites the result: it runs for ever.',
@@ -284,7 +286,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     parameter: ['at this fraction', '0.3'],
     at: ['cog', 'koyeb'],
   },
-  'run-twice': { does: 'Two workers run the same run at the same time.', numbers: [24], at: ['runpod'] },
+  'run-twice': { does: 'Two workers run the same run at the same time.', numbers: [24], at: ['runpod', 'lambda'] },
   oom: { does: 'The machine runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
   'cuda-oom': { does: 'The GPU runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
   'cuda-poisoned': {
@@ -324,7 +326,11 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   },
 
   // The end of a run by cancel.
-  'cancel-ignored': { does: 'Cancel is answered with 200 and changes nothing.', numbers: [59] },
+  'cancel-ignored': {
+    does: 'Cancel is answered with 200 and changes nothing.',
+    numbers: [59],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'baseten', 'modal', 'ecs'],
+  },
   'cancel-lost': { does: 'Cancels are answered with 503.', numbers: [59], parameter: [polls, '2'] },
 
   // The result.
@@ -392,7 +398,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'hello-lost': {
     does: "A kit's first call does not arrive.",
     numbers: [56],
-    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs', 'modal'],
+    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs', 'modal', 'lambda'],
   },
 }
 
