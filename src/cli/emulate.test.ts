@@ -41,6 +41,21 @@ test("serves Baseten's API, with a model's address in the path", async () => {
   expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
 })
 
+test('serves a Cog server, and a service of Koyeb that sleeps at first', async () => {
+  const { begin } = await openTerminal()
+  const server = begin('emulate', 'cog', '--port', '0', '--work', 'echo', '--boot-ms', '0')
+  const [, cogUrl = ''] = await server.said(/cog\(\{ mode: 'held', baseUrl: '(\S+)' \}\)/)
+  expect(await (await fetch(`${cogUrl}/health-check`)).json()).toMatchObject({ status: 'READY' })
+  server.interrupt()
+  expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+
+  const service = begin('emulate', 'koyeb', '--port', '0', '--work', 'echo')
+  const [, koyebUrl = ''] = await service.said(/koyeb\(\{ mode: 'held', baseUrl: '(\S+)' \}\)/)
+  expect((await fetch(`${koyebUrl}/health-check`)).status).toBe(503)
+  service.interrupt()
+  expect(await service.ended).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('a fault of another provider is a slip, and --faults with a provider prints its own', async () => {
   const { run } = await openTerminal()
   const slip = await run('emulate', 'runpod', '--fault', 'aborted')

@@ -11,7 +11,7 @@ import { type Io, paint, say } from './io.ts'
 
 const usage = `Usage: surefoot emulate PROVIDER [OPTIONS]
 
-Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten, modal.
+Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten, modal, cog, koyeb.
 It really does the work, and misbehaves on demand.
 
   --port N             Port, 0 for any free one (default 9001)
@@ -78,6 +78,21 @@ const vendors: { readonly [kind: string]: Vendor } = {
     provider: baseUrl => `modal({ tokenId: 'anything', tokenSecret: 'anything', baseUrl: '${baseUrl}' })`,
     target: `{ app: 'relief', function: 'predict' }`,
     create: ({ createModalEmulator }, options) => createModalEmulator(options),
+  },
+  cog: {
+    title: 'A Cog server',
+    path: '',
+    // Without a public URL of the gateway, nothing could post the end of a run.
+    provider: baseUrl => `cog({ mode: 'held', baseUrl: '${baseUrl}' })`,
+    target: `{}`,
+    create: ({ createCogEmulator }, options) => createCogEmulator(options),
+  },
+  koyeb: {
+    title: 'A Koyeb service with a Cog server',
+    path: '',
+    provider: baseUrl => `koyeb({ mode: 'held', baseUrl: '${baseUrl}' })`,
+    target: `{}`,
+    create: ({ createKoyebEmulator }, options) => createKoyebEmulator(options),
   },
   ecs: {
     title: "AWS's API (ECS and S3)",

@@ -2,6 +2,7 @@ export { createRandom } from '../testing/random.ts'
 export { type AwsEmulatorOptions, createAwsEmulator } from './aws/index.ts'
 export { type BasetenEmulatorOptions, createBasetenEmulator } from './baseten/index.ts'
 export { type CatalogueEntry, type FaultName, faultCatalogue, faultNames, faultsAt } from './catalogue.ts'
+export { type CogEmulatorOptions, createCogEmulator } from './cog/index.ts'
 export {
   asFetch,
   type Emulator,
@@ -13,6 +14,7 @@ export {
   type WorkTask,
 } from './contract.ts'
 export { type ActiveFaults, createDice, type FaultPlan, type FaultRule, parseFault, parseFaultPlan } from './faults.ts'
+export { createKoyebEmulator, type KoyebEmulatorOptions } from './koyeb/index.ts'
 export {
   createModalEmulator,
   type GrpcMiddleware,

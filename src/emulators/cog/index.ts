@@ -25,8 +25,8 @@ export interface CogEmulatorOptions {
   readonly bootMs?: number
   /** Carries webhooks and the worker's own calls: inputs, a kit's hello and upload. Default: the real `fetch`. */
   readonly send?: typeof globalThis.fetch
-  /** `upload` (the default): outputs are put to an `--upload-url`, which this emulator serves as well; else data URIs. */
-  readonly answers?: 'upload' | 'data'
+  /** `bucket` (the default): outputs are put to an `--upload-url`, which this emulator serves as well; else data URIs. */
+  readonly answers?: 'bucket' | 'inline'
   /** How its bucket's URLs begin; default: as the caller reached it. */
   readonly origin?: string
   /** The `authorization` that a proxy in front demands; default: none. */
@@ -52,7 +52,7 @@ const maxRequestBytes = 100 * 1024 * 1024
  * demand. A run whose input holds `surefoot` is played as our own kit would. Source: see `docs/providers/cog.md`.
  */
 export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
-  const { clock, random, work, version = 'coglet', slots = 1, answers = 'upload', pricePerSecond = 0.0002 } = options
+  const { clock, random, work, version = 'coglet', slots = 1, answers = 'bucket', pricePerSecond = 0.0002 } = options
   const bootMs = options.bootMs ?? 2000
   const send = options.send ?? globalThis.fetch
   const closed = new AbortController()

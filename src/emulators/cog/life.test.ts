@@ -169,7 +169,7 @@ test('outputs: data URIs without an upload URL, except that Python posts a path 
     ['coglet', expect.stringMatching('^data:application/json;base64,')],
     ['python', expect.stringMatching('^/tmp/')],
   ] as const) {
-    const { clock, heard, put } = setup({ version, answers: 'data' })
+    const { clock, heard, put } = setup({ version, answers: 'inline' })
     await put('a', { webhook })
     await clock.advance(11_000)
     expect(heard.at(-1)?.body).toMatchObject({ output })

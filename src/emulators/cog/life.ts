@@ -11,8 +11,8 @@ export interface LifeOptions {
   readonly clock: Clock
   readonly version: CogVersion
   readonly work: Work
-  /** `upload`: the server has an `--upload-url`. */
-  readonly answers: 'upload' | 'data'
+  /** `bucket`: the server has an `--upload-url`. */
+  readonly answers: 'bucket' | 'inline'
   readonly send: typeof globalThis.fetch
   readonly closed: AbortSignal
   /** Fetches the input's files; fails as the worker would. */
@@ -92,15 +92,15 @@ export function createLife(options: LifeOptions): Life {
 
   async function outputOf(run: Run, made: Awaited<ReturnType<Work>>, kit: Kit | null): Promise<unknown> {
     const { faults, stop } = run
-    const [first, ...rest] = await spoil(faults, made, kit === null && answers === 'upload')
+    const [first, ...rest] = await spoil(faults, made, kit === null && answers === 'bucket')
     if (first === undefined) return undefined
     if (kit !== null) return JSON.stringify(await kit.upload(first, stop.signal))
     // A failed upload of servers up to 0.23.0 looks like this, too.
     if (faults.has('empty-output')) return { null: null, object: {}, list: [] }[faults.text('empty-output')]
-    const hasNoPlace = version === 'python' && answers === 'data' && !run.held
+    const hasNoPlace = version === 'python' && answers === 'inline' && !run.held
     if (faults.has('output-path') || hasNoPlace) return `/tmp/tmp${run.id.slice(0, 8)}/${first.name}`
     run.files = [first, ...rest]
-    const values = answers === 'upload' ? run.files.map((_, index) => urlOf(run, index)) : await allDataUris(run)
+    const values = answers === 'bucket' ? run.files.map((_, index) => urlOf(run, index)) : await allDataUris(run)
     return values.length === 1 ? values[0] : values
   }
 

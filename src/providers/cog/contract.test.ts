@@ -22,7 +22,7 @@ describe.each(['coglet', 'python'] as const)('%s', version => {
         version,
         bootMs: 0,
         // Python's server has nowhere to leave an output of an asynchronous run but in an upload.
-        answers: version === 'coglet' ? 'data' : 'upload',
+        answers: version === 'coglet' ? 'inline' : 'bucket',
         webhookToken: 'of-the-server',
         async send(url, init) {
           const request = new Request(url, init)

@@ -19,7 +19,7 @@ describeProvider('koyeb', {
       faults,
       awake: true,
       bootMs: 0,
-      answers: 'data',
+      answers: 'inline',
       async send(url, init) {
         const request = new Request(url, init)
         heard.push({ headers: request.headers, body: await request.bytes() })
