@@ -37,6 +37,12 @@ it('is four times the median run after that, and says so', () => {
   expect(stallLimit(defaultPolicy, runs(8, 40)).ms).toBe(160_000)
 })
 
+it('is the limit of the whole run where runs are silent, until eight have finished', () => {
+  const silent = (count: number) => stallLimit(defaultPolicy, runs(count, 200), true)
+  expect(silent(7)).toEqual({ ms: 600_000, from: 'the whole run, which shows no progress there' })
+  expect(silent(8)).toEqual(stallLimit(defaultPolicy, runs(8, 200)))
+})
+
 it('stays within the bounds that policy states', () => {
   expect(stallLimit(defaultPolicy, runs(8, 2))).toEqual({
     ms: 45_000,

@@ -11,10 +11,13 @@ export interface StallLimit {
 
 /**
  * The stall limit of a deployment: `stallFactor` x the median of what its runs take, within the bounds that policy
- * states; policy's own `stallMs` until enough runs have finished.
+ * states; policy's own `stallMs` until enough runs have finished. Where runs are `silent` nothing is expected to change
+ * before their end, so that until then only the limit of the whole run says anything.
  */
-export function stallLimit(policy: Policy, measured: Measured | null): StallLimit {
+export function stallLimit(policy: Policy, measured: Measured | null, silent: boolean = false): StallLimit {
   const run = measured?.run ?? null
+  if (silent && (run === null || run.samples < enoughSamples))
+    return { ms: policy.runMs, from: 'the whole run, which shows no progress there' }
   if (run === null || run.samples < enoughSamples)
     return { ms: policy.stallMs, from: `policy's ${seconds(policy.stallMs)}` }
   const learned = policy.stallFactor * run.p50

@@ -27,6 +27,7 @@ export function sampleDeployment(over: Partial<DeploymentWorld> = {}): Deploymen
     canCancel: true,
     pollMs: 1_000,
     heldStart: false,
+    silent: false,
     startTimeoutMs: 10_000,
     callTimeoutMs: 5_000,
     pricePerSecond: 0.001,

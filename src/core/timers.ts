@@ -36,7 +36,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
     case 'running':
       return [
         runTimer(attempt.runningAt, policy),
-        stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null)),
+        stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null, deployment?.silent)),
       ]
     case 'collecting':
       return [

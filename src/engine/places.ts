@@ -82,6 +82,7 @@ export function createPlaces(
         canCancel: provider.cancel !== undefined,
         pollMs: provider.limits.pollMs,
         heldStart: provider.limits.heldStart,
+        silent: provider.limits.silent ?? false,
         startTimeoutMs: provider.limits.startTimeoutMs,
         callTimeoutMs: provider.limits.callTimeoutMs,
         pricePerSecond: prices.get(name) ?? null,

@@ -71,6 +71,8 @@ export interface ProviderLimits {
   readonly callTimeoutMs: number
   /** How often to poll while something runs. */
   readonly pollMs: number
+  /** Runs show neither progress nor logs before their end: that nothing changes says nothing. Default: they show some. */
+  readonly silent?: boolean
   /** An empty answer of `find` proves that nothing was started and nothing ever will be. Default: it proves nothing. */
   readonly findIsExact?: boolean
   /** True where runs live on this host only: other hosts must not poll them. */

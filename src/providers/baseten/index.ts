@@ -71,6 +71,7 @@ export function baseten(options: BasetenOptions): Provider {
       // The status; results are never kept.
       resultKeptMs: 60 * 60_000,
       heldStart: isHeld,
+      silent: true,
       // Must stay well below what is left of an engine's lease of 15 s between renewals.
       startTimeoutMs: 8_000,
       // A webhook must be answered within 10 s, and hearing one makes a call.
