@@ -251,7 +251,7 @@ test.each([[true], [false]])('what a run cost is known although its webhook does
 })
 
 test.each([
-  ['stall', 'stalled', 3, 3],
+  ['stall', 'deadline_exceeded', 3, 3],
   ['not-ready', 'boot_timeout', 3, 0],
   ['create-refused', 'provider_unreachable', 0, 0],
   ['create-503', 'start_unknown', 0, 0],
