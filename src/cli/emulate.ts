@@ -101,6 +101,13 @@ const vendors: { readonly [kind: string]: Vendor } = {
     target: `{ taskDefinition: 'relief' }`,
     create: ({ createAwsEmulator }, options) => createAwsEmulator(options),
   },
+  lambda: {
+    title: "AWS's API (Lambda and S3)",
+    path: '',
+    provider: endpoint => `lambda({ region: 'us-east-1', ${awsAccess(endpoint)} })`,
+    target: `{ function: 'relief' }`,
+    create: ({ createAwsEmulator }, options) => createAwsEmulator(options),
+  },
 }
 
 /** The options that all adapters for AWS share; the bucket need not exist anywhere. */

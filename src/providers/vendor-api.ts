@@ -6,7 +6,7 @@ import { retryAfterMs } from './retry-after.ts'
 
 /** One call of a vendor's API; `path` begins with a slash. */
 export interface Call {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly headers?: { readonly [name: string]: string }
   readonly body?: string | ReadableStream<Uint8Array>

@@ -45,6 +45,30 @@ export const wording: Wording = {
   },
 }
 
+const restRefusals: { readonly [status: number]: readonly [error: string, message: string, status?: number] } = {
+  400: ['InvalidParameterValueException', 'The value is not valid.'],
+  401: ['UnrecognizedClientException', 'The security token included in the request is invalid.', 403],
+  402: ['OptInRequired', 'The AWS access key ID needs a subscription for the service.', 403],
+  403: ['BlockedException', 'Your AWS account was blocked. For more information, contact AWS Support.', 403],
+  404: ['ResourceNotFoundException', 'Function not found.'],
+  413: ['RequestTooLargeException', 'The request payload exceeded the limit.'],
+  500: ['ServiceException', 'An error occurred and the request cannot be processed.'],
+  503: ['ServiceUnavailable', 'The service is unavailable.'],
+}
+
+/** The words of the services that speak REST: Lambda, SageMaker's runtime. */
+export const restWording: Wording = {
+  refusal(status) {
+    const [error, message, code = status] = restRefusals[status] ?? ['InternalFailure', 'Internal failure.']
+    return problem(error, message, code)
+  },
+  throttled(form, waitSeconds, now) {
+    const response = wording.throttled(form, waitSeconds, now)
+    const headers = { ...Object.fromEntries(response.headers), 'x-amzn-errortype': 'TooManyRequestsException' }
+    return new Response(response.body, { status: 429, headers })
+  },
+}
+
 const s3Codes: { readonly [status: number]: readonly [code: string, status?: number] } = {
   401: ['InvalidAccessKeyId', 403],
   402: ['OptInRequired', 403],

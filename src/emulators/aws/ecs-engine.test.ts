@@ -34,8 +34,6 @@ const twice: readonly FaultName[] = [
 ]
 /** What costs an output that has to be fetched from a bucket. */
 const twiceWithBucket: readonly FaultName[] = [...twice, 'output-expired', 'output-truncated', 'output-hang']
-/** Whom ECS has forgotten, only a bucket knows. */
-const twiceWithout: readonly FaultName[] = [...twice, 'status-404-later']
 
 test.each(faultsAt('ecs'))(
   '%s, once, with a bucket: the prediction ends well, with as few runs as can be',
@@ -47,7 +45,7 @@ test.each(faultsAt('ecs'))(
 )
 
 test.each(faultsAt('ecs').filter(name => !final.has(name)))('%s, once, with uploads to us', async name => {
-  const submits = twiceWithout.includes(name) ? 2 : 1
+  const submits = twice.includes(name) ? 2 : 1
   expect(await run([`${name}*1`], { bucket: false })).toEqual({ ...good, submits })
 })
 

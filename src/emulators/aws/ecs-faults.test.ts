@@ -20,7 +20,6 @@ function tell({ fault, withCancel = false }: { fault?: FaultName; withCancel?: b
   return account({
     ...(fault === undefined ? {} : { fault }),
     start: call => call.json('RunTask', start),
-    idOf: ledgerId => ledgerId,
     look: async (call, id) => [
       await call.json('DescribeTasks', { cluster: 'gpu', tasks: [id] }),
       await call.object('GET', '/predictions/a1/state.json'),

@@ -1,28 +1,16 @@
 import { z } from 'zod'
-import type { Clock } from '../../core/clock.ts'
 import type { FaultName } from '../catalogue.ts'
-import type { Work, WorkTask } from '../contract.ts'
+import type { WorkTask } from '../contract.ts'
 import { createGate } from '../gate.ts'
 import type { Task, TaskEnd } from './ecs-task.ts'
 import { createKit, type Kit } from './kit.ts'
+import type { ServiceOptions } from './service.ts'
 
 /** From acceptance to a place on a machine, and from the container's end to the task's. */
 const placingMs = 1000
 const cleaningMs = 1000
 /** What a container takes to obey SIGTERM; after 30 s it would be killed. */
 const stoppingMs = 2000
-
-export interface EcsLifeOptions {
-  readonly clock: Clock
-  readonly work: Work
-  /** Pulling the image and starting the container. */
-  readonly bootMs: number
-  /** A run's network: its own emulator's bucket, then the outside. */
-  readonly networkOf: (task: Task) => typeof globalThis.fetch
-  readonly fetchFilesOf: (
-    fetch: typeof globalThis.fetch,
-  ) => (input: WorkTask['input'], signal: AbortSignal) => Promise<WorkTask['files']>
-}
 
 export interface EcsLife {
   begin(task: Task): void
@@ -68,7 +56,7 @@ const environmentSchema = z.union([z.object({ SUREFOOT_INPUT: z.string() }), z.o
  * The life of a task: PROVISIONING until it has a place, PENDING while the image comes, RUNNING while its kit works, then
  * DEPROVISIONING and STOPPED. Source: the guide's page on task states.
  */
-export function createEcsLife(options: EcsLifeOptions): EcsLife {
+export function createEcsLife(options: ServiceOptions): EcsLife {
   const { clock, work, bootMs, networkOf, fetchFilesOf } = options
 
   function later(task: Task, ms: number, then: () => void): void {

@@ -1,13 +1,11 @@
 import { z } from 'zod'
-import type { Clock } from '../../core/clock.ts'
-import type { Work } from '../contract.ts'
 import type { ActiveFaults } from '../faults.ts'
-import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../misbehave.ts'
 import { createBucket, type Bucket as RateBucket } from '../rate-limit.ts'
 import { answer, problem, wording } from './answers.ts'
 import { createEcsLife } from './ecs-life.ts'
 import { billedMs, isMissing, type Task, view } from './ecs-task.ts'
+import type { Service, ServiceOptions } from './service.ts'
 
 /** Source: the guide's page on request throttling: 20 starts a second. */
 const startsPerSecond = 20
@@ -43,23 +41,6 @@ const runSchema = z.looseObject({
 /** Limit of all overrides of a start. */
 const mostOverrides = 8_192
 
-export interface EcsServiceOptions {
-  readonly clock: Clock
-  readonly work: Work
-  readonly bootMs: number
-  readonly newId: () => string
-  readonly roll: () => ActiveFaults
-  readonly networkOf: (run: { readonly origin: string; readonly faults: ActiveFaults }) => typeof globalThis.fetch
-}
-
-/** One service of the emulator: what it answers, and what it runs. */
-export interface Service {
-  readonly submits: number
-  readonly running: number
-  ledger(): { readonly id: string; readonly status: string; readonly billedMs: number }[]
-  close(): void
-}
-
 export interface EcsService extends Service {
   /** The answer to one call; `target` is the operation's name. */
   answer(target: string, request: Request, origin: string, signals: readonly AbortSignal[]): Promise<Response>
@@ -69,12 +50,12 @@ export interface EcsService extends Service {
  * RunTask, DescribeTasks, ListTasks, StopTask and DescribeClusters of ECS. Every cluster and task definition exists, and
  * every container in it is a kit of ours. Source: see `docs/providers/aws.md`.
  */
-export function createEcsService(options: EcsServiceOptions): EcsService {
+export function createEcsService(options: ServiceOptions): EcsService {
   const { clock, newId, roll } = options
   const tasks = new Map<string, Task>()
   const tokens = new Map<string, { readonly body: string; readonly at: number; readonly arns: readonly string[] }>()
   const starts: RateBucket = createBucket(clock, startsPerSecond * 60, 100)
-  const life = createEcsLife({ ...options, fetchFilesOf: fetch => createInputs(fetch) })
+  const life = createEcsLife(options)
 
   async function runTask(text: string, origin: string, signals: readonly AbortSignal[]): Promise<Response> {
     if (!starts.take().ok) return wording.throttled('bare', 0, clock.now())

@@ -2,9 +2,13 @@ import type { Clock, Random } from '../../core/clock.ts'
 import { connectionReset } from '../connection.ts'
 import type { Emulator, Work } from '../contract.ts'
 import { type ActiveFaults, createDice, type FaultRule } from '../faults.ts'
-import { problem, s3Problem } from './answers.ts'
+import { createInputs } from '../inputs.ts'
+import { misanswerCancel, misanswerStatus } from '../misbehave.ts'
+import { problem, s3Problem, s3Wording } from './answers.ts'
 import { createEcsService } from './ecs.ts'
+import { createLambdaService } from './lambda.ts'
 import { createObjects } from './s3.ts'
+import type { Service } from './service.ts'
 
 export interface AwsEmulatorOptions {
   readonly clock: Clock
@@ -49,8 +53,27 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
     return Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
   }
 
-  const ecs = createEcsService({ clock, work, bootMs, newId, roll: () => dice(), networkOf })
-  const services = [ecs]
+  const fetchFilesOf = (fetch: typeof globalThis.fetch) => createInputs(fetch)
+  const shared = { clock, work, bootMs, newId, roll: () => dice(), networkOf, fetchFilesOf }
+  const ecs = createEcsService(shared)
+  const lambda = createLambdaService(shared)
+  const services: readonly Service[] = [ecs, lambda]
+
+  /** A bucket's answer, with the faults of the run that is asked after by it. */
+  async function answerObject(request: Request, url: URL, signals: readonly AbortSignal[]): Promise<Response> {
+    const path = decodeURIComponent(url.pathname)
+    const run = services.map(service => service.runAt?.(path)).find(found => found !== undefined)
+    const isLook = path.endsWith('/state.json') || request.headers.get('range') === 'bytes=0-0'
+    const instead =
+      run === undefined
+        ? null
+        : request.method === 'GET' && isLook
+          ? await misanswerStatus(run, clock, signals, s3Wording)
+          : request.method === 'PUT' && path.endsWith('/claim')
+            ? misanswerCancel(run, s3Wording)
+            : null
+    return instead ?? (await objects.answer(request, url))
+  }
 
   async function answer(request: Request): Promise<Response> {
     const url = new URL(request.url)
@@ -65,7 +88,9 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
       return await ecs.answer(target.split('.').at(-1) ?? '', request, url.origin, signals)
     }
     if (!isKnown) return s3Problem(403, key === null ? 'AccessDenied' : 'InvalidAccessKeyId')
-    return await objects.answer(request, url)
+    const name = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1]
+    if (name !== undefined) return await lambda.invoke(decodeURIComponent(name), request, url.origin, signals)
+    return await answerObject(request, url, signals)
   }
 
   return {

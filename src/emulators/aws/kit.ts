@@ -40,6 +40,27 @@ export interface Kit {
   fail(error: string): Promise<void>
 }
 
+/** Where a kit's objects are, from a link to one of them: `/bucket/prefix/attempt/`. Null for an input that is not a kit's. */
+export function folderOf(input: WorkTask['input']): string | null {
+  const parsed = folderSchema.safeParse(input)
+  const { state, input: whole } = parsed.data?.surefoot ?? {}
+  const url = state?.url ?? whole?.url
+  return url === undefined ? null : decodeURIComponent(new URL(url).pathname).replace(/[^/]+$/, '')
+}
+
+const folderSchema = z.object({ surefoot: z.object({ state: link.optional(), input: link.optional() }) })
+
+/** The input itself, or what lies where it says that the rest is. */
+export async function wholeInput(
+  input: WorkTask['input'],
+  fetch: typeof globalThis.fetch,
+  signal: AbortSignal,
+): Promise<WorkTask['input']> {
+  const url = folderSchema.safeParse(input).data?.surefoot.input?.url
+  if (url === undefined) return input
+  return z.record(z.string(), z.unknown()).parse(await (await fetch(url, { signal })).json())
+}
+
 /** The kit's side of a run. Fails when the input holds no part for a kit. */
 export function createKit(options: KitOptions): Kit {
   const { input, id, model, work, faults, fetch, fetchFiles, signal, now } = options

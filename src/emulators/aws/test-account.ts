@@ -24,8 +24,6 @@ export interface Caller {
 export interface Story {
   readonly fault?: FaultName
   start(call: Caller): Promise<string>
-  /** What the vendor calls the run, from the ledger's id. */
-  idOf(ledgerId: string): string
   look(call: Caller, id: string): Promise<string[]>
   readonly cancel: ((call: Caller, id: string) => Promise<string>) | null
   /** Path of the output in the bucket. */
@@ -33,7 +31,7 @@ export interface Story {
 }
 
 /** Everything that a caller can see of one run from start to end, without ids and times of answers. */
-export async function account({ fault, start, idOf, look, cancel, output }: Story): Promise<string[]> {
+export async function account({ fault, start, look, cancel, output }: Story): Promise<string[]> {
   const clock = createSimulatedClock()
   const lines: string[] = []
   const emulator = createAwsEmulator({
@@ -81,10 +79,11 @@ export async function account({ fault, start, idOf, look, cancel, output }: Stor
   lines.push(await start(call))
   const entry = emulator.state().ledger[0]
   for (let polls = 0; entry !== undefined && polls < 60; polls++) {
-    lines.push(...(await look(call, idOf(entry.id))))
-    if (polls === 8 && cancel !== null) lines.push(await cancel(call, idOf(entry.id)))
+    lines.push(...(await look(call, entry.id)))
+    if (polls === 8 && cancel !== null) lines.push(await cancel(call, entry.id))
     await clock.advance(polls < 40 ? 500 : 60_000)
   }
+  for (const { status, billedMs } of emulator.state().ledger) lines.push(`billed ${billedMs} ms, ${status}`)
   if (entry !== undefined) {
     const stop = new AbortController()
     const download = async () => {

@@ -1,6 +1,7 @@
 import type * as S3 from '@aws-sdk/client-s3'
 import { SurefootError } from '../../core/failure.ts'
 import type { Io, JobFile } from '../contract.ts'
+import type { Answer } from '../http.ts'
 import { type Call, isMissing, isSuccess, type VendorApi } from '../vendor-api.ts'
 import { createAwsApi } from './api.ts'
 import type { AwsBucket } from './options.ts'
@@ -21,13 +22,15 @@ export interface Bucket {
   /** A small object's text; null when there is none. */
   text(key: string, io: Io): Promise<string | null>
   has(key: string, io: Io): Promise<boolean>
+  /** Puts an object where there is none; false where there is one. */
+  putOnce(key: string, text: string, io: Io): Promise<boolean>
   /** A link that anybody may GET for so long. */
   getLink(key: string, forMs: number, io: Io): Promise<string>
   /** A link that anybody may PUT to; `once`: with `If-None-Match: *`, which the link demands, and never over another. */
   putLink(key: string, forMs: number, io: Io, more?: { readonly once: boolean }): Promise<string>
 }
 
-type Command = S3.PutObjectCommand | S3.GetObjectCommand | S3.HeadObjectCommand
+type Command = S3.PutObjectCommand | S3.GetObjectCommand
 
 export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Signer): Bucket {
   const api = createAwsApi('Amazon S3')
@@ -69,12 +72,19 @@ export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Si
     async text(key, io) {
       const answer = await api.ask(await signed(sdk => new sdk.GetObjectCommand(at(key)), io), io)
       if (isMissing(answer)) return null
-      if (isSuccess(answer) && !/html/i.test(answer.headers.get('content-type') ?? '')) return answer.text
-      return refuseAnswer(api, answer)
+      return isObject(answer) ? answer.text : refuseAnswer(api, answer)
     },
     async has(key, io) {
-      const answer = await api.ask(await signed(sdk => new sdk.HeadObjectCommand(at(key)), io), io)
+      // One byte of it rather than a HEAD, whose refusals have no words. An empty object has no first byte: 416.
+      const make = (sdk: typeof S3) => new sdk.GetObjectCommand({ ...at(key), Range: 'bytes=0-0' })
+      const answer = await api.ask(await signed(make, io), io)
       if (isMissing(answer)) return false
+      return answer.status === 416 || isObject(answer) || refuseAnswer(api, answer)
+    },
+    async putOnce(key, text, io) {
+      const make = (sdk: typeof S3) => new sdk.PutObjectCommand({ ...at(key), Body: text, IfNoneMatch: '*' })
+      const answer = await api.ask(await signed(make, io), io)
+      if (answer.status === 412) return false
       return isSuccess(answer) || refuseAnswer(api, answer)
     },
     getLink: (key, forMs, io) => link(sdk => new sdk.GetObjectCommand(at(key)), forMs, io),
@@ -85,12 +95,17 @@ export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Si
   }
 }
 
+/** Every object has an ETag; a page or an error of something in between has none. */
+function isObject(answer: Answer): boolean {
+  return isSuccess(answer) && answer.headers.has('etag')
+}
+
 async function expectSuccess(api: VendorApi, call: Call, io: Io): Promise<void> {
   const answer = await api.ask(call, io)
   if (!isSuccess(answer)) refuseAnswer(api, answer)
 }
 
-function refuseAnswer(api: VendorApi, answer: Parameters<VendorApi['failureOf']>[0]): never {
+function refuseAnswer(api: VendorApi, answer: Answer): never {
   const failure = api.failureOf(answer)
   if (answer.status !== 403) throw new SurefootError(failure)
   // Without the right to list, an object that is not there yet is answered with 403.

@@ -2,17 +2,17 @@ import { z } from 'zod'
 import { createFailure, type Failure, type FailureCode, refuse } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { uploadKey, uploadName } from '../../core/upload.ts'
-import type { Io, Job, JobFile } from '../contract.ts'
+import type { Heard, HeardRequest, Io, Job, JobFile, Observation } from '../contract.ts'
 import { vendorWords } from '../http.ts'
 import { modelInput } from '../job-input.ts'
-import { kitKey, parseBody } from '../kit.ts'
+import { helloSchema, kitKey, parseBody } from '../kit.ts'
 import { toSentence } from '../vendor-api.ts'
 import type { Bucket } from './bucket.ts'
 
 /** Links live a little longer than the prediction: its last upload may come late. */
 const linkAllowanceMs = 10 * 60_000
 /** A result's link: collected within minutes. */
-export const outputLinkMs: number = 60 * 60_000
+const outputLinkMs = 60 * 60_000
 
 /** Where an attempt's output goes: into our own store, or into the bucket where there is one. */
 export interface Place {
@@ -23,6 +23,8 @@ export interface Place {
 }
 
 /** The rule is the bucket alone, so that a run that is found again needs to remember nothing. */
+export function placeOf(attemptId: string, bucket: Bucket): { readonly folder: string }
+export function placeOf(attemptId: string, bucket: Bucket | null): Place
 export function placeOf(attemptId: string, bucket: Bucket | null): Place {
   return bucket === null ? { stored: uploadKey(attemptId) } : { folder: `${bucket.prefix}${attemptId}/` }
 }
@@ -113,9 +115,11 @@ function refuseBytes(what: string): never {
 
 /** What a kit writes about itself into the bucket, over and over. */
 export type KitState =
-  | { readonly state: 'running'; readonly stage?: string; readonly fraction?: number; readonly startedAt?: number }
+  | { readonly state: 'running'; readonly stage?: string; readonly fraction?: number }
   | { readonly state: 'done'; readonly runMs?: number }
   | { readonly state: 'failed'; readonly error: string; readonly runMs?: number }
+  /** Written by us: it was cancelled before it began. */
+  | { readonly state: 'canceled' }
 
 const milliseconds = z
   .number()
@@ -131,6 +135,7 @@ const stateSchema: z.ZodType<KitState> = z.discriminatedUnion('state', [
   }),
   z.looseObject({ state: z.literal('done'), runMs: milliseconds }),
   z.looseObject({ state: z.literal('failed'), error: z.string(), runMs: milliseconds }),
+  z.looseObject({ state: z.literal('canceled') }),
 ])
 
 /** A kit's last report; null while there is none. Fails with `provider_error` for what is none. */
@@ -139,6 +144,38 @@ export async function readState(folder: string, bucket: Bucket, io: Io): Promise
   if (text === null) return null
   const report = stateSchema.safeParse(parseBody(new TextEncoder().encode(text)))
   return report.success ? report.data : refuse('provider_error', 'What lies where a kit reports is no report.')
+}
+
+/**
+ * A kit's hello, about the run that `handle` names; the secret is in the URL. Fails with `provider_error` (422) for anything
+ * else: AWS itself calls nobody.
+ */
+export function hearHello({ body }: HeardRequest, handle: JsonObject): Heard {
+  const hello = helloSchema.safeParse(parseBody(body))
+  if (!hello.success) return refuse('provider_error', 'A call to a webhook holds no hello.', { status: 422 })
+  return { deliveryId: `${hello.data.id} hello`, handle, observation: { status: 'running', word: 'hello' } }
+}
+
+/** Where the output of a place is. One that the kit says it put and that is not there is lost. */
+export async function outputsAt(
+  { stored, folder }: Place,
+  bucket: Bucket | null,
+  io: Io,
+): Promise<NonNullable<Observation['outputs']>> {
+  if (stored !== undefined) return [{ kind: 'stored', key: stored }]
+  if (folder === undefined || bucket === null) return []
+  return await linkTo(keysOf(folder).output, bucket, io)
+}
+
+/** A link to an object as a run's output; nothing where there is none. */
+export async function linkTo(key: string, bucket: Bucket, io: Io): Promise<NonNullable<Observation['outputs']>> {
+  return (await bucket.has(key, io)) ? [{ kind: 'url', url: await bucket.getLink(key, outputLinkMs, io) }] : []
+}
+
+/** What a report says of progress. */
+export function progressOf(state: KitState | null): Observation['progress'] {
+  if (state?.state !== 'running') return null
+  return { stage: state.stage ?? null, fraction: state.fraction ?? null }
 }
 
 /** Patterns over a kit's or a container's own words, first match wins. */

@@ -66,3 +66,9 @@ export function bucketOf(factory: string, options: Partial<AwsBucket>): Required
   if (prefix === undefined) return null
   return refuse('input_invalid', `${factory}(): prefix: means nothing without a bucket.`)
 }
+
+/** The same where the adapter cannot do without. */
+export function neededBucketOf(factory: string, options: Partial<AwsBucket>): Required<AwsBucket> {
+  const why = 'it is the only place where a run can be seen'
+  return bucketOf(factory, options) ?? refuse('input_invalid', `${factory}(): bucket: must be given; ${why}.`)
+}

@@ -32,6 +32,16 @@ export const fargatePrices: {
   readonly minimumSeconds: number
 } = { checkedOn: '2026-04-01', vcpuSecond: perHour(0.04048), gbSecond: perHour(0.004445), minimumSeconds: 60 }
 
+/**
+ * Lambda (x86, us-east-1): USD per GB-second, and per request. Source: aws.amazon.com/lambda/pricing, as stored copies of 2026
+ * give it.
+ */
+export const lambdaPrices: { readonly checkedOn: string; readonly gbSecond: number; readonly request: number } = {
+  checkedOn: '2026-04-01',
+  gbSecond: 0.0000166667,
+  request: 0.0000002,
+}
+
 function perHour(usd: number): number {
   return usd / 3600
 }

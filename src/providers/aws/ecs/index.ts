@@ -1,10 +1,10 @@
 import { refuse, SurefootError } from '../../../core/failure.ts'
 import type { Json } from '../../../core/json.ts'
-import type { CancelAnswer, Heard, HeardRequest, Io, Observation, Provider } from '../../contract.ts'
+import type { CancelAnswer, Heard, HeardRequest, Provider } from '../../contract.ts'
 import { helloSchema, parseBody } from '../../kit.ts'
 import { createAwsApi } from '../api.ts'
-import { type Bucket, createBucket } from '../bucket.ts'
-import { keysOf, outputLinkMs, readState } from '../kit.ts'
+import { createBucket } from '../bucket.ts'
+import { outputsAt, readState } from '../kit.ts'
 import { fargatePrices } from '../prices.ts'
 import { createSigner } from '../signer.ts'
 import { createEcs } from './client.ts'
@@ -64,7 +64,7 @@ export function ecs(options: EcsOptions): Provider {
       const state =
         bucket === null || where.folder === undefined || isEarly ? null : await readState(where.folder, bucket, io)
       const seen = task === undefined ? observeMissing(state) : observe(task, state)
-      return seen.status === 'succeeded' ? { ...seen, outputs: await outputsOf(where, bucket, io) } : seen
+      return seen.status === 'succeeded' ? { ...seen, outputs: await outputsAt(where, bucket, io) } : seen
     },
     async find({ attemptId }, _since, io) {
       const answer = await api.ask(await client.listTasks(cluster, attemptId, io), io)
@@ -104,18 +104,6 @@ export function ecs(options: EcsOptions): Provider {
     const handle = { ...handleOf(id, attemptId, place) }
     return { deliveryId: `${id} hello`, handle, observation: { status: 'running', word: 'hello' } }
   }
-}
-
-/** Where the output is. One that the kit says it put and that is not there is lost. */
-async function outputsOf(
-  { stored, folder }: Pick<Handle, 'stored' | 'folder'>,
-  bucket: Bucket | null,
-  io: Io,
-): Promise<NonNullable<Observation['outputs']>> {
-  if (stored !== undefined) return [{ kind: 'stored', key: stored }]
-  if (folder === undefined || bucket === null) return []
-  const { output } = keysOf(folder)
-  return (await bucket.has(output, io)) ? [{ kind: 'url', url: await bucket.getLink(output, outputLinkMs, io) }] : []
 }
 
 function readHandle(handle: Json): Handle {

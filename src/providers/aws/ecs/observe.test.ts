@@ -23,8 +23,9 @@ function setup(answers: (() => Response)[], handle: object = withUs) {
 
 const shows = (task: object) => () => awsJson({ tasks: [{ taskArn: arn, ...task }], failures: [] })
 const missing = () => awsJson({ tasks: [], failures: [{ arn, reason: 'MISSING' }] })
+const there = () => new Response('A', { status: 206, headers: { etag: '"1"' } })
 const report = (state: object) => () =>
-  new Response(JSON.stringify(state), { headers: { 'content-type': 'text/plain' } })
+  new Response(JSON.stringify(state), { headers: { 'content-type': 'text/plain', etag: '"1"' } })
 
 test.each([
   ['PROVISIONING', 'queued'],
@@ -103,7 +104,7 @@ test("the kit's container decides, not one beside it that was killed at the end"
 test('who was stopped by us is cancelled; who had done its work by then has succeeded', async () => {
   const stopped = { lastStatus: 'STOPPED', stopCode: 'UserInitiated', containers: [{ exitCode: 143 }] }
   expect(await setup([shows(stopped)]).poll()).toMatchObject({ status: 'canceled' })
-  const late = setup([shows(stopped), report({ state: 'done' }), () => new Response(null)], inBucket)
+  const late = setup([shows(stopped), report({ state: 'done' }), there], inBucket)
   expect(await late.poll()).toMatchObject({ status: 'succeeded' })
 })
 
@@ -131,8 +132,8 @@ test('before a task runs its bucket is not asked', async () => {
 
 test('a success names a link to the output, or nothing where none is', async () => {
   const task = { ...exited, containers: [{ exitCode: 0 }] }
-  const there = setup([shows(task), nothing, () => new Response(null)], inBucket)
-  expect((await there.poll())?.outputs).toEqual([
+  const whole = setup([shows(task), nothing, there], inBucket)
+  expect((await whole.poll())?.outputs).toEqual([
     {
       kind: 'url',
       url: expect.stringMatching(
@@ -140,15 +141,15 @@ test('a success names a link to the output, or nothing where none is', async () 
       ),
     },
   ])
-  expect(there.calls().slice(1)).toEqual(['GET /surefoot/attempt-1/state.json', 'HEAD /surefoot/attempt-1/output'])
-  const lost = setup([shows(task), nothing, () => new Response(null, { status: 404 })], inBucket)
+  expect(whole.calls().slice(1)).toEqual(['GET /surefoot/attempt-1/state.json', 'GET /surefoot/attempt-1/output'])
+  const lost = setup([shows(task), nothing, nothing], inBucket)
   expect(await lost.poll()).toMatchObject({ status: 'succeeded', outputs: [] })
 })
 
 test('a task that ECS does not know is gone, unless its kit has reported that it was done', async () => {
   expect(await setup([missing]).poll()).toEqual({ status: 'gone', word: 'MISSING' })
   expect(await setup([missing, nothing], inBucket).poll()).toEqual({ status: 'gone', word: 'MISSING' })
-  const done = setup([missing, report({ state: 'done' }), () => new Response(null)], inBucket)
+  const done = setup([missing, report({ state: 'done' }), there], inBucket)
   expect(await done.poll()).toMatchObject({ status: 'succeeded', outputs: [{ kind: 'url' }] })
 })
 

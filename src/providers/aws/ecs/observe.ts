@@ -1,5 +1,5 @@
 import type { Observation } from '../../contract.ts'
-import { failureOfWords, type KitState } from '../kit.ts'
+import { failureOfWords, type KitState, progressOf } from '../kit.ts'
 import { failureOfTask } from './failure.ts'
 import type { WireContainer, WireTask } from './wire.ts'
 
@@ -42,11 +42,6 @@ function ended(task: WireTask, state: KitState | null): Pick<Observation, 'statu
 function mainOf({ containers, overrides }: WireTask): WireContainer | undefined {
   const name = overrides?.containerOverrides?.[0]?.name
   return containers?.find(container => container.name === name) ?? containers?.[0]
-}
-
-function progressOf(state: KitState | null): Observation['progress'] {
-  if (state?.state !== 'running') return null
-  return { stage: state.stage ?? null, fraction: state.fraction ?? null }
 }
 
 /** Billed on Fargate is from the pull of the image to the stop; on an instance of one's own the instance is. */
