@@ -31,6 +31,8 @@ export interface ModalWebOptions {
   /** `wk-...` and `ws-...`: for endpoints that require proxy authentication. Sent to the targets' URLs only. */
   readonly proxyKey?: string
   readonly proxySecret?: string
+  /** Where the targets are instead of Modal: an emulator. Outputs may be downloaded from there, although it is this machine. */
+  readonly baseUrl?: string
 }
 
 /** A client middleware of `nice-grpc`, as far as it must be known here. */
@@ -90,7 +92,12 @@ const functionOptionsSchema = z.strictObject({
 })
 
 const webOptionsSchema = z
-  .strictObject({ mode: z.literal('web'), proxyKey: secret.optional(), proxySecret: secret.optional() })
+  .strictObject({
+    mode: z.literal('web'),
+    proxyKey: secret.optional(),
+    proxySecret: secret.optional(),
+    baseUrl: vendorUrl().optional(),
+  })
   .refine(({ proxyKey, proxySecret }) => (proxyKey === undefined) === (proxySecret === undefined), {
     message: 'is needed together with the other one',
     path: ['proxySecret'],

@@ -18,7 +18,7 @@ import { type WebHandle, webHandleSchema } from './wire.ts'
 const exchangeMs = 165_000
 
 /** Web endpoints, of which only the URL is known: the connection is the run until the first redirect. */
-export function createWebProvider({ proxyKey, proxySecret }: ModalWebOptions): Provider {
+export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOptions): Provider {
   const credentials: { [name: string]: string } =
     proxyKey === undefined || proxySecret === undefined ? {} : { 'modal-key': proxyKey, 'modal-secret': proxySecret }
 
@@ -64,7 +64,7 @@ export function createWebProvider({ proxyKey, proxySecret }: ModalWebOptions): P
 
   return {
     kind: 'modal',
-    trustedOrigins: [],
+    trustedOrigins: baseUrl === undefined ? [] : [new URL(baseUrl).origin],
     limits: {
       inputForms: ['url', 'data'],
       outputForms: ['stored', 'url', 'data'],
