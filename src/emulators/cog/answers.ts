@@ -8,7 +8,6 @@ const refusals: { readonly [status: number]: string } = {
   403: 'this account is suspended',
   404: 'Not Found',
   409: 'Conflict',
-  413: 'length limit exceeded',
   500: 'Internal Server Error',
 }
 
@@ -40,5 +39,11 @@ export function busy(version: CogVersion): Response {
 /** The model is setting up, or has failed to; Python says that it is busy. */
 export function settingUp(version: CogVersion): Response {
   if (version === 'python') return busy(version)
-  return json({ error: 'Setup has not finished yet, cannot run predictions', status: 'failed' }, 503)
+  return json(
+    {
+      error: 'Setup has not finished yet. Wait until it has finished, or GET /health-check for status.',
+      status: 'failed',
+    },
+    503,
+  )
 }

@@ -38,11 +38,17 @@ const wrapUpMs = 300
 /** Faults that end a run as failed, in the words of the model or of the server. */
 const failures: readonly (readonly [FaultName, string])[] = [
   ['worker-crash', crash],
-  ['oom', 'MemoryError: cannot allocate 2147483648 bytes'],
-  ['cuda-oom', 'CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 23.5 GiB'],
-  ['cuda-poisoned', 'CUDA error: an illegal memory access was encountered'],
-  ['model-error', 'Input image must have 3 channels, got 4'],
-  ['upload-error', 'Failed to upload output file: 403 Forbidden'],
+  ['oom', 'Prediction failed: Prediction failed: MemoryError: cannot allocate 2147483648 bytes'],
+  [
+    'cuda-oom',
+    'Prediction failed: Prediction failed: OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 23.5 GiB',
+  ],
+  [
+    'cuda-poisoned',
+    'Prediction failed: Prediction failed: AcceleratorError: CUDA error: an illegal memory access was encountered',
+  ],
+  ['model-error', 'Prediction failed: Prediction failed: ValueError: Input image must have 3 channels, got 4'],
+  ['upload-error', 'Failed to upload output: upload returned status 403 Forbidden'],
 ]
 
 /** The life of a prediction: it begins as soon as it has its place, and has its place until it has ended. */

@@ -6,6 +6,8 @@ import { healthSchema, invalidSchema, refusalSchema, type WireHealth } from './w
 
 /** Patterns over a failed run's error text, first match wins. */
 const causes: readonly (readonly [RegExp, FailureCode])[] = [
+  // Without a schema beside it, coglet takes any input, and fails the run.
+  [/^Input validation error\b/, 'input_invalid'],
   [/out of memory|OutOfMemoryError|\bMemoryError\b|cannot allocate|CUBLAS_STATUS_ALLOC_FAILED/i, 'out_of_memory'],
   [/no CUDA GPUs are available|Found no NVIDIA driver/i, 'no_gpu'],
   // The first two are the server's own; a CUDA context that is broken stays broken: the worker is lost, not the model wrong.
@@ -16,7 +18,8 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 
 /** Why a run ended as `failed`, from its error text. `server` begins the message. */
 export function failureOfRun(error: unknown, server: string): Failure {
-  const words = vendorWords(typeof error === 'string' ? error : error == null ? '' : JSON.stringify(error))
+  const text = typeof error === 'string' ? error : error == null ? '' : JSON.stringify(error)
+  const words = vendorWords(text.replace(/^(?:Prediction failed: )+/, ''))
   const code = causes.find(([pattern]) => pattern.test(words))?.[1]
   if (code !== undefined) return createFailure(code, toSentence(`${server}: ${words}`))
   return createFailure(

@@ -63,11 +63,17 @@ test.each([
   ['Worker crashed', 'worker_lost'],
   ['Failed to send request: channel closed', 'worker_lost'],
   ['CUDA error: an illegal memory access was encountered', 'worker_lost'],
-  ['Failed to upload output file: 403 Forbidden', 'output_lost'],
+  ['Failed to upload output: upload returned status 403 Forbidden', 'output_lost'],
+  ['Input validation error: Input must be a JSON object', 'input_invalid'],
   ['no face found', 'model_error'],
   [undefined, 'model_error'],
 ])('the error %j is %s', (error, code) => {
   expect(seen({ status: 'failed', error }).failure?.code).toBe(code)
+})
+
+test("the server's own prefix, which comes twice, is no part of what the model said", () => {
+  const error = 'Prediction failed: Prediction failed: ValueError: no face found'
+  expect(seen({ status: 'failed', error }).failure?.message).toBe('The model failed: ValueError: no face found.')
 })
 
 test.each([
