@@ -120,3 +120,12 @@ test('where nobody listens surely nothing was started', async () => {
   await served.close()
   expect(await adapter(served).start()).toMatchObject({ kind: 'rejected', failure: { code: 'provider_unreachable' } })
 })
+
+test('the adapter calls its own address with its own token, whatever the environment holds for the SDK', async () => {
+  const { served } = await setup()
+  vi.stubEnv('MODAL_SERVER_URL', 'http://127.0.0.1:9')
+  vi.stubEnv('MODAL_TOKEN_ID', 'ak-other')
+  vi.stubEnv('MODAL_ENVIRONMENT', 'other')
+  vi.stubEnv('MODAL_OAUTH_CLIENT_ID', 'oc-other')
+  expect((await adapter(served).start()).kind).toBe('accepted')
+})
