@@ -107,7 +107,11 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'No connection comes about at all (in real time: it is cut before anything is read).',
     numbers: [],
   },
-  'create-400': { does: 'The start is refused: bad request.', numbers: [], at: ['runpod', 'baseten', 'ecs', 'lambda'] },
+  'create-400': {
+    does: 'The start is refused: bad request.',
+    numbers: [],
+    at: ['runpod', 'baseten', 'ecs', 'lambda', 'sagemaker'],
+  },
   'create-401': { does: 'The start is refused: bad token.', numbers: [14] },
   'create-402': { does: 'The start is refused: payment needed.', numbers: [12] },
   'create-403': { does: 'The start is refused: account locked.', numbers: [11] },
@@ -204,7 +208,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'The vendor ends the run as timed out.',
     numbers: [37],
     parameter: ['queue: before a worker took it, run: on the worker', 'queue'],
-    at: ['runpod', 'baseten'],
+    at: ['runpod', 'baseten', 'sagemaker'],
   },
   'not-ready': {
     does: 'A worker takes the run before its model is loaded, and fails it.',
@@ -267,7 +271,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
     does: 'Progress falls back once, then goes on.',
     numbers: [32],
     parameter: ['at this fraction', '0.6'],
-    at: ['replicate', 'runpod', 'cog', 'koyeb', 'ecs', 'lambda'],
+    at: ['replicate', 'runpod', 'cog', 'koyeb', 'ecs', 'lambda', 'sagemaker'],
   },
   'progress-late': {
     does: 'A late progress update overwrites the result: it runs for ever.',
@@ -398,7 +402,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'hello-lost': {
     does: "A kit's first call does not arrive.",
     numbers: [56],
-    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs', 'modal', 'lambda'],
+    at: ['runpod', 'baseten', 'cog', 'koyeb', 'ecs', 'modal', 'lambda', 'sagemaker'],
   },
 }
 
