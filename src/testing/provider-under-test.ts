@@ -89,14 +89,18 @@ export async function running(under: ProviderUnderTest): Promise<{ handle: Json 
   throw new Error('never seen running')
 }
 
-/** One poll. Where the vendor cannot be asked for a run, the newest that its webhooks told; an end stays the end. */
+/**
+ * One poll. Where the vendor cannot be asked for a run, the newest that its webhooks told, which ends it as it would for
+ * the engine.
+ */
 export async function poll(under: ProviderUnderTest, handle: Json): Promise<Observation> {
   if (under.provider.poll === undefined) throw new Error('this provider cannot be polled: skip the cell')
+  const requests = under.tellsByWebhook === true ? under.heard() : []
+  const told = (await Promise.all(requests.map(request => hear(under, request)))).map(heard => heard.observation)
+  const end = told.find(({ status }) => ends.includes(status))
+  if (end !== undefined) return end
   const asked = await under.provider.poll(handle, io(under))
-  if (under.tellsByWebhook !== true || ends.includes(asked.status)) return asked
-  const told = await Promise.all(under.heard().map(request => hear(under, request)))
-  const observations = told.map(({ observation }) => observation)
-  return observations.find(({ status }) => ends.includes(status)) ?? observations.at(-1) ?? asked
+  return ends.includes(asked.status) ? asked : (told.at(-1) ?? asked)
 }
 
 const ends: readonly Observation['status'][] = ['succeeded', 'failed', 'canceled']

@@ -103,7 +103,7 @@ export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
     if (authorization !== undefined && request.headers.get('authorization') !== authorization)
       return wording.refusal(401)
     // Python's server ends itself when its worker has died.
-    if (broken === 'crashed' && version === 'python' && first !== 'health-check') throw connectionRefused()
+    if (broken === 'crashed' && version === 'python') throw connectionRefused()
     switch (`${request.method} ${first ?? ''}`) {
       case 'GET ':
         return json({ cog_version: version === 'coglet' ? '0.23.1' : '0.16.12', predictions_url: '/predictions' })
@@ -140,7 +140,7 @@ export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
 
   function stateWord(): string {
     if (broken === 'setup-failed') return 'SETUP_FAILED'
-    if (broken === 'crashed') return version === 'python' ? 'DEFUNCT' : 'UNHEALTHY'
+    if (broken === 'crashed') return 'UNHEALTHY'
     if (clock.now() < readyAt) return 'STARTING'
     return inFlight().length >= slots ? 'BUSY' : 'READY'
   }

@@ -176,7 +176,7 @@ test('outputs: data URIs without an upload URL, except that Python posts a path 
   }
 })
 
-test('a worker that dies ends its run; coglet then refuses for good and is unwell, Python is defunct and gone', async () => {
+test('a worker that dies ends its run; coglet then refuses for good and is unwell, Python is gone', async () => {
   const coglet = setup({ faults: ['worker-crash@0.5*1'] })
   await coglet.put('a', { webhook })
   await coglet.clock.advance(11_000)
@@ -186,7 +186,8 @@ test('a worker that dies ends its run; coglet then refuses for good and is unwel
   const python = setup({ version: 'python', faults: ['worker-crash@0.5*1'] })
   await python.put('a', { webhook })
   await python.clock.advance(11_000)
-  expect([await python.health(), python.heard.at(-1)?.body.status]).toEqual(['DEFUNCT', 'processing'])
+  expect(python.heard.at(-1)?.body).toMatchObject({ status: 'failed', error: expect.stringMatching('exitcode -11') })
+  await expect(python.health()).rejects.toThrow('fetch failed')
   await expect(python.put('b')).rejects.toThrow('fetch failed')
 })
 

@@ -32,6 +32,8 @@ export interface Life {
 }
 
 const crash = 'Worker crashed'
+/** How Python's server says it. */
+const crashInPython = 'Prediction failed for an unknown reason. It might have run out of memory? (exitcode -11)'
 /** From the model's return to the end of the run: outputs are encoded or uploaded. */
 const wrapUpMs = 300
 
@@ -119,10 +121,8 @@ export function createLife(options: LifeOptions): Life {
         notify(run, 'logs')
       },
       fail(words) {
+        finish(run, 'failed', { error: words === crash && version === 'python' ? crashInPython : words })
         if (words === crash) crashed()
-        // Python's server dies with its worker, and says nothing more.
-        if (words === crash && version === 'python') lose(run)
-        else finish(run, 'failed', { error: words })
       },
       // No server begins a run again.
       restart() {},

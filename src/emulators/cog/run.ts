@@ -65,10 +65,10 @@ export function view(run: Run, version: CogVersion): Record<string, unknown> {
     input: run.input,
     output: run.output ?? null,
     version: null,
-    created_at: new Date(run.startedAt).toISOString(),
+    created_at: null,
     started_at: new Date(run.startedAt).toISOString(),
     completed_at: run.completedAt === null ? null : new Date(run.completedAt).toISOString(),
-    ...(isDone ? { metrics } : {}),
+    metrics: run.status === 'succeeded' ? metrics : null,
   }
 }
 

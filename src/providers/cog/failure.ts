@@ -8,6 +8,9 @@ import { healthSchema, invalidSchema, refusalSchema, type WireHealth } from './w
 const causes: readonly (readonly [RegExp, FailureCode])[] = [
   // Without a schema beside it, coglet takes any input, and fails the run.
   [/^Input validation error\b/, 'input_invalid'],
+  // 0.16 guesses whenever its worker is gone; it is right where the kernel has killed it.
+  [/unknown reason.*exitcode -9\b/, 'out_of_memory'],
+  [/unknown reason.*exitcode/, 'worker_lost'],
   [/out of memory|OutOfMemoryError|\bMemoryError\b|cannot allocate|CUBLAS_STATUS_ALLOC_FAILED/i, 'out_of_memory'],
   [/no CUDA GPUs are available|Found no NVIDIA driver/i, 'no_gpu'],
   // The first two are the server's own; a CUDA context that is broken stays broken: the worker is lost, not the model wrong.

@@ -23,6 +23,10 @@ test('progress, the length of the log and its end are read from the log', () => 
 test('a run took as long as the server says', () => {
   expect(seen({ metrics: { predict_time: 1.5 } }).metrics).toEqual({ runMs: 1500 })
   expect(seen({ metrics: {} })).not.toHaveProperty('metrics')
+  const [started_at, completed_at] = ['2026-11-24T10:36:07.449688+00:00', '2026-11-24T10:36:07.588194+00:00']
+  expect(seen({ status: 'failed', metrics: null, started_at, completed_at }).metrics).toEqual({ runMs: 139 })
+  expect(seen({ status: 'processing', started_at, completed_at: null })).not.toHaveProperty('metrics')
+  expect(seen({ started_at: completed_at, completed_at: started_at })).not.toHaveProperty('metrics')
 })
 
 test.each([
@@ -62,6 +66,8 @@ test.each([
   ['No CUDA GPUs are available', 'no_gpu'],
   ['Worker crashed', 'worker_lost'],
   ['Failed to send request: channel closed', 'worker_lost'],
+  ['Prediction failed for an unknown reason. It might have run out of memory? (exitcode -11)', 'worker_lost'],
+  ['Prediction failed for an unknown reason. It might have run out of memory? (exitcode -9)', 'out_of_memory'],
   ['CUDA error: an illegal memory access was encountered', 'worker_lost'],
   ['Failed to upload output: upload returned status 403 Forbidden', 'output_lost'],
   ['Input validation error: Input must be a JSON object', 'input_invalid'],

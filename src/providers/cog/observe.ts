@@ -11,13 +11,13 @@ import type { WireHealth, WirePrediction } from './wire.ts'
  */
 export function observe(prediction: WirePrediction, stored: string | null, server: string): Observation {
   const logs = prediction.logs ?? ''
-  const runMs = (prediction.metrics?.predict_time ?? Number.NaN) * 1000
+  const runMs = runMsOf(prediction)
   const seen = {
     word: prediction.status,
     progress: progressOf(logs),
     logLength: logs.length,
     logTail: logs.slice(-4000),
-    ...(Number.isNaN(runMs) ? {} : { metrics: { runMs } }),
+    ...(runMs === null ? {} : { metrics: { runMs } }),
   }
   switch (prediction.status) {
     // There is no queue: what is accepted has its place, and begins at once.
@@ -33,6 +33,12 @@ export function observe(prediction: WirePrediction, stored: string | null, serve
     default:
       return { status: 'unclear', ...seen }
   }
+}
+
+function runMsOf({ metrics, started_at: from = '', completed_at: to = '' }: WirePrediction): number | null {
+  if (metrics?.predict_time !== undefined) return metrics.predict_time * 1000
+  const ms = Date.parse(to) - Date.parse(from)
+  return ms >= 0 ? ms : null
 }
 
 /** Where a container keeps its files: what 0.16 posts in place of an output when it has nowhere to upload it. */

@@ -14,6 +14,9 @@ export interface WirePrediction {
   readonly error?: unknown
   readonly logs?: string
   readonly metrics?: { readonly predict_time?: number }
+  /** 0.16 only, as ISO 8601; it has no metrics where a run failed. */
+  readonly started_at?: string
+  readonly completed_at?: string
 }
 
 /** Beyond a year it is no time, and the cost that follows from it no money. */
@@ -32,6 +35,8 @@ export const predictionSchema: z.ZodType<WirePrediction> = z.looseObject({
   status: z.string().min(1).max(mostWord),
   logs: z.string().optional().catch(undefined),
   metrics: z.looseObject({ predict_time: seconds }).optional().catch(undefined),
+  started_at: z.string().optional().catch(undefined),
+  completed_at: z.string().optional().catch(undefined),
 })
 
 /** `GET /health-check`, which answers with 200 whatever it has to say. */
