@@ -1,4 +1,5 @@
 import { prices as basetenPrices } from '../src/providers/baseten/prices.ts'
+import { prices as koyebPrices } from '../src/providers/koyeb/prices.ts'
 import { prices as modalPrices, pricesBeside } from '../src/providers/modal/prices.ts'
 import { prices as replicatePrices } from '../src/providers/replicate/prices.ts'
 import { prices as runpodPrices } from '../src/providers/runpod/prices.ts'
@@ -94,9 +95,12 @@ export const vendors: readonly Vendor[] = [
   },
   {
     name: 'Koyeb',
-    prices: { '16 GB': ['RTX 4000 SFF Ada, 20 GB', 0.000139], '24 GB': ['L4', 0.000278] },
+    prices: {
+      '16 GB': ['RTX 4000 SFF Ada, 20 GB', koyebPrices.perSecond['gpu-nvidia-rtx-4000-sff-ada'] ?? Number.NaN],
+      '24 GB': ['L4', koyebPrices.perSecond['gpu-nvidia-l4'] ?? Number.NaN],
+    },
     extra: 0,
-    pricesAsOf: '2025-10',
+    pricesAsOf: koyebPrices.checkedOn.slice(0, 7),
     pricesFrom: 'prices in public test data of its console; not confirmed by a price page',
     idle: { seconds: 300, from: 'default, koyeb.com/docs/run-and-scale/scale-to-zero' },
     granularity: 1,
