@@ -14,7 +14,7 @@ import {
 
 const contracts = 'src/*/contract.ts'
 /** Whoever puts the parts together may import all of them, but nothing that only tests need. */
-const parts = ['cli', 'config', 'core', 'emulators', 'engine', 'files', 'http', 'models', 'providers', 'store']
+const parts = ['cli', 'config', 'core', 'emulators', 'engine', 'files', 'http', 'models', 'providers', 'store', 'wire']
 const everyPart = parts.map(part => `src/${part}`)
 const faces = ['src/open.ts', 'src/surefoot.ts']
 
@@ -26,6 +26,8 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   'src/core': [],
   'src/relief': [],
   'src/splat': [],
+  // Formats that an adapter and its emulator both speak.
+  'src/wire': [],
 
   'src/files': ['src/core', contracts],
   'src/store': ['src/core', contracts],
@@ -33,7 +35,9 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   // Helpers that adapters share; each adapter is a zone of its own, so that none leans on another.
   'src/providers': ['src/core', contracts],
   'src/providers/*': ['src/core', contracts, 'src/providers/*.ts'],
-  'src/providers/runpod': ['src/core', contracts, 'src/providers/*.ts'],
+  'src/providers/modal': ['src/core', contracts, 'src/providers/*.ts', 'src/wire'],
+  // A Koyeb service is a Cog server behind an edge.
+  'src/providers/koyeb': ['src/core', contracts, 'src/providers/*.ts', 'src/providers/cog'],
   // It makes the pixels into Gaussians itself.
   'src/providers/local': ['src/core', contracts, 'src/providers/*.ts', 'src/relief', 'src/splat'],
 
@@ -42,7 +46,7 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   'src/config': ['src/core', contracts, 'src/models', 'src/providers'],
 
   // Seeded dice serve the simulation and, for people, an emulator's faults.
-  'src/emulators': ['src/core', contracts, 'src/testing/random.ts', 'src/emulators/relief-work.ts'],
+  'src/emulators': ['src/core', contracts, 'src/wire', 'src/testing/random.ts', 'src/emulators/relief-work.ts'],
   // Its real work is the local engine's.
   'src/emulators/relief-work.ts': ['src/core', contracts, 'src/emulators', 'src/providers/local/index.ts'],
 
@@ -56,7 +60,7 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   'studio/src': [],
 }
 
-const pure = ['src/core/', 'src/relief/', 'src/splat/']
+const pure = ['src/core/', 'src/relief/', 'src/splat/', 'src/wire/']
 /** `surefoot.ts` and the command line hand the environment to config, which alone knows its names. */
 const mayReadEnvironment = ['src/config/', 'src/cli/', 'src/surefoot.ts']
 

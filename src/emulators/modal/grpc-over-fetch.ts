@@ -1,4 +1,4 @@
-import { decodeMessage, encodeMessage, type Message } from '../../core/protobuf.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../wire/protobuf.ts'
 import { frame, grpcStatus, unframe } from './grpc.ts'
 import { rpcMessages } from './messages.ts'
 

@@ -1,4 +1,4 @@
-import { encodeMessage } from '../../core/protobuf.ts'
+import { encodeMessage } from '../../wire/protobuf.ts'
 import { waitHeaders } from '../answers.ts'
 import type { Wording } from '../misbehave.ts'
 import { retryDetails, retryPolicy } from './messages.ts'

@@ -1,4 +1,4 @@
-import type { MessageFields } from '../../core/protobuf.ts'
+import type { MessageFields } from '../../wire/protobuf.ts'
 
 /**
  * The messages of `modal.client.ModalClient` that this emulator speaks, with the fields that matter. Field numbers: the

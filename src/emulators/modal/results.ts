@@ -1,4 +1,4 @@
-import type { CborValue } from '../../core/cbor.ts'
+import type { CborValue } from '../../wire/cbor.ts'
 import type { WorkOutput } from '../contract.ts'
 import type { Kit } from '../kit.ts'
 import { spoil } from '../spoil.ts'

@@ -1,6 +1,6 @@
-import { decodeCbor, encodeCbor } from '../../core/cbor.ts'
 import type { Clock } from '../../core/clock.ts'
-import { decodeMessage, encodeMessage, type Message } from '../../core/protobuf.ts'
+import { decodeCbor, encodeCbor } from '../../wire/cbor.ts'
+import { decodeMessage, encodeMessage, type Message } from '../../wire/protobuf.ts'
 import { misanswerCancel, misanswerStatus } from '../misbehave.ts'
 import { type Call, isExpired, isOver } from './call.ts'
 import { grpcAnswer, grpcFailure, grpcStatus, grpcWording, unframe } from './grpc.ts'

@@ -61,6 +61,7 @@ export function createFunctionProvider(options: ReadyFunctionOptions): Provider 
       inlineOutputBytes: maxInlineBytes,
       resultKeptMs: 7 * 24 * 60 * 60_000,
       heldStart: false,
+      silent: true,
       // Must stay well below what is left of an engine's lease of 15 s between renewals, uploads included.
       startTimeoutMs: 8_000,
       callTimeoutMs: 20_000,

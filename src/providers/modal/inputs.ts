@@ -1,6 +1,6 @@
-import type { CborValue } from '../../core/cbor.ts'
 import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
+import type { CborValue } from '../../wire/cbor.ts'
 import type { Job, JobFile } from '../contract.ts'
 import { dataUriBytes, modelInput, toDataUri } from '../job-input.ts'
 import { kitKey, kitPart } from '../kit.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type CborValue, encodeCbor } from '../../core/cbor.ts'
+import { type CborValue, encodeCbor } from '../../wire/cbor.ts'
 import { grpcError, type Script, setup } from './test-support.ts'
 
 const handle = { call: 'fc-1', function: 'fu-1' }

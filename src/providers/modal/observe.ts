@@ -1,6 +1,6 @@
-import { type CborValue, decodeCbor } from '../../core/cbor.ts'
 import { createFailure, type Failure } from '../../core/failure.ts'
 import type { OutputReference } from '../../core/prediction.ts'
+import { type CborValue, decodeCbor } from '../../wire/cbor.ts'
 import type { Observation } from '../contract.ts'
 import { vendorWords } from '../http.ts'
 import { outputsOf } from '../outputs.ts'

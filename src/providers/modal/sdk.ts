@@ -1,6 +1,6 @@
 import { type ZodType, z } from 'zod'
 import { createFailure, refuse, SurefootError } from '../../core/failure.ts'
-import { decodeMessage } from '../../core/protobuf.ts'
+import { decodeMessage } from '../../wire/protobuf.ts'
 import type { Io } from '../contract.ts'
 import { longestRetryAfterMs } from '../retry-after.ts'
 import type { ReadyFunctionOptions } from './options.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeCbor } from '../../core/cbor.ts'
+import { decodeCbor } from '../../wire/cbor.ts'
 import { file, found, grpcError, job, type Script, type SentRpc, setup } from './test-support.ts'
 
 /** The one input of the call that was sent. */

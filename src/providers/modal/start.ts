@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { encodeCbor } from '../../core/cbor.ts'
 import { refuse } from '../../core/failure.ts'
 import { uploadKey } from '../../core/upload.ts'
+import { encodeCbor } from '../../wire/cbor.ts'
 import type { Io, Job, StartAnswer } from '../contract.ts'
 import { unknownStart } from '../vendor-api.ts'
 import type { Blobs } from './blobs.ts'

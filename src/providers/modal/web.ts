@@ -71,6 +71,7 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
       inlineOutputBytes: maxInlineBytes,
       resultKeptMs: 7 * 24 * 60 * 60_000,
       heldStart: true,
+      silent: true,
       startTimeoutMs: 8_000,
       callTimeoutMs: exchangeMs,
       // A question is held open by itself for as long as the run goes on.

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { MessageFields } from '../../core/protobuf.ts'
+import type { MessageFields } from '../../wire/protobuf.ts'
 
 /**
  * What Modal's API sends, read loosely: what has an unexpected shape counts as absent. Source: the messages inside the
