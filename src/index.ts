@@ -13,6 +13,7 @@ export type { AttemptsJson, FailureJson, OutputJson, PredictionJson, SurefootJso
 export { defineModel } from './models/index.ts'
 export { ecs } from './providers/aws/ecs/index.ts'
 export { lambda } from './providers/aws/lambda/index.ts'
+export { sagemaker } from './providers/aws/sagemaker/index.ts'
 export { baseten } from './providers/baseten/index.ts'
 export { cog } from './providers/cog/index.ts'
 export type { Provider } from './providers/contract.ts'

@@ -108,6 +108,13 @@ const vendors: { readonly [kind: string]: Vendor } = {
     target: `{ function: 'relief' }`,
     create: ({ createAwsEmulator }, options) => createAwsEmulator(options),
   },
+  sagemaker: {
+    title: "AWS's API (SageMaker's asynchronous endpoints and S3)",
+    path: '',
+    provider: endpoint => `sagemaker({ region: 'us-east-1', ${awsAccess(endpoint)} })`,
+    target: `{ endpoint: 'relief', kit: true }`,
+    create: ({ createAwsEmulator }, options) => createAwsEmulator(options),
+  },
 }
 
 /** The options that all adapters for AWS share; the bucket need not exist anywhere. */

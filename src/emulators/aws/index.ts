@@ -8,6 +8,7 @@ import { problem, s3Problem, s3Wording } from './answers.ts'
 import { createEcsService } from './ecs.ts'
 import { createLambdaService } from './lambda.ts'
 import { createObjects } from './s3.ts'
+import { createSagemakerService } from './sagemaker.ts'
 import type { Service } from './service.ts'
 
 export interface AwsEmulatorOptions {
@@ -21,13 +22,14 @@ export interface AwsEmulatorOptions {
   readonly send?: typeof globalThis.fetch
   /** Cold start: pulling the image and starting it. Default 2 s. */
   readonly bootMs?: number
-  /** USD per second of a task. Default: the list's price of a g6e.xlarge. */
+  /** USD per second of whatever works. Default: the list's price of a g6e.xlarge. */
   readonly pricePerSecond?: number
 }
 
 /**
- * What the adapters for AWS use of its APIs, at one address and on an injected clock: ECS, and a minimal S3 (path style,
- * signed links) in which every bucket exists. Workers are played as our kit. Source: see `docs/providers/aws.md`.
+ * What the adapters for AWS use of its APIs, at one address and on an injected clock: ECS, Lambda, asynchronous endpoints of
+ * SageMaker, and a minimal S3 (path style, signed links) in which every bucket exists. Workers are played as our kit. Source:
+ * see `docs/providers/aws.md`.
  */
 export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
   const { clock, random, work, accessKeyId, bootMs = 2000, pricePerSecond = 1.861 / 3600 } = options
@@ -57,13 +59,14 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
   const shared = { clock, work, bootMs, newId, roll: () => dice(), networkOf, fetchFilesOf }
   const ecs = createEcsService(shared)
   const lambda = createLambdaService(shared)
-  const services: readonly Service[] = [ecs, lambda]
+  const sagemaker = createSagemakerService({ ...shared, objects })
+  const services: readonly Service[] = [ecs, lambda, sagemaker]
 
   /** A bucket's answer, with the faults of the run that is asked after by it. */
   async function answerObject(request: Request, url: URL, signals: readonly AbortSignal[]): Promise<Response> {
     const path = decodeURIComponent(url.pathname)
     const run = services.map(service => service.runAt?.(path)).find(found => found !== undefined)
-    const isLook = path.endsWith('/state.json') || request.headers.get('range') === 'bytes=0-0'
+    const isLook = /\/state\.json$|-error\.out$/.test(path) || request.headers.get('range') === 'bytes=0-0'
     const instead =
       run === undefined
         ? null
@@ -85,11 +88,14 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
       if (key === null) return problem('MissingAuthenticationTokenException', 'Missing Authentication Token')
       if (!isKnown)
         return problem('UnrecognizedClientException', 'The security token included in the request is invalid.')
+      if (target === 'SageMaker.DescribeEndpoint') return await sagemaker.describe(request)
       return await ecs.answer(target.split('.').at(-1) ?? '', request, url.origin, signals)
     }
     if (!isKnown) return s3Problem(403, key === null ? 'AccessDenied' : 'InvalidAccessKeyId')
     const name = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1]
     if (name !== undefined) return await lambda.invoke(decodeURIComponent(name), request, url.origin, signals)
+    const endpoint = /^\/endpoints\/([^/]+)\/async-invocations$/.exec(url.pathname)?.[1]
+    if (endpoint !== undefined) return await sagemaker.invoke(endpoint, request, url.origin, signals)
     return await answerObject(request, url, signals)
   }
 

@@ -120,3 +120,12 @@ export function createKit(options: KitOptions): Kit {
     fail: error => write({ state: 'failed', error, runMs: now() - beganAt }),
   }
 }
+
+/** A text as JSON; undefined where it is none. */
+export function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -3,7 +3,7 @@ import type { FaultName } from '../catalogue.ts'
 import { createGate } from '../gate.ts'
 import { type Faulty, loseCreate, once, refuseCreate } from '../misbehave.ts'
 import { problem, restWording } from './answers.ts'
-import { createKit, folderOf, type Kit, wholeInput } from './kit.ts'
+import { createKit, folderOf, type Kit, parse, wholeInput } from './kit.ts'
 import type { Service, ServiceOptions } from './service.ts'
 
 /** The vendor's limits. Source: the quotas page and the SDK's text on `Invoke`. */
@@ -171,13 +171,5 @@ export function createLambdaService(options: ServiceOptions): LambdaService {
         for (const { stop } of event.invocations) stop.abort(new Error('the emulator was closed'))
       }
     },
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -3,6 +3,7 @@ import { refuse } from '../../core/failure.ts'
 import { defaultPolicy, type Policy } from '../../core/policy.ts'
 import { isTerminal } from '../../core/prediction.ts'
 import { createEngine } from '../../engine/engine.ts'
+import { warmUp } from '../../providers/aws/test-support.ts'
 import type { Provider } from '../../providers/contract.ts'
 import { openSqliteStore } from '../../store/sqlite.ts'
 import { createSimulatedClock } from '../../testing/clock.ts'
@@ -12,6 +13,8 @@ import { textModel } from '../../testing/text-model.ts'
 import { asFetch } from '../contract.ts'
 import { createFixedWork } from '../works.ts'
 import { createAwsEmulator } from './index.ts'
+
+await warmUp()
 
 /** How one prediction ended. */
 export interface End {

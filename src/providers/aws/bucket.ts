@@ -5,8 +5,8 @@ import type { Answer } from '../http.ts'
 import { type Call, isMissing, isSuccess, type VendorApi } from '../vendor-api.ts'
 import { createAwsApi } from './api.ts'
 import type { AwsBucket } from './options.ts'
-import { loadSdk } from './sdk.ts'
-import { type Signer, untilAborted } from './signer.ts'
+import { loadSdk, untilAborted } from './sdk.ts'
+import type { Signer } from './signer.ts'
 
 /** The longest life of a link by the vendor's rules; one that was signed by temporary credentials ends with them. */
 const longestLinkMs = 7 * 24 * 60 * 60_000
@@ -34,11 +34,11 @@ type Command = S3.PutObjectCommand | S3.GetObjectCommand
 
 export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Signer): Bucket {
   const api = createAwsApi('Amazon S3')
-  const load = () => loadSdk('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'))
+  const load = ({ signal }: Io) => loadSdk('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'), signal)
   const at = (key: string) => ({ Bucket: bucket, Key: key })
 
   async function signed(make: (sdk: typeof S3) => Command, io: Io): Promise<Call> {
-    const sdk = await load()
+    const sdk = await load(io)
     return signer.sign(config => {
       const client = new sdk.S3Client(config)
       return { client, send: () => client.send(make(sdk) as S3.GetObjectCommand) }
@@ -46,10 +46,11 @@ export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Si
   }
 
   async function link(make: (sdk: typeof S3) => Command, forMs: number, io: Io, kept: string[] = []): Promise<string> {
-    const sdk = await load()
+    const sdk = await load(io)
     const { getSignedUrl } = await loadSdk(
       '@aws-sdk/s3-request-presigner',
       () => import('@aws-sdk/s3-request-presigner'),
+      io.signal,
     )
     const expiresIn = Math.ceil(Math.min(Math.max(forMs, 1000), longestLinkMs) / 1000)
     const client = signer.client(config => new sdk.S3Client(config))

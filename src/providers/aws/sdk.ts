@@ -9,11 +9,14 @@ export type SdkPackage =
   | '@aws-sdk/client-sagemaker-runtime'
   | '@aws-sdk/s3-request-presigner'
 
-/** Loads an optional dependency. Fails with `input_invalid` (fault `config`) that says what to install. */
-export async function loadSdk<T>(name: SdkPackage, load: () => Promise<T>): Promise<T> {
+/**
+ * Loads an optional dependency, until the signal ends. Fails with `input_invalid` (fault `config`) that says what to install.
+ */
+export async function loadSdk<T>(name: SdkPackage, load: () => Promise<T>, signal: AbortSignal): Promise<T> {
   try {
-    return await load()
+    return await untilAborted(load(), signal)
   } catch (cause) {
+    signal.throwIfAborted()
     const failure = createFailure(
       'input_invalid',
       `A provider on AWS needs the package "${name}", which is not installed.`,
@@ -24,4 +27,14 @@ export async function loadSdk<T>(name: SdkPackage, load: () => Promise<T>): Prom
     )
     throw new SurefootError(failure, { cause })
   }
+}
+
+/** The promise, or the signal's end before it. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(signal.reason)
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
+  })
 }

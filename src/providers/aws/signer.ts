@@ -1,6 +1,7 @@
 import { createFailure, refuse, SurefootError } from '../../core/failure.ts'
 import type { Call } from '../vendor-api.ts'
 import type { AwsAccess, AwsCredentials } from './options.ts'
+import { untilAborted } from './sdk.ts'
 
 /** A request as the SDK's clients hand it to their HTTP handler, signed. */
 interface SdkRequest {
@@ -131,14 +132,4 @@ function toCall({ method, protocol, hostname, port, path, query, headers, body }
 /** As signatures count it: everything but letters, digits and `-_.~`. */
 function escapeUri(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, each => `%${each.charCodeAt(0).toString(16).toUpperCase()}`)
-}
-
-/** The promise, or the signal's end before it. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const end = () => reject(signal.reason)
-    if (signal.aborted) end()
-    signal.addEventListener('abort', end, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
-  })
 }

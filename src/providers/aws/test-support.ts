@@ -1,4 +1,7 @@
 import type { Io, Job, JobFile } from '../contract.ts'
+import { ecs } from './ecs/index.ts'
+import { lambda } from './lambda/index.ts'
+import { sagemaker } from './sagemaker/index.ts'
 
 /** Where and as whom; nothing of it is real. */
 export const access = {
@@ -72,4 +75,16 @@ export function job(target: object, more: Partial<Job> = {}): Job {
     deadlineInMs: 1_800_000,
     ...more,
   }
+}
+
+/**
+ * Loads the SDK and lets it look for its files, which both take real time; simulated time would run past a start's limit
+ * meanwhile.
+ */
+export async function warmUp(): Promise<void> {
+  const io: Io = { fetch: async () => new Response('{}'), signal: new AbortController().signal }
+  const options = { ...access, bucket: 'predictions' }
+  await ecs(options).start(job({ taskDefinition: 'a' }), io)
+  await lambda(options).start(job({ function: 'a' }), io)
+  await sagemaker(options).start(job({ endpoint: 'a' }), io)
 }

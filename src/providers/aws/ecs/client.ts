@@ -19,7 +19,7 @@ export function createEcs(signer: Signer): Ecs {
     { signal }: Io,
     send: (client: Sdk.ECSClient, sdk: typeof Sdk) => Promise<unknown>,
   ): Promise<Call> {
-    const sdk = await loadSdk('@aws-sdk/client-ecs', () => import('@aws-sdk/client-ecs'))
+    const sdk = await loadSdk('@aws-sdk/client-ecs', () => import('@aws-sdk/client-ecs'), signal)
     return await signer.sign(config => {
       const client = new sdk.ECSClient(config)
       return { client, send: () => send(client, sdk) }

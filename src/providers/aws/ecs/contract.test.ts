@@ -4,7 +4,10 @@ import { createEchoWork } from '../../../emulators/works.ts'
 import { createSimulatedClock } from '../../../testing/clock.ts'
 import { describeProvider } from '../../../testing/describe-provider.ts'
 import { createRandom } from '../../../testing/random.ts'
+import { warmUp } from '../test-support.ts'
 import { ecs } from './index.ts'
+
+await warmUp()
 
 const noWebhooks = { skip: 'ECS calls nobody; its events would need a queue. A kit says hello (ecs/start.test.ts)' }
 

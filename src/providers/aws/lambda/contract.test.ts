@@ -4,7 +4,10 @@ import { createEchoWork } from '../../../emulators/works.ts'
 import { createSimulatedClock } from '../../../testing/clock.ts'
 import { describeProvider } from '../../../testing/describe-provider.ts'
 import { createRandom } from '../../../testing/random.ts'
+import { warmUp } from '../test-support.ts'
 import { lambda } from './index.ts'
+
+await warmUp()
 
 const noWebhooks = { skip: 'Lambda calls nobody; a kit says hello (lambda/start.test.ts)' }
 const notYet = { skip: 'A lost start is found as soon as its kit has reported, not before (lambda/observe.test.ts)' }

@@ -33,7 +33,7 @@ export function lambda(options: LambdaOptions): Provider {
   const reachable = (url: string | null) => (url?.startsWith('https:') || access.endpoint !== undefined ? url : null)
   const folderOf = (attemptId: string) => placeOf(attemptId, bucket).folder
   const invoke = async (name: string, payload: string, { signal }: Io): Promise<Call> => {
-    const sdk = await loadSdk('@aws-sdk/client-lambda', () => import('@aws-sdk/client-lambda'))
+    const sdk = await loadSdk('@aws-sdk/client-lambda', () => import('@aws-sdk/client-lambda'), signal)
     return await signer.sign(config => {
       const client = new sdk.LambdaClient(config)
       const command = new sdk.InvokeCommand({ FunctionName: name, InvocationType: 'Event', Payload: encode(payload) })
