@@ -1,3 +1,4 @@
+import { instancePrices as awsPrices } from '../src/providers/aws/prices.ts'
 import { prices as basetenPrices } from '../src/providers/baseten/prices.ts'
 import { prices as koyebPrices } from '../src/providers/koyeb/prices.ts'
 import { prices as modalPrices, pricesBeside } from '../src/providers/modal/prices.ts'
@@ -115,13 +116,13 @@ export const vendors: readonly Vendor[] = [
   {
     name: 'AWS',
     prices: {
-      '16 GB': ['g4dn.xlarge, T4', 0.0001461],
-      '24 GB': ['g6.xlarge, L4', 0.0002236],
-      '48 GB': ['g6e.xlarge, L40S', 0.0005169],
-      H100: ['p5.4xlarge', 0.0019111],
+      '16 GB': ['g4dn.xlarge, T4', awsPrices.perSecond['g4dn.xlarge'] ?? Number.NaN],
+      '24 GB': ['g6.xlarge, L4', awsPrices.perSecond['g6.xlarge'] ?? Number.NaN],
+      '48 GB': ['g6e.xlarge, L40S', awsPrices.perSecond['g6e.xlarge'] ?? Number.NaN],
+      H100: ['p5.4xlarge', awsPrices.perSecond['p5.4xlarge'] ?? Number.NaN],
     },
     extra: 0,
-    pricesAsOf: '2026-07-20',
+    pricesAsOf: awsPrices.checkedOn,
     pricesFrom: 'EC2 on demand, us-east-1, as in the price table of aws/karpenter-provider-aws',
     idle: { seconds: 300, from: 'assumed; your autoscaling decides' },
     machineStart: { seconds: 120, from: 'assumed for a fresh EC2 instance and the image on it' },
