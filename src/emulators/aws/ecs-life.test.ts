@@ -4,7 +4,10 @@ import { createRandom } from '../../testing/random.ts'
 import { createEchoWork } from '../works.ts'
 import { type AwsEmulatorOptions, createAwsEmulator } from './index.ts'
 
-const signed = { authorization: 'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/ecs/aws4_request' }
+const signed = {
+  authorization:
+    'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/ecs/aws4_request, SignedHeaders=host, Signature=00',
+}
 type Body = Record<string, unknown>
 
 function setup(more: Partial<AwsEmulatorOptions> = {}) {
@@ -145,7 +148,7 @@ test('more than a burst of a hundred starts is throttled, with 400', async () =>
 })
 
 test('calls without a signature are refused, and with a key only that of the account is good', async () => {
-  const { emulator } = setup({ accessKeyId: 'AKIAGOOD' })
+  const { emulator } = setup({ credentials: { accessKeyId: 'AKIAGOOD', secretAccessKey: 'secret' } })
   const ask = async (headers: Record<string, string>) => {
     const target = { 'x-amz-target': 'X.ListTasks' }
     return (

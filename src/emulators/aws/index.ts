@@ -10,14 +10,15 @@ import { createLambdaService } from './lambda.ts'
 import { createObjects } from './s3.ts'
 import { createSagemakerService } from './sagemaker.ts'
 import type { Service } from './service.ts'
+import { isSigned, keyIdOf } from './signature.ts'
 
 export interface AwsEmulatorOptions {
   readonly clock: Clock
   readonly random: Random
   readonly work: Work
   readonly faults?: readonly (string | FaultRule)[]
-  /** The one access key id that is accepted; without it any is. Signatures are not verified. */
-  readonly accessKeyId?: string
+  /** The one access key that is accepted, with the signatures that its secret makes; without it any signature is. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** Carries the workers' own calls to the outside: inputs, a kit's hello and upload. Default: the real `fetch`. */
   readonly send?: typeof globalThis.fetch
   /** Cold start: pulling the image and starting it. Default 2 s. */
@@ -32,7 +33,7 @@ export interface AwsEmulatorOptions {
  * see `docs/providers/aws.md`.
  */
 export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
-  const { clock, random, work, accessKeyId, bootMs = 2000, pricePerSecond = 1.861 / 3600 } = options
+  const { clock, random, work, credentials, bootMs = 2000, pricePerSecond = 1.861 / 3600 } = options
   const send = options.send ?? globalThis.fetch
   const closed = new AbortController()
   const objects = createObjects(clock, closed.signal)
@@ -47,6 +48,8 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
       })
       const url = new URL(request.url)
       if (url.origin !== origin) return await send(request)
+      const refused = await refuseSignature(request, url, false)
+      if (refused !== null) return refused
       return await objects.answer(request, url, url.pathname.endsWith('/output') ? faults : undefined)
     }
   }
@@ -78,20 +81,25 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
     return instead ?? (await objects.answer(request, url))
   }
 
+  /** Null where whoever calls is who it says; the services that speak JSON and S3 word a refusal in two ways. */
+  async function refuseSignature(request: Request, url: URL, speaksJson: boolean): Promise<Response | null> {
+    const refuse = (json: string, s3: string) => (speaksJson ? problem(json, 'Not signed well.') : s3Problem(403, s3))
+    const keyId = keyIdOf(request, url)
+    if (keyId === null) return refuse('MissingAuthenticationTokenException', 'AccessDenied')
+    if (credentials === undefined) return null
+    if (keyId !== credentials.accessKeyId) return refuse('UnrecognizedClientException', 'InvalidAccessKeyId')
+    const isGood = await isSigned(request, url, credentials.secretAccessKey)
+    return isGood ? null : refuse('InvalidSignatureException', 'SignatureDoesNotMatch')
+  }
+
   async function answer(request: Request): Promise<Response> {
     const url = new URL(request.url)
     const target = request.headers.get('x-amz-target')
-    const key = keyOf(request, url)
-    const isKnown = key !== null && (accessKeyId === undefined || key === accessKeyId)
+    const refused = await refuseSignature(request, url, target !== null)
+    if (refused !== null) return refused
     const signals = [request.signal, closed.signal]
-    if (target !== null) {
-      if (key === null) return problem('MissingAuthenticationTokenException', 'Missing Authentication Token')
-      if (!isKnown)
-        return problem('UnrecognizedClientException', 'The security token included in the request is invalid.')
-      if (target === 'SageMaker.DescribeEndpoint') return await sagemaker.describe(request)
-      return await ecs.answer(target.split('.').at(-1) ?? '', request, url.origin, signals)
-    }
-    if (!isKnown) return s3Problem(403, key === null ? 'AccessDenied' : 'InvalidAccessKeyId')
+    if (target === 'SageMaker.DescribeEndpoint') return await sagemaker.describe(request)
+    if (target !== null) return await ecs.answer(target.split('.').at(-1) ?? '', request, url.origin, signals)
     const name = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1]
     if (name !== undefined) return await lambda.invoke(decodeURIComponent(name), request, url.origin, signals)
     const endpoint = /^\/endpoints\/([^/]+)\/async-invocations$/.exec(url.pathname)?.[1]
@@ -122,12 +130,4 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
       for (const service of services) service.close()
     },
   }
-}
-
-/** The access key id of a signed request or link; null where it is neither. */
-function keyOf(request: Request, url: URL): string | null {
-  const credential =
-    /Credential=([^/,\s]+)\//.exec(request.headers.get('authorization') ?? '')?.[1] ??
-    url.searchParams.get('X-Amz-Credential')?.split('/')[0]
-  return credential ?? null
 }

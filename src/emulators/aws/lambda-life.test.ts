@@ -4,13 +4,17 @@ import { createRandom } from '../../testing/random.ts'
 import { createEchoWork } from '../works.ts'
 import { type AwsEmulatorOptions, createAwsEmulator } from './index.ts'
 
-const signed = { authorization: 'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/lambda/aws4_request' }
+const signed = {
+  authorization:
+    'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=00',
+}
 const bucket = 'https://aws.test/b/a1'
+const link = '?X-Amz-Credential=AKIA%2F20260101'
 const surefoot = {
   attempt: 'a1',
-  upload: { url: `${bucket}/output` },
-  state: { url: `${bucket}/state.json` },
-  claim: { url: `${bucket}/claim` },
+  upload: { url: `${bucket}/output${link}` },
+  state: { url: `${bucket}/state.json${link}` },
+  claim: { url: `${bucket}/claim${link}` },
 }
 
 function setup(more: Partial<AwsEmulatorOptions> = {}) {

@@ -4,7 +4,10 @@ import { createRandom } from '../../testing/random.ts'
 import { createEchoWork } from '../works.ts'
 import { type AwsEmulatorOptions, createAwsEmulator } from './index.ts'
 
-const signed = { authorization: 'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/sagemaker/aws4_request' }
+const signed = {
+  authorization:
+    'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=00',
+}
 
 function setup(more: Partial<AwsEmulatorOptions> = {}) {
   const clock = createSimulatedClock()

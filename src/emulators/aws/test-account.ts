@@ -10,7 +10,9 @@ import { createAwsEmulator } from './index.ts'
 const ply = new TextEncoder().encode(
   `ply\nformat binary_little_endian 1.0\nelement vertex 2\nproperty float x\nend_header\n${'\0'.repeat(8)}`,
 )
-const signed = { authorization: 'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/x/aws4_request' }
+const signed = {
+  authorization: 'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/x/aws4_request, SignedHeaders=host, Signature=00',
+}
 
 /** Calls as a caller of AWS makes them; each gives its answer as one line. */
 export interface Caller {

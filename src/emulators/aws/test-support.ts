@@ -59,6 +59,7 @@ export async function predict(
     random,
     work: createFixedWork({ clock, name: 'text.txt', mediaType: 'text/plain', bytes }),
     faults,
+    credentials: access.credentials,
     async send(input, init) {
       const request = new Request(input, { ...init, duplex: 'half' } as RequestInit)
       const [, kind = '', attemptId = '', secret = ''] = new URL(request.url).pathname.split('/')

@@ -34,8 +34,9 @@ export const accessOptions: {
   readonly endpoint: z.ZodType<string | undefined>
 } = {
   region: z.string().regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, 'must be a region, such as us-east-1'),
+  // Not strict: objects that the SDK gave out or was given carry keys of its own.
   credentials: z
-    .strictObject({
+    .object({
       accessKeyId: z.string().min(1),
       secretAccessKey: z.string().min(1),
       sessionToken: z.string().min(1).optional(),

@@ -25,7 +25,7 @@ describeProvider('sagemaker', {
       random: createRandom(1),
       work: createEchoWork({ clock }),
       faults,
-      accessKeyId: 'AKIAGOOD',
+      credentials: { accessKeyId: 'AKIAGOOD', secretAccessKey: 'secret' },
       send: async () => new Response(null, { status: 204 }),
     })
     return {
