@@ -11,8 +11,8 @@ import { type Io, paint, say } from './io.ts'
 
 const usage = `Usage: surefoot emulate PROVIDER [OPTIONS]
 
-Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten, modal, cog, koyeb.
-It really does the work, and misbehaves on demand.
+Serves the HTTP API of a provider on this machine, until Ctrl-C: replicate, runpod, baseten, modal, cog, koyeb,
+ecs, lambda, sagemaker. It really does the work, and misbehaves on demand.
 
   --port N             Port, 0 for any free one (default 9001)
   --fault SPEC         name[@parameter][:percent%][*times], e.g. stall@0.9:20%; may be given several times

@@ -1,4 +1,4 @@
-import { createFailure, SurefootError } from '../../core/failure.ts'
+import { refuse } from '../../core/failure.ts'
 
 /** The packages of the AWS SDK that the adapters use; each is loaded at its first use only. */
 export type SdkPackage =
@@ -10,22 +10,17 @@ export type SdkPackage =
   | '@aws-sdk/s3-request-presigner'
 
 /**
- * Loads an optional dependency, until the signal ends. Fails with `input_invalid` (fault `config`) that says what to install.
+ * Loads an optional dependency, until the signal ends. Fails with `deployment_missing`, saying what to install.
  */
 export async function loadSdk<T>(name: SdkPackage, load: () => Promise<T>, signal: AbortSignal): Promise<T> {
   try {
     return await untilAborted(load(), signal)
   } catch (cause) {
     signal.throwIfAborted()
-    const failure = createFailure(
-      'input_invalid',
-      `A provider on AWS needs the package "${name}", which is not installed.`,
-      {
-        fault: 'config',
-        advice: `Install it beside surefoot: npm install ${name}@3`,
-      },
-    )
-    throw new SurefootError(failure, { cause })
+    return refuse('deployment_missing', `A provider on AWS needs the package "${name}", which is not installed.`, {
+      advice: `Install it beside surefoot: npm install ${name}@3`,
+      cause,
+    })
   }
 }
 

@@ -1,4 +1,4 @@
-import { createFailure, refuse, SurefootError } from '../../core/failure.ts'
+import { refuse, SurefootError } from '../../core/failure.ts'
 import type { Call } from '../vendor-api.ts'
 import type { AwsAccess, AwsCredentials } from './options.ts'
 import { untilAborted } from './sdk.ts'
@@ -40,7 +40,8 @@ interface Client {
 export interface Signer {
   /**
    * `use` makes a client with this configuration and sends one command through it. The call that comes back holds the whole
-   * address as its path. Fails with `auth_rejected` where the SDK finds no credentials.
+   * address as its path. Fails with `auth_rejected` where the SDK finds no credentials, and with `deployment_missing` where it takes the
+   * configuration for wrong.
    */
   sign<C extends Client>(use: (config: ClientConfig) => SdkUse<C>, signal: AbortSignal): Promise<Call>
   /** A client for what only signs, such as links. */
@@ -105,10 +106,7 @@ function notSigned(error: unknown): never {
   if (/Credential|Token/i.test(name))
     return refuse('auth_rejected', 'AWS: the SDK found no credentials that it can use.', { cause: error })
   const words = error instanceof Error ? error.message : String(error)
-  const failure = createFailure('input_invalid', `AWS: the SDK did not make a request of it: ${words}`, {
-    fault: 'config',
-  })
-  throw new SurefootError(failure, { cause: error })
+  return refuse('deployment_missing', `AWS: the SDK made no request of it: ${words}`, { cause: error })
 }
 
 function toCall({ method, protocol, hostname, port, path, query, headers, body }: SdkRequest): Call {
