@@ -107,3 +107,16 @@ test('a second costs by memory, a run by the time that its kit took and the requ
   expect(cost(0)).toBe(0)
   expect([provider.pricesAsOf?.(parsed), provider.pricesAsOf?.({ function: 'a' })]).toEqual(['2026-04-01', null])
 })
+
+test("a kit's hello leads to the attempt's place in the bucket; anything else is refused", async () => {
+  const { provider, io } = setup([])
+  const to = { attemptId: 'attempt-1', target: null }
+  const hear = async (body: string) =>
+    provider.hear?.({ headers: new Headers(), body: new TextEncoder().encode(body) }, io, 0, to)
+  expect(await hear('{"surefoot":"hello","id":"r1"}')).toEqual({
+    deliveryId: 'r1 hello',
+    handle: { folder: 'surefoot/attempt-1/' },
+    observation: { status: 'running', word: 'hello' },
+  })
+  await expect(hear('{"status":"done"}')).rejects.toMatchObject({ failure: { code: 'provider_error' }, status: 422 })
+})

@@ -95,3 +95,16 @@ test.each([
 ])('refuses the target %j and says why', (target, words) => {
   expect(() => sagemaker({ ...access, bucket: 'predictions' }).parseTarget(target)).toThrow(words)
 })
+
+test("a kit's hello leads to the attempt's place in the bucket; anything else is refused", async () => {
+  const { provider, io } = setup([])
+  const to = { attemptId: 'attempt-1', target: null }
+  const hear = async (body: string) =>
+    provider.hear?.({ headers: new Headers(), body: new TextEncoder().encode(body) }, io, 0, to)
+  expect(await hear('{"surefoot":"hello","id":"r1"}')).toEqual({
+    deliveryId: 'r1 hello',
+    handle: { folder: 'surefoot/attempt-1/' },
+    observation: { status: 'running', word: 'hello' },
+  })
+  await expect(hear('{"status":"done"}')).rejects.toMatchObject({ failure: { code: 'provider_error' }, status: 422 })
+})
