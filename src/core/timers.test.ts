@@ -185,6 +185,18 @@ describe('a stall where the policy allows a hedge', () => {
   })
 })
 
+it('a run that may be silent is no stall before it has shown anything', () => {
+  const life = createLife({ policy: { attempts: 1 }, route: [{ silent: true }] })
+  bring.running(life, 1)
+  life.at(599_999)
+  expect(end(life)).toBe('processing')
+  life.at(600_000)
+  expect(end(life)).toBe('failed: run_timeout')
+  const shown = running({ progress: { stage: 'infer', fraction: 0.2 } }, { ...oneAttempt, route: [{ silent: true }] })
+  shown.at(120_000)
+  expect(end(shown)).toBe('failed: stalled')
+})
+
 describe('a timer that is due after nobody looked for a while', () => {
   /** Like a process that was asleep: nobody asks, and the clock goes on. */
   function sleep(life: Life, ms: number): void {

@@ -36,7 +36,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
     case 'running':
       return [
         runTimer(attempt.runningAt, policy),
-        stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null, deployment?.silent)),
+        stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null, isSilent(attempt, deployment))),
       ]
     case 'collecting':
       return [
@@ -65,6 +65,10 @@ function unknownTimer(attempt: AttemptDraft, { unknownMs }: Policy, deployment: 
   return timer('unknown', attempt.unknownSince, unknownMs, ms =>
     createFailure('start_unknown', `${lost} the run was not found within ${seconds(ms)}.`),
   )
+}
+
+function isSilent({ progress, logLength }: AttemptDraft, deployment: DeploymentWorld | undefined): boolean {
+  return deployment?.silent === true && progress === null && logLength === 0
 }
 
 /** "Stuck at 90 %" has its own limit: from `lastStageFrom` on, the rest should take the shorter time. */

@@ -16,7 +16,7 @@ export interface DeploymentWorld {
   readonly pollMs: number
   /** The connection of a start is the run itself: it is held until the end, and a cut means unknown. */
   readonly heldStart: boolean
-  /** Runs show nothing between their start and their end. */
+  /** Runs may show nothing between their start and their end. */
   readonly silent: boolean
   /** How long a start, and any other call, may take before its answer counts as lost. */
   readonly startTimeoutMs: number

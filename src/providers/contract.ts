@@ -71,7 +71,10 @@ export interface ProviderLimits {
   readonly callTimeoutMs: number
   /** How often to poll while something runs. */
   readonly pollMs: number
-  /** Runs show neither progress nor logs before their end: that nothing changes says nothing. Default: they show some. */
+  /**
+   * Runs may show neither progress nor logs before their end: as long as one has shown none, that nothing changes says
+   * nothing. Default: they show some.
+   */
   readonly silent?: boolean
   /** An empty answer of `find` proves that nothing was started and nothing ever will be. Default: it proves nothing. */
   readonly findIsExact?: boolean

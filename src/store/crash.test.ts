@@ -100,10 +100,10 @@ it('makes the folder and those above it, and refuses where something else is in 
   const lock = await lockFolder(join(folder, 'a/b/c'))
   await lock.release()
   await writeFile(join(folder, 'file'), '')
-  await expect(lockFolder(join(folder, 'file'))).rejects.toThrow('cannot be made (EEXIST)')
-  await expect(lockFolder(join(folder, 'file/below'))).rejects.toThrow('cannot be made (ENOTDIR)')
+  await expect(lockFolder(join(folder, 'file'))).rejects.toThrow('EEXIST')
+  await expect(lockFolder(join(folder, 'file/below'))).rejects.toThrow('ENOTDIR')
 })
 
 it.runIf(process.platform === 'linux')('refuses a folder in which nothing can be made', async () => {
-  await expect(lockFolder('/proc/surefoot/data')).rejects.toThrow('/proc/surefoot cannot be made')
+  await expect(lockFolder('/proc/surefoot/data')).rejects.toThrow('ENOENT')
 })

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
-import { createFailure, refuse, SurefootError } from '../core/failure.ts'
+import { createFailure, SurefootError } from '../core/failure.ts'
 
 /** Who serves a data folder, for other processes of this machine: they talk to its URL instead of opening the folder. */
 export interface Owner {
@@ -97,15 +97,10 @@ async function makeFolder(directory: string): Promise<void> {
   try {
     await mkdir(directory, { mode: 0o700 })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null
     if (await isFolder(directory)) return
     const parent = dirname(directory)
-    if (code !== 'ENOENT' || (await isFolder(parent)))
-      refuse('input_invalid', `The folder ${directory} cannot be made (${code ?? error}).`, {
-        advice: 'Choose another data folder.',
-        status: 500,
-        cause: error,
-      })
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    if (!isMissing || (await isFolder(parent))) throw error
     await makeFolder(parent)
     await makeFolder(directory)
   }

@@ -45,6 +45,7 @@ export function ecs(options: EcsOptions): Provider {
       // Tasks are shown for an hour at least; what a kit put into the bucket stays as long as its owner says.
       resultKeptMs: 60 * 60_000,
       heldStart: false,
+      silent: true,
       // Must stay well below what is left of an engine's lease of 15 s between renewals.
       startTimeoutMs: 8_000,
       callTimeoutMs: 20_000,

@@ -51,6 +51,7 @@ export function lambda(options: LambdaOptions): Provider {
       // As long as the bucket's owner says; a month is what nobody should rely on.
       resultKeptMs: 30 * 24 * 60 * 60_000,
       heldStart: false,
+      silent: true,
       // Must stay well below what is left of an engine's lease of 15 s between renewals.
       startTimeoutMs: 8_000,
       callTimeoutMs: 20_000,
