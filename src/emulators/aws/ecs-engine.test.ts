@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { ecs } from '../../providers/aws/ecs/index.ts'
+import { type End, good } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { access, type End, good, predict } from './test-support.ts'
+import { access, predict } from './test-support.ts'
 
 interface Place {
   /** Bytes and reports travel through a bucket; else by our own public URL. Default true. */

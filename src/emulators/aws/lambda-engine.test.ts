@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { lambda } from '../../providers/aws/lambda/index.ts'
+import { type End, good } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { access, type End, good, predict } from './test-support.ts'
+import { access, predict } from './test-support.ts'
 
 function run(faults: readonly string[], reachable = true): Promise<End> {
   const provider = lambda({ ...access, bucket: 'predictions' })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { sagemaker } from '../../providers/aws/sagemaker/index.ts'
+import { type End, good } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { access, type End, good, predict } from './test-support.ts'
+import { access, predict } from './test-support.ts'
 
 interface Place {
   /** The container is our kit. Default true. */

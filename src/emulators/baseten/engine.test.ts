@@ -1,149 +1,41 @@
 import { expect, test } from 'vitest'
-import { refuse } from '../../core/failure.ts'
-import { defaultPolicy } from '../../core/policy.ts'
-import { isTerminal } from '../../core/prediction.ts'
-import { createEngine } from '../../engine/engine.ts'
 import { baseten } from '../../providers/baseten/index.ts'
-import { openSqliteStore } from '../../store/sqlite.ts'
-import { createSimulatedClock } from '../../testing/clock.ts'
-import { createMemoryFiles } from '../../testing/memory-files.ts'
-import { createRandom, createSeededIds } from '../../testing/random.ts'
-import { textModel } from '../../testing/text-model.ts'
+import {
+  type End,
+  good,
+  type OpenedEngine,
+  openEngine,
+  predict as predictAt,
+  type Setting,
+  wish,
+} from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { asFetch } from '../contract.ts'
-import { createFixedWork } from '../works.ts'
 import { createBasetenEmulator } from './index.ts'
 
-interface End {
-  readonly status: string
-  readonly code: string | null
-  /** Requests that Baseten took. */
-  readonly submits: number
-  /** Requests that go on there after everything is settled: what runs cannot be stopped. */
-  readonly running: number
-  readonly settled: boolean
-}
-
-interface Setting {
+interface Place {
   /** The model is our kit: hello, upload by signed link. Default true. */
   readonly kit?: boolean
   /** Default `async`. */
   readonly mode?: 'async' | 'held'
-}
-
-/** One prediction through the real engine and adapter on simulated time, under one fault plan, until nothing is open. */
-async function predict(faults: readonly string[], setting: Setting = {}): Promise<End> {
-  const { engine, clock, emulator, close } = await open({ faults, ...setting })
-  const { record } = await engine.create(wish)
-  let last = record
-  for (let waited = 0; waited < 120 && last.settledAt === null; waited++) {
-    await clock.advance(30_000)
-    last = (await engine.get(record.id))?.record ?? last
-    // The deadline is a promise whatever the provider does.
-    if (clock.now() > last.deadlineAt + 30_000) expect(isTerminal(last.status)).toBe(true)
-  }
-  const { submits, running } = emulator.state()
-  await close()
-  return { status: last.status, code: last.failure?.code ?? null, submits, running, settled: last.settledAt !== null }
-}
-
-const wish = {
-  model: textModel.name,
-  input: {},
-  owner: 'local',
-  source: 'api',
-  files: {},
-  cancelAfterMs: null,
-  webhook: null,
-} as const
-
-interface Opening extends Setting {
-  readonly faults: readonly string[]
-  /** Whether Baseten's replicas and webhooks can reach us. Default true. */
   readonly reachable?: boolean
 }
 
-async function open({ faults, kit = true, mode = 'async', reachable = true }: Opening) {
-  const clock = createSimulatedClock()
-  const random = createRandom(1)
-  const files = createMemoryFiles()
-  const bytes = new TextEncoder().encode('done')
-  const emulator = createBasetenEmulator({
-    clock,
-    random,
-    work: createFixedWork({ clock, name: 'text.txt', mediaType: 'text/plain', bytes }),
-    faults,
-    webhookSecrets: ['whsec_new', 'whsec_old'],
-    async send(input, init) {
-      const request = new Request(input, { ...init, duplex: 'half' } as RequestInit)
-      const [, kind = '', attemptId = '', secret = ''] = new URL(request.url).pathname.split('/')
-      if (kind === 'uploads') {
-        const stored = await files.put(`uploads/${attemptId}/${secret}`, request.body ?? new ReadableStream(), {
-          maxBytes: 1000,
-        })
-        return new Response(null, { status: stored.kind === 'exists' ? 409 : 201 })
-      }
-      try {
-        await engine.hear('baseten', attemptId, secret, { headers: request.headers, body: () => request.bytes() })
-        return new Response(null, { status: 204 })
-      } catch {
-        return new Response(null, { status: 401 })
-      }
-    },
-  })
-  const fetch = asFetch(emulator)
-  const store = await openSqliteStore({ path: ':memory:', now: clock.now })
-  const provider = baseten({ apiKey: 'k', mode, baseUrl: 'https://baseten.test', webhookSecrets: ['whsec_old'] })
-  const deployment = {
-    name: 'text@baseten',
-    providerName: 'baseten',
-    provider,
-    target: provider.parseTarget({ model: 'abcd1234', hardware: 'l4', kit }),
-    concurrency: 4,
-  }
-  const engine = createEngine({
-    name: 'engine-1',
-    alone: true,
-    store,
-    files,
-    async download(url, { signal }) {
-      const response = await fetch(url, { signal }).catch((cause: unknown) =>
-        refuse('provider_unreachable', 'cut', { cause }),
-      )
-      if (!response.ok || response.body === null) return refuse('input_invalid', `${response.status}`)
-      const length = Number(response.headers.get('content-length'))
-      return { body: response.body, mediaType: 'text/plain', bytes: length, name: 'text.txt' }
-    },
-    routes: new Map([[textModel.name, { model: textModel, deployments: [deployment], policy: defaultPolicy }]]),
-    links: {
-      input: () => (reachable ? 'https://us.test/files/1' : null),
-      upload: (attemptId, name) => (reachable ? `https://us.test/uploads/${attemptId}/${name}` : null),
-      webhook: (_, attemptId, secret) => (reachable ? `https://us.test/hooks/${attemptId}/${secret}` : null),
-    },
-    serverKey: 'key',
-    clock,
-    random,
-    newId: createSeededIds(random),
-    fetch,
-    notify: async () => true,
-    log: () => {},
-  })
-  await engine.start()
+function settingOf({ kit = true, mode = 'async', reachable = true }: Place): Setting {
   return {
-    engine,
-    clock,
-    emulator,
-    async close() {
-      const stopped = engine.stop()
-      await clock.advance(60_000)
-      await stopped
-      emulator.close()
-      await store.close()
-    },
+    emulator: parts => createBasetenEmulator({ ...parts, webhookSecrets: ['whsec_new', 'whsec_old'] }),
+    provider: () => baseten({ apiKey: 'k', mode, baseUrl: 'https://baseten.test', webhookSecrets: ['whsec_old'] }),
+    target: { model: 'abcd1234', hardware: 'l4', kit },
+    reachable,
   }
 }
 
-const good = { status: 'succeeded', code: null, running: 0, settled: true }
+function predict(faults: readonly string[], place: Place = {}): Promise<End> {
+  return predictAt(faults, settingOf(place))
+}
+
+function open({ faults, ...place }: Place & { readonly faults: readonly string[] }): Promise<OpenedEngine> {
+  return openEngine(faults, settingOf(place))
+}
 
 /** What the caller or the configuration must change first: no second run at the same place. */
 const final = new Map<FaultName, readonly [code: string, submits: number]>([

@@ -1,15 +1,23 @@
 import { describe, expect, test } from 'vitest'
 import { cog } from '../../providers/cog/index.ts'
+import { type End, good, predict, type Setting } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
 import { createCogEmulator } from './index.ts'
-import { endAfter, good, predict, type Setting } from './test-support.ts'
+import { endAfter } from './test-support.ts'
+
+interface Place extends Partial<Pick<Setting, 'emulator' | 'reachable' | 'beginAfterMs'>> {
+  /** The model is our kit: hello, upload by signed link. */
+  readonly kit?: boolean
+}
 
 describe.each(['coglet', 'python'] as const)('%s', version => {
-  const run = (faults: readonly string[], more: Partial<Setting> = {}) =>
+  const run = (faults: readonly string[], { kit = true, ...more }: Place = {}): Promise<End> =>
     predict(faults, {
-      provider: cog({ baseUrl: 'https://cog.test' }),
-      target: { pricePerSecond: 0.0002 },
-      create: options => createCogEmulator({ ...options, version }),
+      emulator: parts => createCogEmulator({ ...parts, version }),
+      provider: () => cog({ baseUrl: 'https://cog.test' }),
+      target: { pricePerSecond: 0.0002, kit },
+      // The server is ready by then.
+      beginAfterMs: 10_000,
       ...more,
     })
 
@@ -43,8 +51,8 @@ describe.each(['coglet', 'python'] as const)('%s', version => {
   })
 
   test('a server that is still setting up is waited for, without spending the attempts', async () => {
-    const create: Setting['create'] = options => createCogEmulator({ ...options, version, bootMs: 400_000 })
-    expect(await run([], { create, beginAfterMs: 0 })).toEqual({ ...good, submits: 1 })
+    const emulator: Setting['emulator'] = parts => createCogEmulator({ ...parts, version, bootMs: 400_000 })
+    expect(await run([], { emulator, beginAfterMs: 0 })).toEqual({ ...good, submits: 1 })
   })
 
   test('a place that others hold is waited for, and a busy server is no failure of the deployment', async () => {
@@ -94,13 +102,13 @@ const lostWithConnection: readonly FaultName[] = [
 ]
 
 describe('held, without a public URL', () => {
-  const run = (faults: readonly string[], more: Partial<Setting> = {}) =>
+  const run = (faults: readonly string[], { kit = false, ...more }: Place = {}): Promise<End> =>
     predict(faults, {
-      provider: cog({ baseUrl: 'https://cog.test', mode: 'held' }),
-      target: { pricePerSecond: 0.0002 },
-      create: options => createCogEmulator(options),
-      kit: false,
+      emulator: createCogEmulator,
+      provider: () => cog({ baseUrl: 'https://cog.test', mode: 'held' }),
+      target: { pricePerSecond: 0.0002, kit },
       reachable: false,
+      beginAfterMs: 10_000,
       ...more,
     })
 
@@ -110,8 +118,8 @@ describe('held, without a public URL', () => {
   })
 
   test('a server that is still setting up is waited for', async () => {
-    const create: Setting['create'] = options => createCogEmulator({ ...options, bootMs: 400_000 })
-    expect(await run([], { create, beginAfterMs: 0 })).toEqual({ ...good, submits: 1 })
+    const emulator: Setting['emulator'] = parts => createCogEmulator({ ...parts, bootMs: 400_000 })
+    expect(await run([], { emulator, beginAfterMs: 0 })).toEqual({ ...good, submits: 1 })
   })
 
   test('our kit, which needs a public URL, uploads as ever, and its hello does not cut its own connection', async () => {
@@ -121,8 +129,8 @@ describe('held, without a public URL', () => {
   })
 
   test("a run that Python's server goes on with after the connection is closed keeps its only place", async () => {
-    const create: Setting['create'] = options => createCogEmulator({ ...options, version: 'python' })
-    const end = await run(['stall*1'], { create })
+    const emulator: Setting['emulator'] = parts => createCogEmulator({ ...parts, version: 'python' })
+    const end = await run(['stall*1'], { emulator })
     expect(end).toEqual({ status: 'failed', code: 'rate_limited', submits: 1, running: 1, settled: true })
   })
 })

@@ -1,19 +1,27 @@
 import { expect, test } from 'vitest'
 import { koyeb } from '../../providers/koyeb/index.ts'
+import { type End, good, predict } from '../../testing/test-prediction.ts'
 import { faultsAt } from '../catalogue.ts'
-import { endAfter, good, predict, type Setting } from '../cog/test-support.ts'
-import { createFixedWork } from '../works.ts'
+import { endAfter } from '../cog/test-support.ts'
 import { createKoyebEmulator, type KoyebEmulatorOptions } from './index.ts'
 
-type More = Partial<Setting> & { readonly emulator?: Partial<KoyebEmulatorOptions> }
+interface Place {
+  /** The model is our kit: hello, upload by signed link. Default true. */
+  readonly kit?: boolean
+  readonly emulator?: Partial<KoyebEmulatorOptions>
+  /** Milliseconds that the work takes. Default 10 s. */
+  readonly durationMs?: number
+}
 
-const run = (faults: readonly string[], { emulator = {}, ...more }: More = {}) =>
-  predict(faults, {
-    provider: koyeb({ baseUrl: 'https://koyeb.test' }),
-    target: { hardware: 'gpu-nvidia-l4' },
-    create: options => createKoyebEmulator({ ...options, ...emulator }),
-    ...more,
+function run(faults: readonly string[], { kit = true, emulator = {}, durationMs }: Place = {}): Promise<End> {
+  return predict(faults, {
+    emulator: parts => createKoyebEmulator({ ...parts, ...emulator }),
+    provider: () => koyeb({ baseUrl: 'https://koyeb.test' }),
+    target: { hardware: 'gpu-nvidia-l4', kit },
+    beginAfterMs: 10_000,
+    durationMs,
   })
+}
 
 test.each(faultsAt('koyeb'))(
   '%s, once, at a service that sleeps, with our kit: the prediction ends well, with as few runs as can be',
@@ -39,13 +47,7 @@ test('an edge that goes away for a while fails nothing, before the start or afte
 })
 
 test('polls keep the service awake: a run longer than its idle time ends well', async () => {
-  const create: Setting['create'] = options => {
-    const bytes = new TextEncoder().encode('done')
-    const given = { name: 'text.txt', mediaType: 'text/plain', bytes }
-    const work = createFixedWork({ clock: options.clock, durationMs: 90_000, ...given })
-    return createKoyebEmulator({ ...options, work, idleMs: 40_000 })
-  }
-  expect(await run([], { create })).toEqual({ ...good, submits: 1 })
+  expect(await run([], { durationMs: 90_000, emulator: { idleMs: 40_000 } })).toEqual({ ...good, submits: 1 })
 })
 
 test('a service that never wakes costs nothing and fails in time', async () => {

@@ -1,136 +1,33 @@
 // Loaded before anything is measured: the adapter loads it with its first call, which takes no simulated time then.
 import 'modal'
 import { expect, test } from 'vitest'
-import { refuse } from '../../core/failure.ts'
-import { defaultPolicy, type Policy } from '../../core/policy.ts'
-import { isTerminal } from '../../core/prediction.ts'
-import { createEngine } from '../../engine/engine.ts'
 import { modal } from '../../providers/modal/index.ts'
-import { openSqliteStore } from '../../store/sqlite.ts'
-import { createSimulatedClock } from '../../testing/clock.ts'
-import { createMemoryFiles } from '../../testing/memory-files.ts'
-import { createRandom, createSeededIds } from '../../testing/random.ts'
-import { textModel } from '../../testing/text-model.ts'
+import { type End, good, predict as predictAt, type Setting } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { asFetch } from '../contract.ts'
-import { createFixedWork } from '../works.ts'
 import { createModalEmulator, grpcOverFetch } from './index.ts'
 
-interface End {
-  readonly status: string
-  readonly code: string | null
-  /** Calls that Modal would bill. */
-  readonly submits: number
-  /** Calls that it would still bill after everything is settled. */
-  readonly running: number
-  readonly settled: boolean
-}
-
-interface Setting {
+interface Place extends Pick<Setting, 'reachable' | 'policy' | 'durationMs'> {
   readonly mode?: 'functions' | 'web'
   /** The function is our kit: hello, upload by signed link. Default true. */
   readonly kit?: boolean
-  /** Whether Modal's containers can reach us. Default true. */
-  readonly reachable?: boolean
-  readonly policy?: Partial<Policy>
-  /** How long the work takes, default 10 s, and how long the function lets it, default 300 s. */
-  readonly durationMs?: number
+  /** How long the function lets the work take. Default 300 s. */
   readonly timeoutMs?: number
 }
 
-/** One prediction through the real engine, adapter and SDK on simulated time, under one fault plan, until nothing is open. */
-async function predict(faults: readonly string[], setting: Setting = {}): Promise<End> {
-  const { mode = 'functions', kit = true, reachable = true, durationMs = 10_000, timeoutMs = 300_000 } = setting
-  const clock = createSimulatedClock()
-  const random = createRandom(1)
-  const files = createMemoryFiles()
-  const bytes = new TextEncoder().encode('done')
-  const emulator = createModalEmulator({
-    clock,
-    random,
-    work: createFixedWork({ clock, name: 'text.txt', mediaType: 'text/plain', bytes, durationMs }),
-    faults,
-    timeoutMs,
-    async send(input, init) {
-      const request = new Request(input, { ...init, duplex: 'half' } as RequestInit)
-      const [, kind = '', attemptId = '', secret = ''] = new URL(request.url).pathname.split('/')
-      if (kind === 'uploads') {
-        const stored = await files.put(`uploads/${attemptId}/${secret}`, request.body ?? new ReadableStream(), {
-          maxBytes: 1000,
-        })
-        return new Response(null, { status: stored.kind === 'exists' ? 409 : 201 })
-      }
-      try {
-        await engine.hear('modal', attemptId, secret, { headers: request.headers, body: () => request.bytes() })
-        return new Response(null, { status: 204 })
-      } catch {
-        return new Response(null, { status: 401 })
-      }
-    },
+function predict(faults: readonly string[], place: Place = {}): Promise<End> {
+  const { mode = 'functions', kit = true, timeoutMs = 300_000, ...rest } = place
+  const origin = 'https://modal.test'
+  return predictAt(faults, {
+    emulator: parts => createModalEmulator({ ...parts, timeoutMs }),
+    provider: fetch =>
+      mode === 'web'
+        ? modal({ mode })
+        : modal({ tokenId: 'ak', tokenSecret: 'as', grpcMiddleware: [grpcOverFetch(fetch, origin)] }),
+    target:
+      mode === 'web' ? { url: `${origin}/web/text`, kit } : { app: 'text', function: 'predict', hardware: 'l4', kit },
+    ...rest,
   })
-  const fetch = asFetch(emulator)
-  const store = await openSqliteStore({ path: ':memory:', now: clock.now })
-  const provider =
-    mode === 'web'
-      ? modal({ mode })
-      : modal({ tokenId: 'ak', tokenSecret: 'as', grpcMiddleware: [grpcOverFetch(fetch, 'https://modal.test')] })
-  const target =
-    mode === 'web' ? { url: 'https://modal.test/web/text' } : { app: 'text', function: 'predict', hardware: 'l4' }
-  const deployment = {
-    name: 'text@modal',
-    providerName: 'modal',
-    provider,
-    target: provider.parseTarget({ ...target, kit }),
-    concurrency: 4,
-  }
-  const policy = { ...defaultPolicy, ...setting.policy }
-  const engine = createEngine({
-    name: 'engine-1',
-    alone: true,
-    store,
-    files,
-    async download(url, { signal }) {
-      const response = await fetch(url, { signal }).catch((cause: unknown) =>
-        refuse('provider_unreachable', 'cut', { cause }),
-      )
-      if (!response.ok || response.body === null) return refuse('input_invalid', `${response.status}`)
-      const length = Number(response.headers.get('content-length'))
-      return { body: response.body, mediaType: 'text/plain', bytes: length, name: 'text.txt' }
-    },
-    routes: new Map([[textModel.name, { model: textModel, deployments: [deployment], policy }]]),
-    links: {
-      input: () => null,
-      upload: (attemptId, name) => (reachable ? `https://us.test/uploads/${attemptId}/${name}` : null),
-      webhook: (_, attemptId, secret) => (reachable ? `https://us.test/hooks/${attemptId}/${secret}` : null),
-    },
-    serverKey: 'key',
-    clock,
-    random,
-    newId: createSeededIds(random),
-    fetch,
-    notify: async () => true,
-    log: () => {},
-  })
-  await engine.start()
-  const rest = { files: {}, cancelAfterMs: null, webhook: null }
-  const { record } = await engine.create({ model: textModel.name, input: {}, owner: 'local', source: 'api', ...rest })
-  let last = record
-  for (let waited = 0; waited < 120 && last.settledAt === null; waited++) {
-    await clock.advance(30_000)
-    last = (await engine.get(record.id))?.record ?? last
-    // The deadline is a promise whatever the provider does.
-    if (clock.now() > last.deadlineAt + 30_000) expect(isTerminal(last.status)).toBe(true)
-  }
-  const { submits, running } = emulator.state()
-  const stopped = engine.stop()
-  await clock.advance(60_000)
-  await stopped
-  emulator.close()
-  await store.close()
-  return { status: last.status, code: last.failure?.code ?? null, submits, running, settled: last.settledAt !== null }
 }
-
-const good = { status: 'succeeded', code: null, running: 0, settled: true }
 
 /** What the caller or the configuration must change first: one look, no second try at the same place. */
 const refused = new Map<FaultName, string>([

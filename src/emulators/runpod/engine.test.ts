@@ -1,121 +1,23 @@
 import { expect, test } from 'vitest'
-import { refuse } from '../../core/failure.ts'
-import { defaultPolicy } from '../../core/policy.ts'
-import { isTerminal } from '../../core/prediction.ts'
-import { createEngine } from '../../engine/engine.ts'
 import { runpod } from '../../providers/runpod/index.ts'
-import { openSqliteStore } from '../../store/sqlite.ts'
-import { createSimulatedClock } from '../../testing/clock.ts'
-import { createMemoryFiles } from '../../testing/memory-files.ts'
-import { createRandom, createSeededIds } from '../../testing/random.ts'
-import { textModel } from '../../testing/text-model.ts'
+import { type End, good, predict as predictAt } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { asFetch } from '../contract.ts'
-import { createFixedWork } from '../works.ts'
 import { createRunpodEmulator } from './index.ts'
 
-interface End {
-  readonly status: string
-  readonly code: string | null
-  /** Jobs that RunPod would bill. */
-  readonly submits: number
-  /** Jobs that it would still bill after everything is settled. */
-  readonly running: number
-  readonly settled: boolean
-}
-
-interface Setting {
+interface Place {
   /** The handler is our kit: hello, upload by signed link. Default true. */
   readonly kit?: boolean
-  /** Whether RunPod's workers can reach us. Default true. */
   readonly reachable?: boolean
 }
 
-/** One prediction through the real engine and adapter on simulated time, under one fault plan, until nothing is open. */
-async function predict(faults: readonly string[], { kit = true, reachable = true }: Setting = {}): Promise<End> {
-  const clock = createSimulatedClock()
-  const random = createRandom(1)
-  const files = createMemoryFiles()
-  const bytes = new TextEncoder().encode('done')
-  const emulator = createRunpodEmulator({
-    clock,
-    random,
-    work: createFixedWork({ clock, name: 'text.txt', mediaType: 'text/plain', bytes }),
-    faults,
-    async send(input, init) {
-      const request = new Request(input, { ...init, duplex: 'half' } as RequestInit)
-      const [, kind = '', attemptId = '', secret = ''] = new URL(request.url).pathname.split('/')
-      if (kind === 'uploads') {
-        const stored = await files.put(`uploads/${attemptId}/${secret}`, request.body ?? new ReadableStream(), {
-          maxBytes: 1000,
-        })
-        return new Response(null, { status: stored.kind === 'exists' ? 409 : 201 })
-      }
-      try {
-        await engine.hear('runpod', attemptId, secret, { headers: request.headers, body: () => request.bytes() })
-        return new Response(null, { status: 204 })
-      } catch {
-        return new Response(null, { status: 401 })
-      }
-    },
+function predict(faults: readonly string[], { kit = true, reachable = true }: Place = {}): Promise<End> {
+  return predictAt(faults, {
+    emulator: createRunpodEmulator,
+    provider: () => runpod({ apiKey: 'k', baseUrl: 'https://runpod.test/v2' }),
+    target: { endpoint: 'abc123', hardware: 'l40s', kit },
+    reachable,
   })
-  const fetch = asFetch(emulator)
-  const store = await openSqliteStore({ path: ':memory:', now: clock.now })
-  const provider = runpod({ apiKey: 'k', baseUrl: 'https://runpod.test/v2' })
-  const deployment = {
-    name: 'text@runpod',
-    providerName: 'runpod',
-    provider,
-    target: provider.parseTarget({ endpoint: 'abc123', hardware: 'l40s', kit }),
-    concurrency: 4,
-  }
-  const engine = createEngine({
-    name: 'engine-1',
-    alone: true,
-    store,
-    files,
-    async download(url, { signal }) {
-      const response = await fetch(url, { signal }).catch((cause: unknown) =>
-        refuse('provider_unreachable', 'cut', { cause }),
-      )
-      if (!response.ok || response.body === null) return refuse('input_invalid', `${response.status}`)
-      const length = Number(response.headers.get('content-length'))
-      return { body: response.body, mediaType: 'text/plain', bytes: length, name: 'text.txt' }
-    },
-    routes: new Map([[textModel.name, { model: textModel, deployments: [deployment], policy: defaultPolicy }]]),
-    links: {
-      input: () => null,
-      upload: (attemptId, name) => (reachable ? `https://us.test/uploads/${attemptId}/${name}` : null),
-      webhook: (_, attemptId, secret) => (reachable ? `https://us.test/hooks/${attemptId}/${secret}` : null),
-    },
-    serverKey: 'key',
-    clock,
-    random,
-    newId: createSeededIds(random),
-    fetch,
-    notify: async () => true,
-    log: () => {},
-  })
-  await engine.start()
-  const rest = { files: {}, cancelAfterMs: null, webhook: null }
-  const { record } = await engine.create({ model: textModel.name, input: {}, owner: 'local', source: 'api', ...rest })
-  let last = record
-  for (let waited = 0; waited < 120 && last.settledAt === null; waited++) {
-    await clock.advance(30_000)
-    last = (await engine.get(record.id))?.record ?? last
-    // The deadline is a promise whatever the provider does.
-    if (clock.now() > last.deadlineAt + 30_000) expect(isTerminal(last.status)).toBe(true)
-  }
-  const { submits, running } = emulator.state()
-  const stopped = engine.stop()
-  await clock.advance(60_000)
-  await stopped
-  emulator.close()
-  await store.close()
-  return { status: last.status, code: last.failure?.code ?? null, submits, running, settled: last.settledAt !== null }
 }
-
-const good = { status: 'succeeded', code: null, running: 0, settled: true }
 
 /** What the caller or the configuration must change first: one look, no second try at the same place. */
 const final = new Map<FaultName, string>([
