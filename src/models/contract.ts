@@ -20,7 +20,13 @@ export interface Model {
   readonly fileFields: { readonly [field: string]: FileField }
   /** Checks everything in the input but the files; unknown fields are refused. Fails with `input_invalid`. */
   parseInput(input: JsonObject): JsonObject
-  readonly output: { readonly name: string; readonly mediaType: string; readonly maxBytes: number }
+  readonly output: {
+    readonly name: string
+    readonly mediaType: string
+    readonly maxBytes: number
+    /** What an output usually has, to tell whether a way back is wide enough. Default: nobody has said. */
+    readonly usualBytes?: number
+  }
   /** Reads the output once, as a stream. A prediction succeeds only when this says so. */
   verify(file: ReadableFile): Promise<Verdict>
 }

@@ -5,6 +5,7 @@ import { photoToSplat } from './photo-to-splat.ts'
 /** Apple's SHARP (apple/ml-sharp). Surefoot brings no weights: whoever runs it fetches them under Apple's terms. */
 export const sharp: Model = defineModel({
   ...photoToSplat,
+  output: { ...photoToSplat.output, usualBytes: 66_061_086 },
   name: 'surefoot/sharp',
   description: "A metric 3D Gaussian splat from one photo by Apple's SHARP: 1,179,648 splats in two layers.",
   notice:

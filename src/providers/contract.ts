@@ -41,6 +41,12 @@ export interface Provider {
    * words, never for decisions about one run. Throws like `poll`.
    */
   health?(target: JsonObject, io: Io): Promise<Health>
+  /**
+   * Looks, without starting, waking or spending anything, whether a start at this target would find what it needs: the
+   * vendor, good credentials, what the target names. For people, before they rely on it. Throws like `poll`. Absent where
+   * `health` and `find` tell all that can be told.
+   */
+  check?(target: JsonObject, io: Io): Promise<readonly Finding[]>
   /** Money of one attempt from the vendor's metrics and the price table, or null when neither is known. */
   cost(observation: Observation, target: JsonObject): Cost | null
   /** Price of one second of work at this target in USD, or null when unknown. For worst-case reservations. */
@@ -76,6 +82,8 @@ export interface ProviderLimits {
    * nothing. Default: they show some.
    */
   readonly silent?: boolean
+  /** Ends are heard and cannot be asked for: without a public base URL every start is refused. Default: it works without. */
+  readonly needsCallback?: boolean
   /** An empty answer of `find` proves that nothing was started and nothing ever will be. Default: it proves nothing. */
   readonly findIsExact?: boolean
   /** True where runs live on this host only: other hosts must not poll them. */
@@ -162,6 +170,16 @@ export interface Health {
   readonly queued: number | null
   /** How many workers are in each state, by the vendor's own words. */
   readonly workers: { readonly [state: string]: number }
+}
+
+/** One thing that somebody who looks at a set-up should know. */
+export interface Finding {
+  /** `problem`: predictions fail until it is mended. `warning`: they may, some of them. */
+  readonly level: 'ok' | 'warning' | 'problem'
+  /** One sentence: what is so. Never holds secrets. */
+  readonly message: string
+  /** One sentence: what to do next; null where there is nothing to do. */
+  readonly advice: string | null
 }
 
 export interface Heard {

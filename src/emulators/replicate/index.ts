@@ -109,6 +109,9 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
           break
         case 'GET models':
           return readModel(origin, second, third, fourth, fifth)
+        case 'GET deployments':
+          if (third === undefined || fourth !== undefined) break
+          return json({ owner: second, name: third, current_release: { number: 1, model: `${second}/${third}` } })
         case 'POST deployments':
           if (fourth === 'predictions')
             return create(request, origin, { model: `${second}/${third}`, version: 'hidden' }, `${second}/${third}`)

@@ -1,6 +1,6 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
-import type { CancelAnswer, Io, Observation, Provider } from '../contract.ts'
+import type { CancelAnswer, Health, Io, Observation, Provider } from '../contract.ts'
 import { isSameOrigin } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, isMissing, type VendorApi } from '../vendor-api.ts'
@@ -8,7 +8,15 @@ import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { fullStatus, startHeld } from './held.ts'
 import { observe } from './observe.ts'
-import { type BasetenOptions, createTargetParser, modelUrl, parseOptions, placeOf, vendorBaseUrl } from './options.ts'
+import {
+  type BasetenOptions,
+  type BasetenTarget,
+  createTargetParser,
+  modelUrl,
+  parseOptions,
+  placeOf,
+  vendorBaseUrl,
+} from './options.ts'
 import { prices } from './prices.ts'
 import { start } from './start.ts'
 import {
@@ -94,7 +102,20 @@ export function baseten(options: BasetenOptions): Provider {
     pricePerSecond: target => priceOf(parseTarget(target), prices),
     pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }
-  if (isHeld) return provider
+  async function queueOf(target: BasetenTarget, io: Io): Promise<Health> {
+    return judgeHealth(await apiOf(target.model).get(`${placeOf(target)}/async_queue_status`, queueSchema, io))
+  }
+
+  // A held run never waits in the queue; that the model has one shows that it is there.
+  if (isHeld) {
+    return {
+      ...provider,
+      async check(target, io) {
+        await queueOf(parseTarget(target), io)
+        return [{ level: 'ok', message: 'Baseten: the key is accepted, and the model is there.', advice: null }]
+      },
+    }
+  }
 
   return {
     ...provider,
@@ -122,10 +143,7 @@ export function baseten(options: BasetenOptions): Provider {
       if (!isMissing(answer)) api.read(answer, canceledSchema)
       return 'requested'
     },
-    async health(target, io) {
-      const parsed = parseTarget(target)
-      return judgeHealth(await apiOf(parsed.model).get(`${placeOf(parsed)}/async_queue_status`, queueSchema, io))
-    },
+    health: (target, io) => queueOf(parseTarget(target), io),
   }
 }
 

@@ -49,6 +49,7 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
       // Nothing can be asked for. The last webhook is tried again for 320 s (0.16) to 409 s (coglet).
       resultKeptMs: isHeld ? 0 : 320_000,
       heldStart: isHeld,
+      needsCallback: !isHeld,
       // Must stay well below what is left of an engine's lease of 15 s between renewals.
       startTimeoutMs: 8_000,
       callTimeoutMs: 20_000,

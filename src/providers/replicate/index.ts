@@ -4,6 +4,7 @@ import type { CancelAnswer, Observation, Provider } from '../contract.ts'
 import { isSameOrigin } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi } from '../vendor-api.ts'
+import { check } from './check.ts'
 import { find } from './find.ts'
 import { createHear } from './hear.ts'
 import { observe } from './observe.ts'
@@ -63,6 +64,7 @@ export function replicate(options: ReplicateOptions): Provider {
       return 'requested'
     },
     hear: createHear(api),
+    check: (target, io) => check(parseTarget(target), api, io),
     cost(observation, target) {
       // A deadline that came before the start costs nothing; Replicate says so.
       if (observation.word === 'aborted') return { amount: 0, currency: 'USD', estimated: false }

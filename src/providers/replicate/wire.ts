@@ -69,5 +69,10 @@ export const webhookSecretSchema: z.ZodType<{ readonly key: string }> = z.looseO
   key: z.string().startsWith('whsec_'),
 })
 
+/** Whose the token is. */
+export const accountSchema: z.ZodType<{ readonly username: string }> = z.looseObject({
+  username: z.string().max(mostWord),
+})
+
 /** What `start`, `find` and `hear` give and `poll` and `cancel` take. */
 export const handleSchema: z.ZodType<{ readonly id: string }> = z.strictObject({ id: z.string().min(1) })
