@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { ecs } from '../../providers/aws/ecs/index.ts'
+import { emulated } from '../../providers/aws/test-support.ts'
 import { type End, good } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { access, predict } from './test-support.ts'
+import { predict } from './test-support.ts'
 
 interface Place {
   /** Bytes and reports travel through a bucket; else by our own public URL. Default true. */
@@ -11,7 +12,7 @@ interface Place {
 }
 
 function run(faults: readonly string[], { bucket = true, reachable = true }: Place = {}): Promise<End> {
-  const provider = ecs({ ...access, cluster: 'gpu', ...(bucket ? { bucket: 'predictions' } : {}) })
+  const provider = ecs({ ...emulated, cluster: 'gpu', ...(bucket ? { bucket: 'predictions' } : {}) })
   const target = { taskDefinition: 'text:1', capacityProvider: 'gpu-asg', gpus: 1, hardware: 'g6e.xlarge' }
   return predict(faults, { provider, target, reachable })
 }

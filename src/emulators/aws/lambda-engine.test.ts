@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
 import { lambda } from '../../providers/aws/lambda/index.ts'
+import { emulated } from '../../providers/aws/test-support.ts'
 import { type End, good } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { access, predict } from './test-support.ts'
+import { predict } from './test-support.ts'
 
 function run(faults: readonly string[], reachable = true): Promise<End> {
-  const provider = lambda({ ...access, bucket: 'predictions' })
+  const provider = lambda({ ...emulated, bucket: 'predictions' })
   return predict(faults, { provider, target: { function: 'text:live', memoryMb: 1024 }, reachable })
 }
 

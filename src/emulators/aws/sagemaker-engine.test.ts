@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { sagemaker } from '../../providers/aws/sagemaker/index.ts'
+import { emulated } from '../../providers/aws/test-support.ts'
 import { type End, good } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
-import { access, predict } from './test-support.ts'
+import { predict } from './test-support.ts'
 
 interface Place {
   /** The container is our kit. Default true. */
@@ -11,7 +12,7 @@ interface Place {
 }
 
 function run(faults: readonly string[], { kit = true, reachable = true }: Place = {}): Promise<End> {
-  const provider = sagemaker({ ...access, bucket: 'predictions' })
+  const provider = sagemaker({ ...emulated, bucket: 'predictions' })
   return predict(faults, { provider, target: { endpoint: 'text', kit, pricePerSecond: 0.0004 }, reachable })
 }
 

@@ -1,3 +1,9 @@
+import { createAwsEmulator } from '../../emulators/aws/index.ts'
+import type { Cells } from '../../testing/describe-provider.ts'
+import type { ProviderUnderTest } from '../../testing/provider-under-test.ts'
+import { openAdapter } from '../../testing/test-adapter.ts'
+import { usualCells } from '../../testing/test-cells.ts'
+import type { Setting } from '../../testing/test-prediction.ts'
 import type { Io, Job, JobFile } from '../contract.ts'
 import { ecs } from './ecs/index.ts'
 import { lambda } from './lambda/index.ts'
@@ -88,3 +94,53 @@ export async function warmUp(): Promise<void> {
   await lambda(options).start(job({ function: 'a' }), io)
   await sagemaker(options).start(job({ endpoint: 'a' }), io)
 }
+
+/** Where the emulator stands in for AWS, and as whom to call it. */
+export const emulated = {
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'AKIAGOOD', secretAccessKey: 'secret' },
+  endpoint: 'https://aws.test',
+} as const
+
+/** One of the adapters with its emulator, for the contract suite. */
+export function openAws(
+  faults: readonly string[],
+  vendor: Pick<Setting, 'provider'> & Pick<ProviderUnderTest, 'target'>,
+): ProviderUnderTest {
+  const { credentials } = emulated
+  return openAdapter(faults, {
+    emulator: parts => createAwsEmulator({ ...parts, credentials }),
+    costEstimated: true,
+    ...vendor,
+  })
+}
+
+/** What holds for every service of AWS. */
+export const awsCells = {
+  ...usualCells,
+  'start: rejected because of a bad token that looks like a missing target': {
+    skip: 'AWS names a bad key as what it is',
+  },
+  // AWS says 400 for what others answer with 422.
+  'start: rejected with 422': ['create-400'],
+} satisfies Partial<Cells>
+
+const notYet = { skip: 'A lost start is found as soon as its kit has reported, not before (lambda/observe.test.ts)' }
+const noWord = { skip: "A kit's words are a closed list: another one is no report (lambda/observe.test.ts)" }
+
+/** What holds for the services that have no status of their own, and are known by what a kit reports to the bucket. */
+export const reportCells = {
+  ...awsCells,
+  'find: a lost start by its webhook': notYet,
+  'find: a lost start without a webhook': notYet,
+  'find: a lost start without a webhook, with a large input': notYet,
+  'poll: progress begins again': {
+    skip: "An attempt's claim lets it begin only once (emulators/aws/lambda-life.test.ts)",
+  },
+  'poll: the worker is taken away': ['cuda-poisoned'],
+  'poll: a word nobody knows': noWord,
+  'poll: a last word nobody knows': noWord,
+  'output: purged by the vendor': { skip: "The bucket is its owner's: what is in it stays" },
+  'cancel: ignored': { skip: 'A cancel is a claim in the bucket; nobody can ignore it' },
+  'cancel: too late': { skip: 'A cancel that comes too late is impossible, and says so (lambda/observe.test.ts)' },
+} satisfies Partial<Cells>
