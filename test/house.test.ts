@@ -14,7 +14,20 @@ import {
 
 const contracts = 'src/*/contract.ts'
 /** Whoever puts the parts together may import all of them, but nothing that only tests need. */
-const parts = ['cli', 'config', 'core', 'emulators', 'engine', 'files', 'http', 'models', 'providers', 'store', 'wire']
+const parts = [
+  'cli',
+  'config',
+  'core',
+  'doctor',
+  'emulators',
+  'engine',
+  'files',
+  'http',
+  'models',
+  'providers',
+  'store',
+  'wire',
+]
 const everyPart = parts.map(part => `src/${part}`)
 const faces = ['src/open.ts', 'src/surefoot.ts']
 
@@ -44,6 +57,17 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   'src/engine': ['src/core', contracts],
   'src/http': ['src/core', contracts, 'src/files/signing.ts'],
   'src/config': ['src/core', contracts, 'src/models', 'src/providers'],
+
+  // What can be found out about a configuration without a run of it.
+  'src/doctor': [
+    'src/core',
+    contracts,
+    'src/config/load-config.ts',
+    'src/engine/insight.ts',
+    'src/http/shapes.ts',
+    'src/providers/*.ts',
+    'src/store/lock.ts',
+  ],
 
   // Seeded dice serve the simulation and, for people, an emulator's faults.
   'src/emulators': ['src/core', contracts, 'src/wire', 'src/testing/random.ts', 'src/emulators/relief-work.ts'],

@@ -15,6 +15,7 @@ import { findPhoto } from './find-photo.ts'
 import { type Interrupts, watchInterrupts } from './interrupts.ts'
 import { type Io, say } from './io.ts'
 import { createLog } from './log.ts'
+import { maySpend } from './may-spend.ts'
 import { createProgressBoard } from './progress-board.ts'
 import { loadSettings, placeOptions, placeUsage } from './settings.ts'
 import { runLane } from './trials.ts'
@@ -108,7 +109,7 @@ async function compare(io: Io, connection: Connection, job: Job, { first }: Inte
   const model = await findModel(connection.client, job.model)
   const before = await connection.client.providers(model, 'cost')
   const deployments = choose(before.deployments, job.providers)
-  if (!(await maySpend(io, job, deployments, before.recommendations[0]))) {
+  if (!(await agreeToCosts(io, job, deployments, before.recommendations[0]))) {
     say(io.stderr, 'Nothing was run.')
     return 1
   }
@@ -143,7 +144,7 @@ function choose(all: readonly DeploymentJson[], wanted: readonly string[] | null
 }
 
 /** Says what the runs will cost where they cost something, and asks. */
-async function maySpend(
+async function agreeToCosts(
   io: Io,
   { photos, runs, yes }: Job,
   deployments: readonly DeploymentJson[],
@@ -160,7 +161,5 @@ async function maySpend(
         : `about ${Number((cost.value * times).toPrecision(2))} USD (${cost.basis})`
     say(io.stderr, `${times === 1 ? '1 run' : `${times} runs`} on ${name} will cost money: ${estimate}.`)
   }
-  if (yes) return true
-  if (io.confirm !== undefined) return await io.confirm('Go on?')
-  return refuse('budget_exceeded', 'Nobody can be asked whether to spend money.', { advice: 'Use --yes.' })
+  return await maySpend(io, yes)
 }

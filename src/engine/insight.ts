@@ -120,7 +120,7 @@ export function createInsight(
 }
 
 /** A provider of whose origins all are on this machine is an emulator, or a container of one's own. */
-function isBilled({ limits, trustedOrigins }: Provider): boolean {
+export function isBilled({ limits, trustedOrigins }: Provider): boolean {
   const isHere = (origin: string) => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(origin).hostname)
   return !limits.thisHostOnly && !(trustedOrigins.length > 0 && trustedOrigins.every(isHere))
 }

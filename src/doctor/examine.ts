@@ -1,0 +1,83 @@
+import { basename } from 'node:path'
+import type { LoadedConfig } from '../config/load-config.ts'
+import type { Deployment, Route } from '../engine/contract.ts'
+import { askProvider } from './ask-provider.ts'
+import { inspectDataFolder } from './data-folder.ts'
+import { about, ok, type Reported, warning } from './finding.ts'
+import { judgeClock, watchClocks } from './judge-clock.ts'
+import { judgePolicy } from './judge-policy.ts'
+import { judgePrice } from './judge-price.ts'
+import { judgeWays } from './judge-ways.ts'
+import { inspectPublicUrl } from './public-url.ts'
+
+/** A deployment with the route of its model. */
+export interface Placed {
+  readonly deployment: Deployment
+  readonly route: Route
+}
+
+export interface ExamineOptions {
+  /** What is looked at; see `placesOf`. */
+  readonly places: readonly Placed[]
+  readonly fetch: typeof globalThis.fetch
+  readonly now: () => number
+  /** Unguessable: what providers that can be searched are searched for. */
+  readonly marker: string
+}
+
+/** Every deployment that some route can use, once each, those of the routes first. */
+export function placesOf({ routes }: Pick<LoadedConfig, 'routes'>): Placed[] {
+  const places = new Map<string, Placed>()
+  for (const route of routes.values())
+    for (const deployment of [...route.deployments, ...(route.pinnable?.deployments ?? [])])
+      if (!places.has(deployment.name)) places.set(deployment.name, { deployment, route })
+  return [...places.values()]
+}
+
+/** Everything that can be found out about a configuration without spending anything. */
+export async function examine(config: LoadedConfig, options: ExamineOptions): Promise<Reported[]> {
+  const { places, now, marker } = options
+  const { publicUrl } = config
+  const watch = watchClocks(options.fetch, now)
+  const marks = { fetch: watch.fetch, now: now(), marker: { attemptId: marker, secret: marker } }
+  const [folder, asked] = await Promise.all([
+    inspectDataFolder(config.dataDirectory, options.fetch),
+    Promise.all(places.map(({ deployment }) => askProvider(deployment, marks))),
+  ])
+  const routes = new Set(places.map(({ route }) => route))
+  return [
+    ...about('config', [judgeConfig(config)]),
+    ...about('data folder', folder.findings),
+    ...about('public URL', await inspectPublicUrl(publicUrl, folder.gateway, options.fetch)),
+    ...about('clock', judgeClock(watch.offBy)),
+    ...places.flatMap(({ deployment, route }, index) =>
+      about(deployment.name, [
+        ...(asked[index] ?? []),
+        ...judgeWays(deployment, route.model, publicUrl),
+        ...judgePrice(deployment, (route.pinnable ?? route).policy, now()),
+      ]),
+    ),
+    ...[...routes].flatMap(route => about(route.model.name, judgePolicy(route, publicUrl))),
+    ...unusedProviders(config),
+  ]
+}
+
+function judgeConfig({ path, routes }: LoadedConfig) {
+  if (path === null)
+    return ok('There is no config file: reliefs are made on this machine.', 'surefoot.config.ts names providers.')
+  return ok(`${basename(path)} is read: ${[...routes.keys()].join(', ')}.`)
+}
+
+function unusedProviders(config: LoadedConfig): Reported[] {
+  const used = new Set(placesOf(config).map(({ deployment }) => deployment.providerName))
+  return Object.entries(config.providers)
+    .filter(([name, { limits }]) => !used.has(name) && !limits.thisHostOnly)
+    .flatMap(([name]) =>
+      about(name, [
+        warning(
+          'No model can run there.',
+          'Name a deployment of this provider, and a route for its model under models.',
+        ),
+      ]),
+    )
+}

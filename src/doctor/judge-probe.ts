@@ -1,0 +1,77 @@
+import type { AttemptJson, FailureJson, PredictionJson } from '../http/shapes.ts'
+import type { Finding, ProviderLimits } from '../providers/contract.ts'
+import { duration, megabytes, ok, problem, usd, warning } from './finding.ts'
+
+/** What one run at a deployment left behind. */
+export interface Probe {
+  readonly prediction: Pick<PredictionJson, 'status' | 'metrics' | 'surefoot'>
+  readonly attempts: readonly AttemptJson[]
+}
+
+/** What came of a probe, in one sentence out of the prediction's own account, and what to do next. */
+export function judgeProbe(
+  { prediction, attempts }: Probe,
+  limits: Pick<ProviderLimits, 'inlineOutputBytes'>,
+): Finding {
+  const { failure, output, cost } = prediction.surefoot
+  const last = attempts.at(-1)
+  const price = cost === null || cost.amount === 0 ? '' : `; it cost ${usd(cost.amount)} USD`
+  const again = attempts.length > 1 ? ` It was tried ${attempts.length} times.` : ''
+  if (output !== null) {
+    const took = duration((prediction.metrics.total_time ?? 0) * 1000)
+    const words = `A photo went there and its output came back, ${megabytes(output.bytes)} in ${took} (${stagesOf(last)})${price}.${again}`
+    return again === ''
+      ? ok(words)
+      : warning(words, 'surefoot show tells why; run it again to see how often that is so.')
+  }
+  if (failure === null)
+    return warning(`The probe was ended before it was done (${prediction.status})${price}.`, 'Run it again.')
+  const cause = last?.failure ?? failure
+  const words = `${howFar(last, cause)}${price}. ${cause.code}: ${cause.message}${again}`
+  return problem(words, adviceFor(cause, limits))
+}
+
+/** `queued 0.3 s, booted 2 s, ran 41 s`; a stage that was not seen is left out. */
+function stagesOf(attempt: AttemptJson | undefined): string {
+  if (attempt === undefined) return 'nothing was started'
+  const words = [
+    ['queued', attempt.queued_at],
+    ['booted', attempt.booting_at],
+    ['ran', attempt.running_at],
+    ['collected', attempt.collecting_at],
+  ] as const
+  const seen = words.flatMap(([word, at]) => (at === null ? [] : [{ word, at: Date.parse(at) }]))
+  const end = attempt.ended_at === null ? null : Date.parse(attempt.ended_at)
+  return seen
+    .map(({ word, at }, index) => {
+      const until = seen[index + 1]?.at ?? end
+      return until === null ? word : `${word} ${duration(until - at)}`
+    })
+    .join(', ')
+}
+
+const lostOutputs: readonly string[] = ['output_lost', 'output_too_large', 'output_invalid']
+
+/** The last thing that was seen to go well, and what did not. */
+function howFar(attempt: AttemptJson | undefined, { code }: FailureJson): string {
+  if (attempt === undefined || attempt.submitted_at === null) return 'Nothing was started'
+  const stages = stagesOf(attempt)
+  const there = attempt.word === null ? '' : `; there: ${attempt.word}`
+  const seen = stages === '' ? '' : ` (${stages}${there})`
+  if (lostOutputs.includes(code) && attempt.running_at !== null)
+    return `The run finished on its worker, but its output is not here${seen}`
+  if (attempt.collecting_at !== null)
+    return `The run finished on its worker, and failed as its output was collected${seen}`
+  if (attempt.running_at !== null) return `A worker took the run and did not finish it${seen}`
+  if (attempt.booting_at !== null) return `The start was taken, and its worker did not become ready${seen}`
+  if (attempt.queued_at !== null) return `The start was taken, and no worker took the run${seen}`
+  return code === 'start_unknown' ? 'The start was sent, and its answer was lost' : 'The start was refused'
+}
+
+function adviceFor(
+  { code, advice }: FailureJson,
+  { inlineOutputBytes }: Pick<ProviderLimits, 'inlineOutputBytes'>,
+): string {
+  if (inlineOutputBytes === null || (code !== 'output_lost' && code !== 'output_too_large')) return advice
+  return `An answer there carries ${megabytes(inlineOutputBytes)} at most: switch kit upload on (kit: true in the target and a public URL), or let the worker answer with a URL.`
+}

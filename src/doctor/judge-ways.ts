@@ -1,0 +1,78 @@
+import type { Deployment } from '../engine/contract.ts'
+import { isBilled } from '../engine/insight.ts'
+import type { Model } from '../models/contract.ts'
+import type { Finding, Provider } from '../providers/contract.ts'
+import { isThisMachine } from '../providers/option-schemas.ts'
+import { megabytes, ok, problem, warning } from './finding.ts'
+
+/**
+ * Whether bytes get to a deployment and back: its forms of input and output, the public URL as it can be used there, and
+ * what fits into an answer against what the model makes.
+ */
+export function judgeWays({ provider, target }: Deployment, model: Model, publicUrl: string | null): Finding[] {
+  const { inputForms, outputForms, inlineOutputBytes, needsCallback } = provider.limits
+  const url = reachableFrom(provider, publicUrl)
+  const isKit = target.kit === true
+  const uploads = outputForms.includes('stored') && (isKit || outputForms.every(form => form === 'stored'))
+  const needs = uploads
+    ? 'its worker uploads the output to us'
+    : needsCallback
+      ? 'it tells the end of a run by webhook only'
+      : inputForms.every(form => form === 'url')
+        ? 'photos get there by link only'
+        : null
+  if (url === null && needs !== null) {
+    const why = publicUrl === null ? 'there is no public URL' : `${publicUrl} cannot be reached from there`
+    return [problem(`Nothing can be started: ${needs}, and ${why}.`, urlAdvice)]
+  }
+
+  const findings: Finding[] = []
+  const usable = inputForms.filter(form => form !== 'url' || url !== null)
+  const isInline = usable.every(form => form === 'data')
+  if (isInline && inputForms.includes('url')) {
+    const message = 'Without a public URL photos travel inside the request, and large ones are refused.'
+    findings.push(warning(message, urlAdvice))
+  }
+  const { usualBytes } = model.output
+  const answersOnly = !uploads && outputForms.includes('data') && inlineOutputBytes !== null
+  if (answersOnly && usualBytes !== undefined && usualBytes > inlineOutputBytes) {
+    const sizes = `An output of ${model.name} has ${megabytes(usualBytes)}, and an answer there carries ${megabytes(inlineOutputBytes)} at most`
+    findings.push(
+      outputForms.includes('url')
+        ? warning(`${sizes}: it arrives only if the worker answers with a URL.`, uploadAdvice(url))
+        : problem(`${sizes}.`, uploadAdvice(url)),
+    )
+  }
+  if (findings.length > 0) return findings
+  const back = uploads ? 'by upload to us' : outputForms.map(form => backWords[form]).join(' or ')
+  return [ok(`Photos go ${usable.map(form => thereWords[form]).join(' or ')}, outputs come ${back}.`)]
+}
+
+const urlAdvice = 'Set publicUrl in the config, or SUREFOOT_PUBLIC_URL, to an https address that leads to this gateway.'
+
+function uploadAdvice(url: string | null): string {
+  const also = url === null ? ' and set a public URL' : ''
+  return `Use a worker that uploads: switch kit upload on (kit: true in the target)${also}, or let it put outputs into a bucket.`
+}
+
+const thereWords = {
+  url: 'by signed link',
+  upload: "by upload to the provider's store",
+  data: 'inside the request',
+  path: "by path on this machine's disk",
+} as const
+
+const backWords = {
+  url: 'by URL',
+  data: 'inside the answer',
+  path: "by path on this machine's disk",
+  stored: 'by upload of a kit',
+} as const
+
+/** A vendor takes https and a name that the world knows; a server of one's own may take http, one on this machine any. */
+function reachableFrom(provider: Provider, publicUrl: string | null): string | null {
+  if (publicUrl === null || !isBilled(provider)) return publicUrl
+  const { protocol, hostname } = new URL(publicUrl)
+  if (isThisMachine(hostname)) return null
+  return protocol === 'https:' || provider.trustedOrigins.length > 0 ? publicUrl : null
+}
