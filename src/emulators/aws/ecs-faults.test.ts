@@ -1,16 +1,10 @@
 import { expect, test } from 'vitest'
 import { type FaultName, faultCatalogue, faultsAt } from '../catalogue.ts'
-import { account } from './test-account.ts'
+import { account, surefoot } from './test-account.ts'
 
-const bucket = 'https://aws.test/predictions/a1'
-const link = '?X-Amz-Credential=AKIA%2F20260101'
-const surefoot = {
-  attempt: 'a1',
-  upload: { url: `${bucket}/output${link}` },
-  state: { url: `${bucket}/state.json${link}` },
-  hello: 'https://us.test/hello',
-}
-const environment = [{ name: 'SUREFOOT_INPUT', value: JSON.stringify({ text: 'hello', surefoot }) }]
+// A task can be stopped: nothing is claimed.
+const { claim: _, ...parts } = surefoot
+const environment = [{ name: 'SUREFOOT_INPUT', value: JSON.stringify({ text: 'hello', surefoot: parts }) }]
 const start = {
   ...{ cluster: 'gpu', taskDefinition: 'sharp:3', clientToken: 'a1', startedBy: 'a1' },
   overrides: { containerOverrides: [{ name: 'main', environment }] },

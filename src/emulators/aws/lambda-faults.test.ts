@@ -1,16 +1,6 @@
 import { expect, test } from 'vitest'
 import { type FaultName, faultCatalogue, faultsAt } from '../catalogue.ts'
-import { account } from './test-account.ts'
-
-const bucket = 'https://aws.test/predictions/a1'
-const link = '?X-Amz-Credential=AKIA%2F20260101'
-const surefoot = {
-  attempt: 'a1',
-  upload: { url: `${bucket}/output${link}` },
-  state: { url: `${bucket}/state.json${link}` },
-  claim: { url: `${bucket}/claim${link}` },
-  hello: 'https://us.test/hello',
-}
+import { account, claim, surefoot } from './test-account.ts'
 
 function tell({ fault, withCancel = false }: { fault?: FaultName; withCancel?: boolean }): Promise<string[]> {
   return account({
@@ -22,9 +12,7 @@ function tell({ fault, withCancel = false }: { fault?: FaultName; withCancel?: b
         body: JSON.stringify({ text: 'hello', surefoot }),
       }),
     look: async call => [await call.object('GET', '/predictions/a1/state.json')],
-    cancel: withCancel
-      ? call => call.send('/predictions/a1/claim', { method: 'PUT', headers: { 'if-none-match': '*' }, body: 'x' })
-      : null,
+    cancel: withCancel ? claim : null,
     output: '/predictions/a1/output',
   })
 }

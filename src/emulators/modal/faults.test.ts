@@ -1,79 +1,34 @@
-import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createSimulatedClock, settle } from '../../testing/clock.ts'
-import { createRandom } from '../../testing/random.ts'
+import { createWitness, type Told } from '../../testing/test-witness.ts'
 import { decodeCbor, encodeCbor } from '../../wire/cbor.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../wire/protobuf.ts'
-import { type FaultName, faultCatalogue, faultsAt } from '../catalogue.ts'
-import { asFetch } from '../contract.ts'
-import { createFixedWork } from '../works.ts'
+import { faultCatalogue, faultsAt } from '../catalogue.ts'
 import { frame, unframe } from './grpc.ts'
 import { createModalEmulator } from './index.ts'
 import { rpcMessages } from './messages.ts'
 
-const ply = new TextEncoder().encode(
-  `ply\nformat binary_little_endian 1.0\nelement vertex 2\nproperty float x\nend_header\n${'\0'.repeat(8)}`,
-)
-
-interface Told {
-  readonly fault?: FaultName
-  readonly withCancel?: boolean
-  readonly kit?: boolean
-}
-
 /** Everything that a caller can see of one call from start to end, without ids. */
 async function account({ fault, withCancel = false, kit = false }: Told): Promise<string[]> {
-  const clock = createSimulatedClock()
-  const lines: string[] = []
-  const emulator = createModalEmulator({
-    clock,
-    random: createRandom(1),
-    work: createFixedWork({ clock, name: 'scene.ply', mediaType: 'application/octet-stream', bytes: ply }),
-    faults: fault === undefined ? [] : [fault === 'output-slow' ? 'output-slow@20' : fault],
-    async send(input, init) {
-      const request = new Request(input, init)
-      const body = (await request.text()).replace(/"id":"[^"]*"/, '')
-      lines.push(`${request.method} ${new URL(request.url).pathname} ${body} at ${clock.now()}`)
-      return new Response(null, { status: 200 })
-    },
+  const { emulator, clock, lines, wait, download, close } = createWitness({
+    fault,
+    emulator: createModalEmulator,
+    heard: body => body.replace(/"id":"[^"]*"/, ''),
   })
-  /** What a promise gives, and after how long; what does not come within a minute never comes. */
-  async function wait<T>(answer: Promise<T>, stop: AbortController): Promise<{ got: T | string; line: string }> {
-    const began = clock.now()
-    let open = true
-    const done = answer
-      .catch((error: unknown) => `broke: ${String(error)}`)
-      .finally(() => {
-        open = false
-      })
-    for (let waited = 0; waited < 60 && open; waited++) {
-      await settle()
-      if (open) await clock.advance(1000)
-    }
-    stop.abort(new Error('given up'))
-    const got = await done
-    return { got, line: `after ${clock.now() - began} ms` }
-  }
   async function call(name: string, message: Message): Promise<Message> {
-    const stop = new AbortController()
     const messages = rpcMessages[name]
     if (messages === undefined) throw new Error(`no RPC ${name}`)
     const body = frame(encodeMessage(messages.request, message))
-    const request = new Request(`https://modal.test/modal.client.ModalClient/${name}`, {
-      method: 'POST',
-      body,
-      signal: stop.signal,
-    })
-    const asked = emulator.fetch(request).then(async response => {
+    const url = `https://modal.test/modal.client.ModalClient/${name}`
+    const { got, after } = await wait(async signal => {
+      const response = await emulator.fetch(new Request(url, { method: 'POST', body, signal }))
       const content = await response.bytes()
       const { status, headers } = response
       const head = `${status} ${headers.get('grpc-status')} ${headers.get('grpc-message')} ${headers.get('grpc-status-details-bin')}`
       const inner = headers.get('grpc-status') === '0' ? unframe(content) : null
       return { head, message: inner === null ? {} : decodeMessage(messages.response, inner) }
     })
-    const { got, line } = await wait(asked, stop)
     const { head, message: answer } = typeof got === 'string' ? { head: got, message: {} } : got
-    lines.push(`${name} ${head} ${told(answer)} ${line}`)
+    lines.push(`${name} ${head} ${told(answer)} ${after}`)
     return answer
   }
 
@@ -90,21 +45,8 @@ async function account({ fault, withCancel = false, kit = false }: Told): Promis
     if (polls % 10 === 3) await call('FunctionGetCurrentStats', { functionId })
     await clock.advance(polls < 30 ? 500 : 60_000)
   }
-  if (output !== '') {
-    const stop = new AbortController()
-    const download = async () => {
-      const response = await asFetch(emulator)(output, { signal: stop.signal })
-      const digest = createHash('sha256')
-        .update(await response.bytes())
-        .digest('hex')
-      return `download ${response.status} ${response.headers.get('content-length')} ${digest}`
-    }
-    const { got, line } = await wait(download(), stop)
-    lines.push(`${got} ${line}`)
-  }
-  emulator.close()
-  expect(clock.waiting, 'timers left behind').toBe(0)
-  return lines
+  if (output !== '') await download(output)
+  return close()
 }
 
 /** A message in words, its results decoded, without what differs from call to call. */

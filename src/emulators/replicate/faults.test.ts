@@ -1,59 +1,33 @@
-import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createSimulatedClock, settle } from '../../testing/clock.ts'
-import { createRandom } from '../../testing/random.ts'
-import { type FaultName, faultCatalogue, faultsAt } from '../catalogue.ts'
-import { asFetch } from '../contract.ts'
-import { createFixedWork } from '../works.ts'
-import { createReplicateEmulator } from './index.ts'
+import { createWitness, type Told } from '../../testing/test-witness.ts'
+import { faultCatalogue, faultsAt } from '../catalogue.ts'
+import { createReplicateEmulator, type ReplicateEmulator } from './index.ts'
 import { sign } from './webhooks.ts'
 
-const ply = new TextEncoder().encode(
-  `ply\nformat binary_little_endian 1.0\nelement vertex 2\nproperty float x\nend_header\n${'\0'.repeat(8)}`,
-)
-
 /** Everything that a caller can see of one prediction from start to end, without ids. */
-async function account(fault: FaultName | null, withCancel: boolean): Promise<string[]> {
-  const clock = createSimulatedClock()
-  const lines: string[] = []
-  const emulator = createReplicateEmulator({
-    clock,
-    random: createRandom(1),
-    work: createFixedWork({ clock, name: 'scene.ply', mediaType: 'application/octet-stream', bytes: ply }),
-    faults: fault === null ? [] : [fault === 'output-slow' ? 'output-slow@20' : fault],
-    async send(input, init) {
-      const request = new Request(input, init)
-      const body = await request.text()
-      const [id, stamp] = [request.headers.get('webhook-id') ?? '', Number(request.headers.get('webhook-timestamp'))]
-      const good = sign(emulator.webhookSecret, { id, stamp, body }) === request.headers.get('webhook-signature')
-      const at = Math.floor(clock.now() / 1000) - stamp
-      lines.push(`webhook ${String(JSON.parse(body).status)}, signature ${good ? 'good' : 'bad'}, ${at} s old`)
-      return new Response(null, { status: 200 })
-    },
+async function account({ fault, withCancel = false }: Told): Promise<string[]> {
+  const { emulator, clock, lines, ask, download, close } = createWitness<ReplicateEmulator>({
+    fault,
+    emulator: parts =>
+      createReplicateEmulator({
+        ...parts,
+        async send(input, init) {
+          const request = new Request(input, init)
+          const body = await request.text()
+          const [id, stamp] = [
+            request.headers.get('webhook-id') ?? '',
+            Number(request.headers.get('webhook-timestamp')),
+          ]
+          const good = sign(emulator.webhookSecret, { id, stamp, body }) === request.headers.get('webhook-signature')
+          const at = Math.floor(clock.now() / 1000) - stamp
+          lines.push(`webhook ${String(JSON.parse(body).status)}, signature ${good ? 'good' : 'bad'}, ${at} s old`)
+          return new Response(null, { status: 200 })
+        },
+      }),
   })
-  /** What a promise gives, and after how long; what does not come within a minute never comes. */
-  const wait = async (answer: Promise<string>, stop = new AbortController()): Promise<string> => {
-    const began = clock.now()
-    let open = true
-    const done = answer
-      .catch((error: unknown) => `broke: ${String(error)}`)
-      .finally(() => {
-        open = false
-      })
-    for (let waited = 0; waited < 60 && open; waited++) {
-      await settle()
-      if (open) await clock.advance(1000)
-    }
-    stop.abort(new Error('given up'))
-    return `${await done} after ${clock.now() - began} ms`
-  }
-  const call = (path: string, init: RequestInit = {}): Promise<string> => {
-    const stop = new AbortController()
+  const call = (path: string, init: RequestInit = {}) => {
     const type = init.body instanceof FormData ? {} : { 'content-type': 'application/json' }
-    const headers = { authorization: 'Bearer any', ...type }
-    const request = new Request(new URL(path, 'https://replicate.test'), { ...init, headers, signal: stop.signal })
-    const answer = emulator.fetch(request).then(async response => `${response.status} ${await response.text()}`)
-    return wait(answer, stop)
+    return ask(`https://replicate.test${path}`, { ...init, headers: { authorization: 'Bearer any', ...type } })
   }
   const shown = (answer: string) =>
     answer
@@ -79,25 +53,14 @@ async function account(fault: FaultName | null, withCancel: boolean): Promise<st
     if (withCancel && polls === 4) lines.push(shown(await call(`/v1/predictions/${id}/cancel`, { method: 'POST' })))
     await clock.advance(polls < 30 ? 500 : 60_000)
   }
-  if (output !== '') {
-    const stop = new AbortController()
-    const download = async () => {
-      const response = await asFetch(emulator)(output, { signal: stop.signal })
-      const digest = createHash('sha256')
-        .update(await response.bytes())
-        .digest('hex')
-      return `download ${response.status} ${response.headers.get('content-length')} ${digest}`
-    }
-    lines.push(await wait(download(), stop))
-  }
-  emulator.close()
-  return lines
+  if (output !== '') await download(output)
+  return close()
 }
 
-const plain = { false: account(null, false), true: account(null, true) }
+const plain = { false: account({}), true: account({ withCancel: true }) }
 
 test.each(faultsAt('replicate'))('%s can be seen from outside', async name => {
-  const changed = await account(name, name.startsWith('cancel-'))
+  const changed = await account({ fault: name, withCancel: name.startsWith('cancel-') })
   expect(changed).not.toEqual(await plain[name.startsWith('cancel-') ? 'true' : 'false'])
 })
 

@@ -1,61 +1,17 @@
-import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createSimulatedClock, settle } from '../../testing/clock.ts'
-import { createRandom } from '../../testing/random.ts'
-import { type FaultName, faultCatalogue, faultsAt } from '../catalogue.ts'
-import { asFetch } from '../contract.ts'
-import { createFixedWork } from '../works.ts'
+import { createWitness, type Told } from '../../testing/test-witness.ts'
+import { faultCatalogue, faultsAt } from '../catalogue.ts'
 import { createRunpodEmulator } from './index.ts'
-
-const ply = new TextEncoder().encode(
-  `ply\nformat binary_little_endian 1.0\nelement vertex 2\nproperty float x\nend_header\n${'\0'.repeat(8)}`,
-)
-
-interface Told {
-  readonly fault?: FaultName
-  readonly withCancel?: boolean
-  readonly kit?: boolean
-}
 
 /** Everything that a caller can see of one job from start to end, without ids. */
 async function account({ fault, withCancel = false, kit = false }: Told): Promise<string[]> {
-  const clock = createSimulatedClock()
-  const lines: string[] = []
-  const emulator = createRunpodEmulator({
-    clock,
-    random: createRandom(1),
-    work: createFixedWork({ clock, name: 'scene.ply', mediaType: 'application/octet-stream', bytes: ply }),
-    faults: fault === undefined ? [] : [fault === 'output-slow' ? 'output-slow@20' : fault],
-    async send(input, init) {
-      const request = new Request(input, init)
-      const body = (await request.text()).replace(/"id":"[^"]*"/, '')
-      lines.push(`${request.method} ${new URL(request.url).pathname} ${body} at ${clock.now()}`)
-      return new Response(null, { status: 200 })
-    },
+  const { emulator, clock, lines, ask, download, close } = createWitness({
+    fault,
+    emulator: createRunpodEmulator,
+    heard: body => body.replace(/"id":"[^"]*"/, ''),
   })
-  /** What a promise gives, and after how long; what does not come within a minute never comes. */
-  const wait = async (answer: Promise<string>, stop = new AbortController()): Promise<string> => {
-    const began = clock.now()
-    let open = true
-    const done = answer
-      .catch((error: unknown) => `broke: ${String(error)}`)
-      .finally(() => {
-        open = false
-      })
-    for (let waited = 0; waited < 60 && open; waited++) {
-      await settle()
-      if (open) await clock.advance(1000)
-    }
-    stop.abort(new Error('given up'))
-    return `${await done} after ${clock.now() - began} ms`
-  }
-  const call = (path: string, init: RequestInit = {}): Promise<string> => {
-    const stop = new AbortController()
-    const headers = { authorization: 'Bearer any', 'content-type': 'application/json' }
-    const request = new Request(new URL(path, 'https://runpod.test'), { ...init, headers, signal: stop.signal })
-    const answer = emulator.fetch(request).then(async response => `${response.status} ${await response.text()}`)
-    return wait(answer, stop)
-  }
+  const headers = { authorization: 'Bearer any', 'content-type': 'application/json' }
+  const call = (path: string, init: RequestInit = {}) => ask(`https://runpod.test${path}`, { ...init, headers })
   const shown = (answer: string) => answer.replace(/"(id|workerId)":"[^"]*"/g, '').replace(/bucket\/[\w-]+/g, 'bucket')
 
   const surefoot = { attempt: 'a1', upload: { url: 'https://us.test/upload' }, hello: 'https://us.test/hello' }
@@ -72,20 +28,8 @@ async function account({ fault, withCancel = false, kit = false }: Told): Promis
     if (polls % 10 === 3) lines.push(await call('/v2/abc123/health'))
     await clock.advance(polls < 30 ? 500 : 60_000)
   }
-  if (output !== '') {
-    const stop = new AbortController()
-    const download = async () => {
-      const response = await asFetch(emulator)(output, { signal: stop.signal })
-      const digest = createHash('sha256')
-        .update(await response.bytes())
-        .digest('hex')
-      return `download ${response.status} ${response.headers.get('content-length')} ${digest}`
-    }
-    lines.push(await wait(download(), stop))
-  }
-  emulator.close()
-  expect(clock.waiting, 'timers left behind').toBe(0)
-  return lines
+  if (output !== '') await download(output)
+  return close()
 }
 
 test.each(faultsAt('runpod'))('%s can be seen from outside', async fault => {
