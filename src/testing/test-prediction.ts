@@ -1,12 +1,15 @@
 import { expect } from 'vitest'
 import type { Random } from '../core/clock.ts'
-import { refuse } from '../core/failure.ts'
+import { type FailureCode, refuse } from '../core/failure.ts'
+import type { JsonObject } from '../core/json.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { isTerminal } from '../core/prediction.ts'
-import { asFetch, type Emulator, type Work } from '../emulators/contract.ts'
+import type { FaultName } from '../emulators/catalogue.ts'
+import type { Emulator, Work } from '../emulators/contract.ts'
 import { createFixedWork } from '../emulators/works.ts'
 import type { CreateRequest, Engine } from '../engine/contract.ts'
 import { createEngine } from '../engine/engine.ts'
+import type { Model } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { createSimulatedClock, type SimulatedClock } from './clock.ts'
@@ -27,6 +30,15 @@ export interface End {
 
 /** Everything but the number of runs, where all went well in the end. */
 export const good: Omit<End, 'submits'> = { status: 'succeeded', code: null, running: 0, settled: true }
+
+/** What the caller or the configuration must change first, wherever it happens: with the code that says so. */
+export const refusals: readonly (readonly [FaultName, FailureCode])[] = [
+  ['create-401', 'auth_rejected'],
+  ['create-402', 'payment_required'],
+  ['create-403', 'account_locked'],
+  ['create-404', 'deployment_missing'],
+  ['create-413', 'input_too_large'],
+]
 
 /** What every emulator is made of. Its `send` reaches the engine's webhooks and the upload links. */
 export interface EmulatorParts {
@@ -50,6 +62,24 @@ export interface Setting {
   readonly durationMs?: number
   /** Milliseconds to the start of the prediction. Default 0. */
   readonly beginAfterMs?: number
+  /** What is asked for, and the file that the work makes of it. Default: a text without an input. */
+  readonly errand?: Errand
+  /** A second place after the first. Default: none. */
+  readonly second?: (clock: SimulatedClock) => SecondPlace
+}
+
+export interface Errand {
+  readonly model: Model
+  readonly input: JsonObject
+  readonly output: { readonly name: string; readonly mediaType: string; readonly bytes: Uint8Array<ArrayBuffer> }
+}
+
+/** Another deployment of the same route, with the emulator that answers at its host. */
+export interface SecondPlace {
+  readonly provider: Provider
+  readonly target: object
+  readonly emulator: Emulator
+  readonly host: string
 }
 
 /** The prediction that these tests create. */
@@ -63,11 +93,18 @@ export const wish: CreateRequest = {
   webhook: null,
 }
 
+const plainErrand: Errand = {
+  model: textModel,
+  input: {},
+  output: { name: 'text.txt', mediaType: 'text/plain', bytes: new TextEncoder().encode('done') },
+}
+
 /** One prediction through the real engine and adapter on simulated time, under one fault plan, until nothing is open. */
 export async function predict(faults: readonly string[], setting: Setting): Promise<End> {
   const { engine, clock, emulator, close } = await openEngine(faults, setting)
   await clock.advance(setting.beginAfterMs ?? 0)
-  const { record } = await engine.create(wish)
+  const { model, input } = setting.errand ?? plainErrand
+  const { record } = await engine.create({ ...wish, model: model.name, input })
   let last = record
   for (let waited = 0; waited < 120 && last.settledAt === null; waited++) {
     await clock.advance(30_000)
@@ -95,18 +132,23 @@ export async function openEngine(faults: readonly string[], setting: Setting): P
   const clock = createSimulatedClock()
   const random = createRandom(1)
   const files = createMemoryFiles()
-  const bytes = new TextEncoder().encode('done')
+  const { model, output } = setting.errand ?? plainErrand
+  const second = setting.second?.(clock) ?? null
   const emulator = setting.emulator({
     clock,
     random,
-    work: createFixedWork({ clock, name: 'text.txt', mediaType: 'text/plain', bytes, durationMs }),
+    work: createFixedWork({ clock, ...output, durationMs }),
     faults,
     async send(input, init) {
       const request = new Request(input, { ...init, duplex: 'half' } as RequestInit)
       const [, place = '', attemptId = '', secret = ''] = new URL(request.url).pathname.split('/')
+      if (place === 'inputs') {
+        const file = await files.open(new URL(request.url).pathname.slice('/inputs/'.length))
+        return new Response(file?.body ?? null, { status: file === null ? 404 : 200 })
+      }
       if (place === 'uploads') {
         const body = request.body ?? new ReadableStream()
-        const stored = await files.put(`uploads/${attemptId}/${secret}`, body, { maxBytes: 1000 })
+        const stored = await files.put(`uploads/${attemptId}/${secret}`, body, { maxBytes: model.output.maxBytes })
         return new Response(null, { status: stored.kind === 'exists' ? 409 : 201 })
       }
       try {
@@ -117,16 +159,21 @@ export async function openEngine(faults: readonly string[], setting: Setting): P
       }
     },
   })
-  const fetch = asFetch(emulator)
+  const fetch: typeof globalThis.fetch = (input, init) => {
+    const request = new Request(input, init)
+    return (new URL(request.url).host === second?.host ? second.emulator : emulator).fetch(request)
+  }
   const store = await openSqliteStore({ path: ':memory:', now: clock.now })
   const provider = setting.provider(fetch)
-  const deployment = {
-    name: `text@${provider.kind}`,
-    providerName: provider.kind,
+  const deploy = (provider: Provider, target: object, place: string) => ({
+    name: `text@${place}`,
+    providerName: place,
     provider,
-    target: provider.parseTarget(setting.target),
+    target: provider.parseTarget(target),
     concurrency: 4,
-  }
+  })
+  const deployments = [deploy(provider, setting.target, provider.kind)]
+  if (second !== null) deployments.push(deploy(second.provider, second.target, 'second'))
   const policy = { ...defaultPolicy, ...setting.policy }
   const engine = createEngine({
     name: 'engine-1',
@@ -139,9 +186,9 @@ export async function openEngine(faults: readonly string[], setting: Setting): P
       )
       if (!response.ok || response.body === null) return refuse('input_invalid', `${response.status}`)
       const length = Number(response.headers.get('content-length'))
-      return { body: response.body, mediaType: 'text/plain', bytes: length, name: 'text.txt' }
+      return { body: response.body, mediaType: output.mediaType, bytes: length, name: output.name }
     },
-    routes: new Map([[textModel.name, { model: textModel, deployments: [deployment], policy }]]),
+    routes: new Map([[model.name, { model, deployments, policy }]]),
     links: {
       input: key => (reachable ? `https://us.test/inputs/${key}` : null),
       upload: (attemptId, name) => (reachable ? `https://us.test/uploads/${attemptId}/${name}` : null),
@@ -165,6 +212,7 @@ export async function openEngine(faults: readonly string[], setting: Setting): P
       await clock.advance(60_000)
       await stopped
       emulator.close()
+      second?.emulator.close()
       await store.close()
     },
   }

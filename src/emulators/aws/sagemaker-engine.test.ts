@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { sagemaker } from '../../providers/aws/sagemaker/index.ts'
 import { emulated } from '../../providers/aws/test-support.ts'
-import { type End, good } from '../../testing/test-prediction.ts'
+import { type End, good, refusals } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
 import { predict } from './test-support.ts'
 
@@ -19,11 +19,7 @@ function run(faults: readonly string[], { kit = true, reachable = true }: Place 
 /** What the caller or the configuration must change first: one look, no second try at the same place. */
 const final = new Map<FaultName, string>([
   ['create-400', 'input_invalid'],
-  ['create-401', 'auth_rejected'],
-  ['create-402', 'payment_required'],
-  ['create-403', 'account_locked'],
-  ['create-404', 'deployment_missing'],
-  ['create-413', 'input_too_large'],
+  ...refusals,
   ['oom', 'out_of_memory'],
   ['cuda-oom', 'out_of_memory'],
 ])

@@ -1,13 +1,9 @@
-import { type End, good } from '../../testing/test-prediction.ts'
+import { type End, good, refusals } from '../../testing/test-prediction.ts'
 import type { FaultName } from '../catalogue.ts'
 
 /** What the caller, the configuration or the machine's owner must change first. */
 const final = new Map<FaultName, string>([
-  ['create-401', 'auth_rejected'],
-  ['create-402', 'payment_required'],
-  ['create-403', 'account_locked'],
-  ['create-404', 'deployment_missing'],
-  ['create-413', 'input_too_large'],
+  ...refusals,
   ['create-422', 'input_invalid'],
   ['boot-forever', 'rate_limited'],
   ['setup-failed', 'boot_timeout'],

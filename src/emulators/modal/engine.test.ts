@@ -2,7 +2,7 @@
 import 'modal'
 import { expect, test } from 'vitest'
 import { modal } from '../../providers/modal/index.ts'
-import { type End, good, predict as predictAt, type Setting } from '../../testing/test-prediction.ts'
+import { type End, good, predict as predictAt, refusals, type Setting } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
 import { createModalEmulator, grpcOverFetch } from './index.ts'
 
@@ -30,13 +30,7 @@ function predict(faults: readonly string[], place: Place = {}): Promise<End> {
 }
 
 /** What the caller or the configuration must change first: one look, no second try at the same place. */
-const refused = new Map<FaultName, string>([
-  ['create-401', 'auth_rejected'],
-  ['create-402', 'payment_required'],
-  ['create-403', 'account_locked'],
-  ['create-404', 'deployment_missing'],
-  ['create-413', 'input_too_large'],
-])
+const refused = new Map<FaultName, string>(refusals)
 /** What a function tells of itself, and a web framework does not. */
 const final = new Map<FaultName, string>([...refused, ['oom', 'out_of_memory'], ['cuda-oom', 'out_of_memory']])
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { replicate } from '../../providers/replicate/index.ts'
-import { type End, predict as predictAt } from '../../testing/test-prediction.ts'
+import { type End, predict as predictAt, refusals } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
 import { createReplicateEmulator } from './index.ts'
 
@@ -14,11 +14,7 @@ function predict(faults: readonly string[]): Promise<End> {
 
 /** What the caller or the configuration must change first: one look, no second try at the same place. */
 const final = new Map<FaultName, string>([
-  ['create-401', 'auth_rejected'],
-  ['create-402', 'payment_required'],
-  ['create-403', 'account_locked'],
-  ['create-404', 'deployment_missing'],
-  ['create-413', 'input_too_large'],
+  ...refusals,
   ['create-422', 'deployment_missing'],
   ['oom', 'out_of_memory'],
   ['cuda-oom', 'out_of_memory'],

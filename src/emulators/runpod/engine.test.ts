@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { runpod } from '../../providers/runpod/index.ts'
-import { type End, good, predict as predictAt } from '../../testing/test-prediction.ts'
+import { type End, good, predict as predictAt, refusals } from '../../testing/test-prediction.ts'
 import { type FaultName, faultsAt } from '../catalogue.ts'
 import { createRunpodEmulator } from './index.ts'
 
@@ -22,11 +22,7 @@ function predict(faults: readonly string[], { kit = true, reachable = true }: Pl
 /** What the caller or the configuration must change first: one look, no second try at the same place. */
 const final = new Map<FaultName, string>([
   ['create-400', 'input_invalid'],
-  ['create-401', 'auth_rejected'],
-  ['create-402', 'payment_required'],
-  ['create-403', 'account_locked'],
-  ['create-404', 'deployment_missing'],
-  ['create-413', 'input_too_large'],
+  ...refusals,
   ['oom', 'out_of_memory'],
   ['cuda-oom', 'out_of_memory'],
 ])
