@@ -49,21 +49,24 @@ async function diagnose(io: Io, values: Values, names: readonly string[], { firs
     if (SurefootError.is(error)) return error.failure
     throw error
   })
-  if ('code' in config) return report(io, about('config', [problem(config.message, config.advice)]), values.json)
+  if ('code' in config) {
+    const findings = about('config', [problem(config.message, config.advice)])
+    show(io, findings, values)
+    return conclude(io, findings, values)
+  }
 
   const { examine, placesOf } = await import('../doctor/examine.ts')
   const places = choose(placesOf(config), names)
-  const findings = await examine(config, {
-    places,
-    fetch: globalThis.fetch,
-    now: Date.now,
-    marker: `doctor-${randomUUID()}`,
-  })
+  const marker = `doctor-${randomUUID()}`
+  const findings = await examine(config, { places, fetch: globalThis.fetch, now: Date.now, marker })
+  show(io, findings, values)
   if (values.probe) {
     const { probe } = await import('./probe.ts')
-    findings.push(...(await probe(io, config, { places, yes: values.yes, interrupted: first })))
+    const probed = await probe(io, config, { places, yes: values.yes, interrupted: first })
+    show(io, probed, values)
+    findings.push(...probed)
   }
-  const code = report(io, findings, values.json)
+  const code = conclude(io, findings, values)
   return first.aborted ? 130 : code
 }
 
@@ -78,19 +81,24 @@ function choose(places: readonly Placed[], names: readonly string[]): readonly P
   return places.filter(({ deployment: { providerName, name } }) => names.includes(providerName) || names.includes(name))
 }
 
-function report(io: Io, findings: readonly Reported[], json: boolean): number {
+/** As a table, as soon as they are known. */
+function show(io: Io, findings: readonly Reported[], { json }: Values): void {
+  const row = ({ level, about, message, advice }: Reported) => [
+    level.padEnd('problem'.length),
+    about,
+    advice === null ? message : `${message} ${advice}`,
+  ]
+  if (!json) io.stdout.write(formatTable(findings.map(row)))
+}
+
+/** Counts them, or gives all of them as JSON; answers the exit code. */
+function conclude(io: Io, findings: readonly Reported[], { json }: Values): number {
   const count = (level: Reported['level']) => findings.filter(finding => finding.level === level).length
   const [problems, warnings] = [count('problem'), count('warning')]
-  if (json) say(io.stdout, JSON.stringify({ problems, warnings, findings }))
-  else {
-    const row = ({ level, about, message, advice }: Reported) => [
-      level,
-      about,
-      advice === null ? message : `${message} ${advice}`,
-    ]
-    io.stdout.write(formatTable(findings.map(row)))
-    say(io.stdout, `\n${plural(problems, 'problem')}, ${plural(warnings, 'warning')}.`)
-  }
+  const text = json
+    ? JSON.stringify({ problems, warnings, findings })
+    : `\n${plural(problems, 'problem')}, ${plural(warnings, 'warning')}.`
+  say(io.stdout, text)
   return problems === 0 ? 0 : 1
 }
 

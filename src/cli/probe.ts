@@ -4,6 +4,7 @@ import { about, problem, type Reported, usd } from '../doctor/finding.ts'
 import { worstCase } from '../doctor/judge-price.ts'
 import { judgeProbe } from '../doctor/judge-probe.ts'
 import { isBilled } from '../engine/insight.ts'
+import type { Finding } from '../providers/contract.ts'
 import { samplePhoto } from './assets.ts'
 import type { Trial } from './comparison.ts'
 import { type Connection, connect } from './connection.ts'
@@ -25,15 +26,48 @@ export interface ProbeOptions {
  * first where that costs money; where the answer is no, nothing is run and nothing found.
  */
 export async function probe(io: Io, config: LoadedConfig, options: ProbeOptions): Promise<Reported[]> {
-  const { places, yes, interrupted } = options
+  const log = createLog(io.stderr, config.logLevel)
+  const connection = await connect({ config, log, signal: options.interrupted })
+  try {
+    const findings: Reported[] = []
+    const places: Placed[] = []
+    for (const place of options.places) {
+      const obstacle = await findObstacle(connection, config, place)
+      if (obstacle === null) places.push(place)
+      else findings.push(...about(place.deployment.name, [obstacle]))
+    }
+    return [...findings, ...(await run(io, connection, { ...options, places }))]
+  } finally {
+    await connection.close()
+  }
+}
+
+/** What would make a probe wait, or fail for a reason that is none of the provider's. */
+async function findObstacle(
+  { client, url }: Connection,
+  { publicUrl, database }: LoadedConfig,
+  { deployment: { name, provider }, route }: Placed,
+): Promise<Finding | null> {
+  if (url === null && publicUrl !== null && database === null && !provider.limits.thisHostOnly) {
+    const words = `It was not probed: its workers would call ${publicUrl}, and no gateway is running there.`
+    return problem(words, 'Start surefoot serve and run this again.')
+  }
+  const { deployments } = await client.providers(route.model.name, 'cost')
+  const breaker = deployments.find(deployment => deployment.name === name)?.breaker
+  if (breaker?.state !== 'open') return null
+  const until = breaker.until?.slice(0, 19).replace('T', ' ')
+  const words = `It was not probed: nothing goes there until ${until} UTC (${breaker.why?.replace(/\.$/, '')}).`
+  return problem(words, 'Mend that, and run this again after then.')
+}
+
+async function run(io: Io, connection: Connection, { places, yes, interrupted }: ProbeOptions): Promise<Reported[]> {
+  if (places.length === 0) return []
   const billed = places.filter(({ deployment }) => isBilled(deployment.provider))
   for (const place of billed) say(io.stderr, costOf(place))
   if (billed.length > 0 && !(await maySpend(io, yes))) {
     say(io.stderr, 'Nothing was run.')
     return []
   }
-  const log = createLog(io.stderr, config.logLevel)
-  const connection = await connect({ config, log, signal: interrupted })
   const board = createProgressBoard(
     io,
     places.map(({ deployment }) => deployment.name),
@@ -45,7 +79,6 @@ export async function probe(io: Io, config: LoadedConfig, options: ProbeOptions)
     return (await Promise.all(found)).flat()
   } finally {
     board.end()
-    await connection.close()
   }
 }
 
@@ -64,7 +97,7 @@ async function probePlace(
   board: ProgressBoard,
   { deployment: { name, provider }, route }: Placed,
   interrupted: AbortSignal,
-) {
+): Promise<Finding[]> {
   const trials: Trial[] = []
   await runLane(
     connection,

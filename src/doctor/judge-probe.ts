@@ -24,9 +24,10 @@ export function judgeProbe(
       ? ok(words)
       : warning(words, 'surefoot show tells why; run it again to see how often that is so.')
   }
-  if (failure === null)
-    return warning(`The probe was ended before it was done (${prediction.status})${price}.`, 'Run it again.')
   const cause = last?.failure ?? failure
+  if (cause === null) {
+    return warning(`The probe was ended before it was done (${prediction.status})${price}.`, 'Run it again.')
+  }
   const words = `${howFar(last, cause)}${price}. ${cause.code}: ${cause.message}${again}`
   return problem(words, adviceFor(cause, limits))
 }
@@ -50,22 +51,26 @@ function stagesOf(attempt: AttemptJson | undefined): string {
     .join(', ')
 }
 
-const lostOutputs: readonly string[] = ['output_lost', 'output_too_large', 'output_invalid']
+/** What a failure proves to have gone well before it, whatever polls saw in between. */
+const lastGood: readonly (readonly [string, readonly FailureJson['code'][]])[] = [
+  ['The run finished on its worker, but its output is not here', ['output_lost', 'output_too_large', 'output_invalid']],
+  [
+    'A worker took the run and did not finish it',
+    ['model_error', 'out_of_memory', 'no_gpu', 'worker_lost', 'stalled', 'run_timeout'],
+  ],
+  ['The start was taken, and its worker did not become ready', ['boot_timeout']],
+  ['The start was taken, and no worker took the run', ['queue_timeout']],
+  ['The start was sent, and its answer was lost', ['start_unknown']],
+]
 
-/** The last thing that was seen to go well, and what did not. */
+/** The last thing that is known to have gone well, and what did not. */
 function howFar(attempt: AttemptJson | undefined, { code }: FailureJson): string {
   if (attempt === undefined || attempt.submitted_at === null) return 'Nothing was started'
   const stages = stagesOf(attempt)
   const there = attempt.word === null ? '' : `; there: ${attempt.word}`
   const seen = stages === '' ? '' : ` (${stages}${there})`
-  if (lostOutputs.includes(code) && attempt.running_at !== null)
-    return `The run finished on its worker, but its output is not here${seen}`
-  if (attempt.collecting_at !== null)
-    return `The run finished on its worker, and failed as its output was collected${seen}`
-  if (attempt.running_at !== null) return `A worker took the run and did not finish it${seen}`
-  if (attempt.booting_at !== null) return `The start was taken, and its worker did not become ready${seen}`
-  if (attempt.queued_at !== null) return `The start was taken, and no worker took the run${seen}`
-  return code === 'start_unknown' ? 'The start was sent, and its answer was lost' : 'The start was refused'
+  const known = lastGood.find(([, codes]) => codes.includes(code))?.[0]
+  return `${known ?? (stages === '' ? 'The start was refused' : 'The start was taken, and the run did not end well')}${seen}`
 }
 
 function adviceFor(

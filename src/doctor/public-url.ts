@@ -4,12 +4,13 @@ import { describeNetworkError } from '../providers/http.ts'
 import { ok, problem, warning } from './finding.ts'
 
 const patienceMs = 15_000
-const fileSchema = z.looseObject({ id: z.string(), urls: z.looseObject({ get: z.url() }) })
+const predictionSchema = z.looseObject({ output: z.unknown(), input: z.record(z.string(), z.unknown()) })
+const pageSchema = z.looseObject({ results: z.array(predictionSchema) })
 const refusalSchema = z.looseObject({ code: z.string() })
 
 /**
- * Whether the public URL leads to the gateway at `gateway`: a file that is given to the one must come back by a signed
- * link on the other, and a webhook that names no run must be refused in our own words. The file is removed again.
+ * Whether the public URL leads to the gateway at `gateway`: what a signed link gives on the one it must give on the other,
+ * and a webhook that names no run must be refused in our own words.
  */
 export async function inspectPublicUrl(
   publicUrl: string | null,
@@ -23,7 +24,7 @@ export async function inspectPublicUrl(
   }
   const signal = AbortSignal.timeout(patienceMs)
   try {
-    return [await tryLink(publicUrl, gateway, fetch, signal), await tryWebhook(publicUrl, fetch, signal)]
+    return [...(await tryLink(publicUrl, gateway, fetch, signal)), await tryWebhook(publicUrl, fetch, signal)]
   } catch (error) {
     return [problem(`${publicUrl} cannot be reached: ${describeNetworkError(error, signal)}.`, proxyAdvice)]
   }
@@ -31,27 +32,31 @@ export async function inspectPublicUrl(
 
 const proxyAdvice = 'See that the tunnel or proxy runs, and passes every path and the Host header on to the gateway.'
 
+/** Only the gateway that signed a link serves it, so any file of any prediction proves who answers; nothing without one. */
 async function tryLink(
   publicUrl: string,
   gateway: string,
   fetch: typeof globalThis.fetch,
   signal: AbortSignal,
-): Promise<Finding> {
-  const words = `surefoot doctor ${crypto.randomUUID()}`
-  const form = new FormData()
-  form.set('content', new Blob([words], { type: 'text/plain' }), 'doctor.txt')
-  const stored = await fetch(new URL('/v1/files', gateway), { method: 'POST', body: form, signal })
-  const file = fileSchema.safeParse(await stored.json().catch(() => null))
-  if (!file.success)
-    return problem(`The gateway stores no file (it answers ${stored.status}).`, "See the gateway's log.")
-  try {
-    const { pathname, search } = new URL(file.data.urls.get)
-    const answer = await fetch(new URL(pathname + search, publicUrl), { signal, redirect: 'manual' })
-    if ((await answer.text()) === words) return ok(`A signed link on ${publicUrl} leads to this gateway.`)
-    return problem(`A signed link on ${publicUrl} does not lead to this gateway (${answer.status}).`, proxyAdvice)
-  } finally {
-    await fetch(new URL(`/v1/files/${file.data.id}`, gateway), { method: 'DELETE', signal }).catch(() => {})
+): Promise<Finding[]> {
+  const page = await fetch(new URL('/v1/predictions', gateway), { signal })
+  const predictions = pageSchema.safeParse(await page.json().catch(() => null)).data?.results ?? []
+  const link = predictions.flatMap(linksOf).find(url => new URL(url).pathname.startsWith('/v1/'))
+  if (link === undefined) return []
+  const { pathname, search } = new URL(link)
+  const read = async (origin: string) => {
+    const headers = { range: 'bytes=0-63' }
+    const answer = await fetch(new URL(pathname + search, origin), { signal, headers, redirect: 'manual' })
+    return `${answer.status} ${answer.headers.get('content-range')} ${await answer.text()}`
   }
+  const [here, there] = await Promise.all([read(gateway), read(publicUrl)])
+  if (here === there) return [ok(`A signed link on ${publicUrl} leads to this gateway.`)]
+  const words = `A signed link on ${publicUrl} does not lead to this gateway (it answers ${there.slice(0, 3)}).`
+  return [problem(words, proxyAdvice)]
+}
+
+function linksOf({ output, input }: z.infer<typeof predictionSchema>): string[] {
+  return [output, ...Object.values(input)].filter(value => typeof value === 'string' && URL.canParse(value)) as string[]
 }
 
 async function tryWebhook(publicUrl: string, fetch: typeof globalThis.fetch, signal: AbortSignal): Promise<Finding> {

@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest'
+import { createFailure, type FailureCode } from '../core/failure.ts'
+import type { AttemptJson } from '../http/shapes.ts'
+import { judgeProbe, type Probe } from './judge-probe.ts'
+
+const zero = Date.parse('2026-11-24T12:00:00Z')
+const at = (seconds: number) => new Date(zero + seconds * 1000).toISOString()
+
+/** An attempt that was seen to run from 3 s to 44 s. */
+const attempt: AttemptJson = {
+  id: 'a',
+  number: 1,
+  deployment: 'sharp@there',
+  state: 'failed',
+  word: 'COMPLETED',
+  planned_at: at(0),
+  submitted_at: at(0),
+  queued_at: at(0),
+  booting_at: at(1),
+  running_at: at(3),
+  collecting_at: null,
+  ended_at: at(44),
+  progress: null,
+  restarts: 0,
+  output: null,
+  failure: null,
+  cost: null,
+  reserved: 0,
+  release: 'confirmed',
+}
+
+function probeOf(code: FailureCode | null, attempts: readonly AttemptJson[]): Probe {
+  const failure = code === null ? null : createFailure(code, 'Why.')
+  return {
+    prediction: {
+      status: code === null ? 'canceled' : 'failed',
+      metrics: { total_time: 44 },
+      surefoot: {
+        progress: null,
+        failure,
+        cost: { amount: 0.0123456, currency: 'USD', estimated: true },
+        deployment: 'sharp@there',
+        notice: null,
+        output: null,
+        settled: true,
+      },
+    },
+    attempts: attempts.map(one => ({ ...one, failure })),
+  }
+}
+
+const limits = { inlineOutputBytes: 7_500_000 }
+
+test.each<[FailureCode, Partial<AttemptJson>, string]>([
+  [
+    'output_lost',
+    {},
+    'The run finished on its worker, but its output is not here (queued 1 s, booted 2 s, ran 41 s; there: COMPLETED)',
+  ],
+  ['out_of_memory', { running_at: null, booting_at: null }, 'A worker took the run and did not finish it (queued 44 s'],
+  [
+    'boot_timeout',
+    { running_at: null },
+    'The start was taken, and its worker did not become ready (queued 1 s, booted 43 s',
+  ],
+  [
+    'queue_timeout',
+    { running_at: null, booting_at: null },
+    'The start was taken, and no worker took the run (queued 44 s',
+  ],
+  ['auth_rejected', { queued_at: null, booting_at: null, running_at: null }, 'The start was refused; it cost'],
+  [
+    'start_unknown',
+    { queued_at: null, booting_at: null, running_at: null },
+    'The start was sent, and its answer was lost',
+  ],
+  ['no_route_for_bytes', { submitted_at: null }, 'Nothing was started'],
+  ['provider_error', {}, 'The start was taken, and the run did not end well (queued 1 s'],
+])('%s tells how far it got', (code, differences, words) => {
+  const finding = judgeProbe(probeOf(code, [{ ...attempt, ...differences }]), limits)
+  expect(finding).toMatchObject({ level: 'problem', message: expect.stringContaining(words) })
+  expect(finding.message).toContain(`; it cost 0.0123 USD. ${code}: Why.`)
+})
+
+test('an output that was lost is told with the size of the way back', () => {
+  const probe = probeOf('output_lost', [attempt])
+  expect(judgeProbe(probe, limits).advice).toContain('carries 7.5 MB at most: switch kit upload on')
+  expect(judgeProbe(probe, { inlineOutputBytes: null }).advice).toBe(createFailure('output_lost', '').advice)
+})
+
+test('an output is ok; one that took a second try is a warning', () => {
+  const { prediction } = probeOf(null, [])
+  const output = { name: 'scene.ply', media_type: 'x/y', bytes: 66_061_086, sha256: '', facts: {} }
+  const won = { prediction: { ...prediction, surefoot: { ...prediction.surefoot, output } }, attempts: [attempt] }
+  expect(judgeProbe(won, limits)).toEqual({
+    level: 'ok',
+    message:
+      'A photo went there and its output came back, 66.1 MB in 44 s (queued 1 s, booted 2 s, ran 41 s); it cost 0.0123 USD.',
+    advice: null,
+  })
+  const second = judgeProbe({ ...won, attempts: [attempt, attempt] }, limits)
+  expect(second).toMatchObject({ level: 'warning', message: expect.stringContaining('It was tried 2 times.') })
+})
+
+test('one that was interrupted says nothing of the provider', () => {
+  expect(judgeProbe(probeOf(null, []), limits)).toMatchObject({ level: 'warning', advice: 'Run it again.' })
+})
