@@ -98,8 +98,12 @@ test('an output is ok; one that took a second try is a warning', () => {
       'A photo went there and its output came back, 66.1 MB in 44 s (queued 1 s, booted 2 s, ran 41 s); it cost 0.0123 USD.',
     advice: null,
   })
-  const second = judgeProbe({ ...won, attempts: [attempt, attempt] }, limits)
-  expect(second).toMatchObject({ level: 'warning', message: expect.stringContaining('It was tried 2 times.') })
+  const failed = { ...attempt, failure: createFailure('worker_lost', 'It died.') }
+  const second = judgeProbe({ ...won, attempts: [failed, attempt] }, limits)
+  expect(second).toMatchObject({
+    level: 'warning',
+    message: expect.stringMatching(/It was tried 2 times\. Before that: worker_lost: It died\.$/),
+  })
 })
 
 test('one that was interrupted says nothing of the provider', () => {

@@ -19,10 +19,12 @@ export function judgeProbe(
   const again = attempts.length > 1 ? ` It was tried ${attempts.length} times.` : ''
   if (output !== null) {
     const took = duration((prediction.metrics.total_time ?? 0) * 1000)
-    const words = `A photo went there and its output came back, ${megabytes(output.bytes)} in ${took} (${stagesOf(last)})${price}.${again}`
-    return again === ''
-      ? ok(words)
-      : warning(words, 'surefoot show tells why; run it again to see how often that is so.')
+    const stages = stagesOf(last)
+    const seen = stages === '' ? '' : ` (${stages})`
+    const words = `A photo went there and its output came back, ${megabytes(output.bytes)} in ${took}${seen}${price}.`
+    const before = attempts.flatMap(({ failure }) => (failure === null ? [] : `${failure.code}: ${failure.message}`))
+    if (before.length === 0) return ok(words)
+    return warning(`${words}${again} Before that: ${before.join(' ')}`, 'Run it again to see how often that is so.')
   }
   const cause = last?.failure ?? failure
   if (cause === null) {
@@ -32,9 +34,12 @@ export function judgeProbe(
   return problem(words, adviceFor(cause, limits))
 }
 
-/** `queued 0.3 s, booted 2 s, ran 41 s`; a stage that was not seen is left out. */
+/** Less is what polls happened to see, not what the provider did. */
+const leastStageMs = 50
+
+/** `queued 0.3 s, booted 2 s, ran 41 s`; stages that nobody saw, or for a moment only, are left out. */
 function stagesOf(attempt: AttemptJson | undefined): string {
-  if (attempt === undefined) return 'nothing was started'
+  if (attempt === undefined) return ''
   const words = [
     ['queued', attempt.queued_at],
     ['booted', attempt.booting_at],
@@ -44,9 +49,9 @@ function stagesOf(attempt: AttemptJson | undefined): string {
   const seen = words.flatMap(([word, at]) => (at === null ? [] : [{ word, at: Date.parse(at) }]))
   const end = attempt.ended_at === null ? null : Date.parse(attempt.ended_at)
   return seen
-    .map(({ word, at }, index) => {
-      const until = seen[index + 1]?.at ?? end
-      return until === null ? word : `${word} ${duration(until - at)}`
+    .flatMap(({ word, at }, index) => {
+      const ms = (seen[index + 1]?.at ?? end ?? at) - at
+      return ms < leastStageMs ? [] : `${word} ${duration(ms)}`
     })
     .join(', ')
 }
@@ -69,8 +74,9 @@ function howFar(attempt: AttemptJson | undefined, { code }: FailureJson): string
   const stages = stagesOf(attempt)
   const there = attempt.word === null ? '' : `; there: ${attempt.word}`
   const seen = stages === '' ? '' : ` (${stages}${there})`
+  const wasTaken = [attempt.queued_at, attempt.booting_at, attempt.running_at].some(time => time !== null)
   const known = lastGood.find(([, codes]) => codes.includes(code))?.[0]
-  return `${known ?? (stages === '' ? 'The start was refused' : 'The start was taken, and the run did not end well')}${seen}`
+  return `${known ?? (wasTaken ? 'The start was taken, and the run did not end well' : 'The start was refused')}${seen}`
 }
 
 function adviceFor(
