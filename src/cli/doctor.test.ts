@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Reported } from '../doctor/finding.ts'
@@ -193,6 +195,33 @@ test('a probe of this machine costs nothing and needs no word', async () => {
     expect.stringMatching(/^A photo went there and its output came back, 17\.3 MB in /),
   ])
 })
+
+test('through a gateway that runs, the public URL is tried', async () => {
+  const port = await findFreePort()
+  const { run, begin, folder } = await openTerminal({
+    SUREFOOT_PORT: String(port),
+    SUREFOOT_PUBLIC_URL: `http://127.0.0.1:${port}`,
+  })
+  const gateway = begin('serve')
+  await gateway.said(/listening/)
+  expect(await run('predict', 'photo.png', '-o', 'scene.ply')).toMatchObject({ code: 0 })
+  const ended = await run('doctor', '--json')
+  expect(ended.code).toBe(0)
+  expect(about('data folder', ended)[0]).toEqual(['ok', expect.stringContaining(`${folder}/.surefoot is served by`)])
+  expect(about('public URL', ended)).toEqual([
+    ['ok', expect.stringContaining('A signed link on')],
+    ['ok', expect.stringContaining('Webhooks get through')],
+  ])
+})
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 const billed = {
   provider: `koyeb({ baseUrl: 'https://surefoot.invalid', mode: 'held' })`,

@@ -12,12 +12,12 @@ import { megabytes, ok, problem, warning } from './finding.ts'
 export function judgeWays({ provider, target }: Deployment, model: Model, publicUrl: string | null): Finding[] {
   const { inputForms, outputForms, inlineOutputBytes, needsCallback } = provider.limits
   const url = reachableFrom(provider, publicUrl)
-  const isKit = target.kit === true
-  const uploads = outputForms.includes('stored') && (isKit || outputForms.every(form => form === 'stored'))
-  const needs = uploads
+  const kitUploads = target.kit === true && outputForms.includes('stored')
+  const comesToUs = outputForms.every(form => form === 'stored')
+  const needs = kitUploads
     ? 'its worker uploads the output to us'
-    : needsCallback
-      ? 'it tells the end of a run by webhook only'
+    : needsCallback || comesToUs
+      ? 'its outputs are sent to an address of ours only'
       : inputForms.every(form => form === 'url')
         ? 'photos get there by link only'
         : null
@@ -34,17 +34,17 @@ export function judgeWays({ provider, target }: Deployment, model: Model, public
     findings.push(warning(message, urlAdvice))
   }
   const { usualBytes } = model.output
-  const answersOnly = !uploads && outputForms.includes('data') && inlineOutputBytes !== null
-  if (answersOnly && usualBytes !== undefined && usualBytes > inlineOutputBytes) {
+  const isAnswer = !kitUploads && inlineOutputBytes !== null && (outputForms.includes('data') || comesToUs)
+  if (isAnswer && usualBytes !== undefined && usualBytes > inlineOutputBytes) {
     const sizes = `An output of ${model.name} has ${megabytes(usualBytes)}, and an answer there carries ${megabytes(inlineOutputBytes)} at most`
     findings.push(
-      outputForms.includes('url')
+      comesToUs || outputForms.includes('url')
         ? warning(`${sizes}: it arrives only if the worker answers with a URL.`, uploadAdvice(url))
         : problem(`${sizes}.`, uploadAdvice(url)),
     )
   }
   if (findings.length > 0) return findings
-  const back = uploads ? 'by upload to us' : outputForms.map(form => backWords[form]).join(' or ')
+  const back = kitUploads ? 'by upload to us' : outputForms.map(form => backWords[form]).join(' or ')
   return [ok(`Photos go ${usable.map(form => thereWords[form]).join(' or ')}, outputs come ${back}.`)]
 }
 
@@ -66,7 +66,7 @@ const backWords = {
   url: 'by URL',
   data: 'inside the answer',
   path: "by path on this machine's disk",
-  stored: 'by upload of a kit',
+  stored: 'to an address of ours',
 } as const
 
 /** A vendor takes https and a name that the world knows; a server of one's own may take http, one on this machine any. */

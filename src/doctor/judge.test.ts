@@ -31,8 +31,9 @@ describe('the ways of bytes', () => {
     ],
     ['a kit, and a public URL of this machine', kit, 'https://localhost', 'problem: .*cannot be reached from there'],
     ['a kit at an emulator here', { ...kit, ...emulated }, 'http://127.0.0.1:8787', 'ok: '],
-    ['a webhook that is needed', { limits: { needsCallback: true } }, null, 'problem: .*by webhook only'],
-    ['uploads only', { limits: { outputForms: ['stored'] } }, null, 'problem: .*uploads the output'],
+    ['a webhook that is needed', { limits: { needsCallback: true } }, null, 'problem: .*an address of ours only'],
+    ['webhooks or uploads only', { limits: { outputForms: ['stored'] } }, null, 'problem: .*an address of ours only'],
+    ['a SHARP splat in a webhook', { limits: { outputForms: ['stored'] } }, publicUrl, 'warning: .*66.1 MB.*7.5 MB'],
     ['links only', { limits: { inputForms: ['url'] } }, null, 'problem: .*by link only'],
     ['a SHARP splat in an answer', {}, publicUrl, 'warning: .*66.1 MB.*7.5 MB.*kit: true in the target\\),'],
     [
