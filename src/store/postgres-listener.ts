@@ -36,6 +36,9 @@ export function toPayloads(by: string, announcements: readonly Announcement[]): 
   return payloads
 }
 
+/** What the types of `pg` lack: pools do so with their idle clients. */
+type ListeningClient = Client & Record<'ref' | 'unref', () => void>
+
 export interface ListenerOptions {
   /** A new connection. */
   connect(): Promise<Client>
@@ -52,10 +55,10 @@ export interface ListenerOptions {
  * connecting ── LISTEN ──> listening ── error, end, no sign of life ──> waiting ── 0.1 s, doubling up to 5 s ──> connecting
  *
  * What is announced while it does not listen is missed: announcements are hints, and whoever waits for one also looks.
- * Its socket and timers keep no process alive.
+ * Its socket and timers keep no process alive, except that closing is waited for.
  */
 export function createListener({ connect, channel, by, hear }: ListenerOptions): () => Promise<void> {
-  let client: Client | null = null
+  let client: ListeningClient | null = null
   let timer: NodeJS.Timeout | undefined
   let closed = false
   let retryMs = firstRetryMs
@@ -71,12 +74,10 @@ export function createListener({ connect, channel, by, hear }: ListenerOptions):
   }
 
   async function listen(): Promise<void> {
-    const fresh = await connect()
+    const fresh = (await connect()) as ListeningClient
     client = fresh
-    if (closed)
-      return await drop()
-      // As pools do with their idle ones; only the types lack it.
-    ;(fresh as Client & { unref(): void }).unref()
+    if (closed) return await drop()
+    fresh.unref()
     fresh.on('notification', ({ payload }) => take(payload))
     fresh.on('end', () => {
       if (client === fresh) lose()
@@ -113,6 +114,8 @@ export function createListener({ connect, channel, by, hear }: ListenerOptions):
     closed = true
     clearTimeout(timer)
     await connecting
+    // Else a process that only waits for this end would be over before it comes.
+    client?.ref()
     await drop()
   }
 }

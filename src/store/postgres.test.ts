@@ -1,4 +1,5 @@
-import { inspect } from 'node:util'
+import { execFile } from 'node:child_process'
+import { inspect, promisify } from 'node:util'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -154,6 +155,24 @@ describe('several processes on one database', () => {
       [...expected, 'p0 2'],
     ])
   })
+})
+
+it('lets a process that listened and closes come to its own end', async () => {
+  const { schema } = await openTogether(1)
+  const program = `
+    import { openPostgresStore } from '${new URL('postgres.ts', import.meta.url)}'
+    import { sampleChange, samplePrediction } from '${new URL('../testing/sample-records.ts', import.meta.url)}'
+    const options = ${JSON.stringify({ url: server.url, schema })}
+    const [listening, writing] = [await openPostgresStore(options), await openPostgresStore(options)]
+    let heard = false
+    listening.watch(() => { heard = true })
+    for (let index = 0; !heard; index++) await writing.commit([sampleChange(samplePrediction({ id: 'p' + index }))])
+    await writing.close()
+    await listening.close()
+    process.stdout.write('closed')`
+  // Rejects unless it exits with 0; 13 is a top-level await that nothing would ever settle.
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
+  expect(stdout).toBe('closed')
 })
 
 describe('a database in trouble', () => {
