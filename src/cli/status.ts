@@ -1,4 +1,5 @@
 import { isTerminal } from '../core/prediction.ts'
+import type { PredictionJson } from '../http/shapes.ts'
 import { type Command, noArguments, parseOptions } from './command.ts'
 import { connectToExisting } from './connection.ts'
 import { formatTable } from './format.ts'
@@ -9,7 +10,8 @@ import { loadSettings, placeOptions, placeUsage } from './settings.ts'
 
 const usage = `Usage: surefoot status [ID] [OPTIONS]
 
-Without an id: who serves the data folder, and what runs. With one: that prediction in a line.
+Without an id: who serves the data folder, and what runs of the newest 100 predictions. With one: that prediction in a
+line.
 
 ${placeUsage}`
 
@@ -27,14 +29,25 @@ export const command: Command = {
         io.stdout.write(formatTable([toRow(await connection.client.get(id))]))
         return 0
       }
-      const live = (await connection.client.list()).filter(({ status }) => !isTerminal(status))
-      say(io.stdout, `Gateway  ${connection.url ?? 'none; surefoot serve starts one'}`)
+      const newest = await connection.client.list()
+      const live = newest.filter(({ status }) => !isTerminal(status))
+      const nobody =
+        config.database === null
+          ? 'none; surefoot serve starts one'
+          : 'not known; any process on this database may serve, and this one cannot tell which does'
+      say(io.stdout, `Gateway  ${connection.url ?? nobody}`)
       say(io.stdout, `Data     ${config.dataDirectory}`)
-      say(io.stdout, `Running  ${live.length}`)
+      say(io.stdout, `Running  ${live.length}${describeFollowed(newest)}`)
       io.stdout.write(formatTable(live.map(toRow)))
       return 0
     } finally {
       await connection.close()
     }
   },
+}
+
+/** How many predictions have ended while something of theirs may still run or cost. */
+export function describeFollowed(predictions: readonly Pick<PredictionJson, 'status' | 'surefoot'>[]): string {
+  const followed = predictions.filter(({ status, surefoot }) => isTerminal(status) && !surefoot.settled).length
+  return followed === 0 ? '' : `, ended but still being followed: ${followed}`
 }
