@@ -1,3 +1,4 @@
+import type { Cost } from '../core/prediction.ts'
 import type { AttemptJson, AttemptsJson, PredictionJson } from '../http/shapes.ts'
 import { type Command, onlyArgument, parseOptions } from './command.ts'
 import { connectToExisting } from './connection.ts'
@@ -42,7 +43,8 @@ function print(io: Io, prediction: PredictionJson, { attempts, decisions }: Atte
   head(toRow(prediction).slice(0, 4).join('  '))
   if (output !== null) say(io.stdout, `${output.name}: ${formatOutput(output)}, sha256 ${output.sha256}`)
   if (failure !== null) say(io.stdout, `${failure.code}: ${failure.message} ${failure.advice}`)
-  if (cost !== null) say(io.stdout, `Cost: ${formatCost(cost)}`)
+  const costs = describeCost(cost, attempts)
+  if (costs !== null) say(io.stdout, costs)
   if (!settled) say(io.stdout, 'Something of it may still run.')
 
   head('\nAttempts')
@@ -52,10 +54,34 @@ function print(io: Io, prediction: PredictionJson, { attempts, decisions }: Atte
   io.stdout.write(formatTable(decisions.map(({ at, attempt, what, why }) => [since(at), number(attempt), what, why])))
 }
 
+/**
+ * What a prediction cost, and in the worst case what runs may still add that were given up without anybody's word that
+ * they ended. Null where nothing is known of either.
+ */
+export function describeCost(
+  cost: Cost | null,
+  attempts: readonly Pick<AttemptJson, 'release' | 'reserved' | 'cost'>[],
+): string | null {
+  const open = attempts.filter(attempt => attempt.release === 'given_up' && restOf(attempt) > 0)
+  const known = cost === null ? 'not known' : formatCost(cost)
+  if (open.length === 0) return cost === null ? null : `Cost: ${known}`
+  const worst = dollars(open.reduce((sum, attempt) => sum + restOf(attempt), 0))
+  const runs = open.length === 1 ? '1 run' : `${open.length} runs`
+  return `Cost: ${known}; at most ${worst} USD may still be billed by ${runs} nobody could confirm as ended`
+}
+
+function restOf({ reserved, cost }: Pick<AttemptJson, 'reserved' | 'cost'>): number {
+  return reserved - (cost?.amount ?? 0)
+}
+
+function dollars(amount: number): number {
+  return Number(amount.toPrecision(3))
+}
+
 /** `#1  relief@local  won`, then below it when each stage began, what it cost and why it ended. */
 function describeAttempt(attempt: AttemptJson, since: (time: string) => string): readonly string[] {
   const { number, deployment, state, word, cost, reserved, failure } = attempt
-  const estimate = reserved === 0 ? [] : [`    at most ${Number(reserved.toPrecision(3))} USD`]
+  const estimate = reserved === 0 ? [] : [`    at most ${dollars(reserved)} USD`]
   const stages = ['submitted', 'queued', 'booting', 'running', 'collecting', 'ended'] as const
   const times = stages.flatMap(stage => {
     const at = attempt[`${stage}_at`]
