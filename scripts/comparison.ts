@@ -33,10 +33,12 @@ export function renderComparison(): string {
 
 Where should one photo become a SHARP splat? This is what can be said before anything is measured: list prices times stated seconds, and
 what the vendors' documents say. **Nothing on this page was measured at a vendor.** Your own gateway measures with every prediction;
-\`surefoot compare photo.jpg --providers a,b\` does it on purpose, and \`GET /v1/providers\` and the Studio's page Compare show it.
+\`surefoot compare photo.jpg --providers a,b\` does it on purpose, and \`GET /v1/providers\` and the Studio's page Compare show it. Times
+there are those of attempts that won, and "up to" means the 95th percentile.
 
 ${table([['', 'reliability', 'set-up', 'cost per image', 'async support', 'recommendation'], ...vendors.map(rowOf)])}
-Reliability is no data yet for all of them: nobody has run Surefoot there with a paid account. The cell says what to expect by the documents.
+Surefoot has an adapter for each of the six. Reliability is no data yet for all of them: nobody has run it there with a paid account, only against
+emulators. The cell says what to expect by the documents.
 Of the costs, the first is one image on a worker that is busy all the time, the second one image that wakes a worker up, which
 idles after it until the vendor's default lets it go.
 

@@ -132,7 +132,7 @@ export const vendors: readonly Vendor[] = [
     setUp:
       'A cluster with GPU instances that scale from zero, a task definition, roles, a bucket: the most parts of the six.',
     async:
-      'Yes, three ways. ECS: poll, stop, and `clientToken`, which makes a repeated start harmless. Batch: poll and terminate. SageMaker asynchronous: no status, no cancel.',
+      'Yes. ECS: poll, stop, and `clientToken`, which makes a repeated start harmless. SageMaker asynchronous: no status, no cancel. Batch: poll and terminate, but Surefoot has no adapter for it.',
     advice: 'where data must stay in your account, and for a steady load.',
   },
   {
