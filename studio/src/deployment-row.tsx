@@ -71,7 +71,7 @@ function Success({ success, won, samples }: Deployment['measured']) {
       <span className="number">
         {formatPercent(success.rate)}{' '}
         <span className="quiet">
-          {won} of {samples}, surely {Math.floor(success.low * 100)}–{Math.ceil(success.high * 100)}&nbsp;%
+          {won} of {samples}, 95&nbsp;% interval {Math.floor(success.low * 100)}–{Math.ceil(success.high * 100)}&nbsp;%
         </span>
       </span>
     </>
