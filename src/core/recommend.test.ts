@@ -175,7 +175,28 @@ describe('whatever is preferred', () => {
     expect(unknown.reasons).toEqual(['a: how long it takes is not known, so the limit cannot be checked.'])
   })
 
-  it('decides between equals by reliability, then by the given order', () => {
+  it('takes the cheaper of exact equals and says so, but nothing slower for being cheaper', () => {
+    const answer = recommend(
+      [
+        candidate('dear', { measured: measured(8, { cost: 0.02 }) }),
+        candidate('unpriced', { measured: measured(8, { cost: null }), pricePerSecond: null }),
+        candidate('cheap', { measured: measured(8, { cost: 0.01 }) }),
+      ],
+      { prefer: 'reliability' },
+      stated,
+    )
+    expect(answer.ranking.map(({ name }) => name)).toEqual(['cheap', 'dear', 'unpriced'])
+    expect(answer.reasons.at(-1)).toBe(
+      'Of equals the cheaper one: cheap with 0.01 USD for each finished image, measured.',
+    )
+    const quick = candidate('quick', { measured: measured(8, { p50: 9.9, cost: 0.02 }) })
+    const slow = candidate('slow', { measured: measured(8, { p50: 10, cost: 0.01 }) })
+    const bySpeed = recommend([slow, quick], { prefer: 'speed' }, stated)
+    expect(bySpeed.deployment).toBe('quick')
+    expect(bySpeed.reasons).toHaveLength(2)
+  })
+
+  it('decides between equals that cost the same by reliability, then by the given order', () => {
     const answer = recommend(
       [
         candidate('first', { measured: measured(8) }),

@@ -73,7 +73,8 @@ const worthwhile = 0.5
  * Recommends one of a model's deployments for a wish. Measured figures count from `enoughSamples` attempts on, else
  * declared ones: the price list times a cold start and a run as stated, which are on the dear and slow side so that the
  * unknown does not beat the known by promise alone. Out are deployments whose breaker is open, that fail more often than
- * not, or that break a limit or cannot be checked against it. Equals keep the order in which they were given.
+ * not, or that break a limit or cannot be checked against it. Of exact equals the cheaper comes first, then the more
+ * reliable; else they keep the order in which they were given.
  */
 export function recommend(candidates: readonly Candidate[], wish: Wish, stated: StatedTimes | null): Recommendation {
   const judged = candidates.map(candidate => judge(candidate, wish, stated))
@@ -149,7 +150,13 @@ function compare(a: Judged, b: Judged, wish: Wish): number {
   const [x, y] = [figureFor(a, wish), figureFor(b, wish)]
   if (x === null || y === null) return x === y ? 0 : x === null ? 1 : -1
   if (x.value !== y.value) return wish.prefer === 'reliability' ? y.value - x.value : x.value - y.value
-  return (b.reliability?.value ?? 0) - (a.reliability?.value ?? 0)
+  return compareCosts(a, b) || (b.reliability?.value ?? 0) - (a.reliability?.value ?? 0)
+}
+
+/** Negative when `a` is surely cheaper, or its cost alone is known. */
+function compareCosts(a: Judged, b: Judged): number {
+  if (a.cost === null || b.cost === null) return Number(a.cost === null) - Number(b.cost === null)
+  return a.cost.value - b.cost.value
 }
 
 function explain(best: Judged, ranking: readonly Judged[], wish: Wish): string[] {
@@ -165,13 +172,16 @@ function explain(best: Judged, ranking: readonly Judged[], wish: Wish): string[]
     if (figure !== null)
       reasons.push(theirs === null ? `${other.name}: no data yet.` : `${other.name}: ${say(theirs, wish)}.`)
   }
+  const equals = others.filter(other => figure !== null && figureFor(other, wish)?.value === figure.value)
+  if (best.cost !== null && equals.some(other => compareCosts(best, other) < 0))
+    reasons.push(`Of equals the cheaper one: ${best.name} with ${say(best.cost, { prefer: 'cost' })}.`)
   for (const { name, excluded } of ranking) if (excluded !== null) reasons.push(`${name} is out: ${excluded}`)
   return reasons
 }
 
 const nouns = { cost: 'costs', speed: 'times', reliability: 'reliability' } as const
 
-function say({ value, basis }: Figure, { prefer }: Wish): string {
+function say({ value, basis }: Figure, { prefer }: Pick<Wish, 'prefer'>): string {
   const words = {
     cost: `${usd(value)} for each finished image`,
     speed: basis === 'measured' ? `${inSeconds(value)} to a result in the median` : `${inSeconds(value)} to a result`,
