@@ -79,9 +79,9 @@ export const limits: readonly Rule[] = [
         breaks: 'More runs on a deployment than it allows.',
       },
       {
-        file: 'src/store/attempts.ts',
-        find: "return !isEnded(attempt.state) || attempt.release === 'open'",
-        replace: 'return !isEnded(attempt.state)',
+        file: 'src/core/prediction.ts',
+        find: "return !isEnded(state) || release === 'open'",
+        replace: 'return !isEnded(state)',
         breaks: 'A run that may still go on takes no place and no money.',
       },
       {

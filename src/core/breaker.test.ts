@@ -33,6 +33,11 @@ describe('a breaker', () => {
     expect(stateAt(0, [])).toBe('closed')
   })
 
+  it('counts an attempt from its notice on, not from its end, which may take minutes', () => {
+    const noticed = facts('stalled', 'stalled', 'start_unknown').map(fact => ({ ...fact, state: 'unknown' as const }))
+    expect(stateAt(4_000, noticed)).toBe('open')
+  })
+
   it('opens on the third failure in a row, for 30 s, and says why', () => {
     const failing = facts('stalled', 'worker_lost', 'stalled')
     expect(breakerOf(failing, failing, 3_000)).toEqual({

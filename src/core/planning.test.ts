@@ -180,6 +180,22 @@ describe('places', () => {
     expect(life.last.reservations).toEqual([{ deployment: 'first', amount: 0.6 }])
   })
 
+  it('that another deployment gets later are taken by who still waits, once, without a second attempt', () => {
+    const life = createLife({ route: [{ free: 0 }, { name: 'second', free: 0, pricePerSecond: 0.002 }] })
+    life.at(1_000)
+    expect(life.record.decisions.filter(({ what }) => what === 'waits')).toHaveLength(1)
+    life.change({}, { second: { free: 1 } })
+    expect(begunBy(life, () => life.at(2_000))).toBe('start 1')
+    expect([went(life), life.last.reservations]).toEqual([['second'], [{ deployment: 'second', amount: 1.2 }]])
+  })
+
+  it('are waited for there as well when the provider asks to be left alone', () => {
+    const life = createLife({ route: [{ free: 0 }] })
+    life.change({}, { first: { free: 1, closedUntil: 9_000 } })
+    life.at(1_000)
+    expect(begunBy(life, () => life.at(9_000))).toBe('start 1')
+  })
+
   it('are not waited for while another deployment has some', () => {
     const life = createLife({ route: [{ free: 0 }, { name: 'second' }] })
     expect([went(life), life.begun]).toEqual([['second'], ['start 1']])

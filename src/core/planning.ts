@@ -55,6 +55,7 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
     }
 
   const preference = prefer(affordable, policy, world.jitter)
+  const dear = usable.flatMap(({ name }) => (affordable.some(other => other.name === name) ? [] : name))
   const ordered = order(draft, preference.order, last)
   const first = ordered[0]
   if (first !== undefined && first.name === againOn(draft, last)) {
@@ -66,7 +67,8 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
   // A full deployment is waited for only where no other one could begin at once.
   const open = opened.find(deployment => deployment.free > 0) ?? opened[0]
   if (open !== undefined) {
-    const why = reasonFor(draft, open, last, preference)
+    const budget = dear.length === 0 ? '' : ` The budget does not cover ${dear.join(', ')}.`
+    const why = `${reasonFor(draft, open, last, preference)}${budget}`
     return { kind: 'attempt', deployment: open, why }
   }
   const until = Math.min(...ordered.map(deployment => opensAt(draft, deployment, last)))
@@ -113,6 +115,29 @@ export function addAttempt(
   draft.retryAt = null
   decide(draft, now, attempt, `attempt ${attempt.number} on ${attempt.deployment}`, plan.why)
   return attempt
+}
+
+/**
+ * An attempt that waits for a place has spent nothing yet: where another deployment could begin at once, it goes there.
+ * Where none can, the account says what it waits for.
+ */
+export function placeWaiting(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
+  const own = world.deployments[attempt.deployment]
+  if (own === undefined || (own.free > 0 && own.closedUntil <= now)) return
+  const others = { ...draft, attempts: draft.attempts.filter(other => other !== attempt) }
+  const next = planNext(others, now, policy, world)
+  const why =
+    own.closedUntil > now
+      ? `${own.name} asks to be left alone for another ${seconds(own.closedUntil - now)}.`
+      : `${own.name} has no free place, or no start left in this minute.`
+  if (next.kind === 'attempt' && next.deployment.name !== own.name && next.deployment.free > 0) {
+    attempt.deployment = next.deployment.name
+    attempt.reserved = reservationFor(next.deployment, policy)
+    decide(draft, now, attempt, `attempt ${attempt.number} on ${attempt.deployment}`, `${why} Nothing was sent there.`)
+    return
+  }
+  const isTold = draft.decisions.some(({ what, attempt: of }) => what === 'waits' && of === attempt.number)
+  if (!isTold) decide(draft, now, attempt, 'waits', why)
 }
 
 /**

@@ -198,3 +198,26 @@ export function isTerminal(status: PredictionStatus): boolean {
 export function isEnded(state: AttemptState): boolean {
   return (endedAttemptStates as readonly string[]).includes(state)
 }
+
+/**
+ * Whether an attempt takes a place on its deployment: from the write of its start intent until it is ended *and* its release
+ * is no longer `open`. An abandoned run that may still be working at the provider counts, otherwise hedges and retries would
+ * pile up behind it. A lost start that was not found in its time does not: as far as anybody knows there is no run.
+ */
+export function occupiesPlace({
+  state,
+  release,
+  abandoned,
+}: Pick<Attempt, 'state' | 'release' | 'abandoned'>): boolean {
+  if (state === 'planned' || (state === 'unknown' && abandoned !== null)) return false
+  return !isEnded(state) || release === 'open'
+}
+
+/** What speaks against an attempt, and since when: its failure, or the one for which it was given notice. */
+export function verdictOf({ state, failure, endedAt, abandoned }: Attempt): {
+  readonly failure: Failure | null
+  readonly at: number | null
+} {
+  if (isEnded(state) || abandoned?.as !== 'failed') return { failure, at: endedAt }
+  return { failure: abandoned.failure, at: abandoned.at }
+}

@@ -5,12 +5,14 @@ import { type AttemptState, isEnded } from './prediction.ts'
 export interface AttemptFact {
   readonly deployment: string
   readonly state: AttemptState
+  /** Why it ended, or was given notice. */
   readonly failure: FailureCode | null
   readonly plannedAt: number
   readonly submittedAt: number | null
   readonly bootingAt: number | null
   readonly runningAt: number | null
   readonly collectingAt: number | null
+  /** When it ended, or was given notice. */
   readonly endedAt: number | null
   readonly restarts: number
   /** Until when the provider asked us to stay away; null where it did not. */
@@ -62,10 +64,13 @@ const blameless: ReadonlySet<FailureCode> = new Set([
   'internal',
 ])
 
-/** Whether an attempt's end counts for or against its deployment. Superseded and cancelled ones count for neither. */
+/**
+ * Whether an attempt counts for or against its deployment: by its end, or by the failure for which it was given notice.
+ * Superseded and cancelled ones count for neither.
+ */
 export function speaksFor({ state, failure }: Pick<AttemptFact, 'state' | 'failure'>): boolean {
   if (state === 'won') return true
-  return (state === 'failed' || state === 'lost') && failure !== null && !blameless.has(failure)
+  return state !== 'superseded' && state !== 'canceled' && failure !== null && !blameless.has(failure)
 }
 
 /** Figures of one deployment from the attempts that the store remembers of it. */

@@ -25,7 +25,7 @@ import {
   pollNext,
 } from './follow.ts'
 import { notified, notifyAt, queueEnd, queueNotification, sendNotifications } from './notify.ts'
-import { addAttempt, mayHedge, planNext, setBackoff } from './planning.ts'
+import { addAttempt, mayHedge, placeWaiting, planNext, setBackoff } from './planning.ts'
 import type { Policy } from './policy.ts'
 import { isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
 import { takeSetBack } from './set-back.ts'
@@ -80,7 +80,10 @@ export function step(
   if (world.mayBegin) {
     planAt = plan(draft, now, policy, world)
     for (const attempt of draft.attempts) {
-      if (attempt.state === 'planned') placesBefore.add(attempt.id)
+      if (attempt.state === 'planned') {
+        placesBefore.add(attempt.id)
+        placeWaiting(draft, attempt, now, policy, world)
+      }
       effects.push(...follow(draft, attempt, now, policy, world))
     }
     // Giving up inside `follow` may have ended the last attempt: what comes next is planned by the next step.

@@ -251,11 +251,12 @@ function hasReason(record: PredictionRecord): boolean {
   return true
 }
 
-/** The same attempt before and after; an attempt never leaves its record or its deployment. */
+/** The same attempt before and after; an attempt never leaves its record, nor, once it was sent, its deployment. */
 function pairs(before: PredictionRecord, after: PredictionRecord): (readonly [Attempt, Attempt])[] {
   return before.attempts.map((earlier, index) => {
     const later = after.attempts[index]
-    if (later?.id !== earlier.id || later.deployment !== earlier.deployment) throw new Error('an attempt vanished')
+    const isMoved = later?.deployment !== earlier.deployment && earlier.state !== 'planned'
+    if (later?.id !== earlier.id || isMoved) throw new Error('an attempt vanished')
     return [earlier, later] as const
   })
 }

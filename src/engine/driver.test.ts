@@ -395,6 +395,54 @@ it("spends the day's budget once, however many ask for it in however many proces
 
 const pricedPerSecond = (provider: Provider): Provider => ({ ...provider, pricePerSecond: () => 0.001 })
 
+it('what waits for a full deployment goes to another one that has become free, and the account says so', async () => {
+  const stage = await setup({
+    concurrency: 1,
+    script: () => ({ ...plainScript, endAt: 100_000 }),
+    policy: { stallMs: 600_000, lastStageMs: 600_000 },
+    more: clock => [
+      {
+        name: 'text@second',
+        providerName: 'second',
+        provider: createScriptedProvider({ clock, script: () => ({ ...plainScript, endAt: 9_500 }) }),
+        target: {},
+        concurrency: 1,
+      },
+    ],
+  })
+  const { engine } = await stage.boot()
+  const ids: string[] = []
+  for (let count = 0; count < 3; count++) ids.push((await engine.create(request())).record.id)
+  await stage.clock.advance(30_000)
+  const third = await stage.read(ids[2] ?? '')
+  expect(third).toMatchObject({ status: 'succeeded', attempts: [{ deployment: 'text@second' }] })
+  expect(third.decisions.map(({ what }) => what)).toEqual([
+    'attempt 1 on text@scripted',
+    'waits',
+    'attempt 1 on text@second',
+    'succeeded',
+  ])
+  await stage.clock.advance(100_000)
+})
+
+it('a lost start that is never found gives its place to the next try, and counts for the breaker', async () => {
+  let starts = 0
+  const stage = await setup({
+    concurrency: 1,
+    canFind: false,
+    script: () => (starts++ < 3 ? { ...plainScript, start: 'lost-before' } : { ...plainScript, endAt: 5_000 }),
+    policy: { unknownMs: 3_000, attempts: 4, releaseMs: 600_000 },
+  })
+  const { engine } = await stage.boot()
+  const { record } = await engine.create(request())
+  await stage.clock.advance(14_000)
+  const lost = (await stage.read(record.id)).attempts.filter(({ state }) => state === 'unknown')
+  expect([lost.length, (await engine.report())[0]?.breaker.state]).toEqual([3, 'open'])
+  await stage.clock.advance(60_000)
+  expect((await stage.read(record.id)).status).toBe('succeeded')
+  await stage.clock.advance(600_000)
+})
+
 describe('stopping', () => {
   it('lets a start finish and keeps its handle for the next process', async () => {
     const held = createHeld()

@@ -1,5 +1,4 @@
-import type { PredictionRecord } from '../core/prediction.ts'
-import { isEnded } from '../core/prediction.ts'
+import { occupiesPlace, type PredictionRecord } from '../core/prediction.ts'
 import type { DeploymentWorld } from '../core/world.ts'
 import type { Deployment, Route } from './contract.ts'
 import type { Insight } from './insight.ts'
@@ -116,9 +115,4 @@ export function createPlaces(
 
 function times(list: readonly string[], value: string): number {
   return list.filter(entry => entry === value).length
-}
-
-/** An attempt takes a place from its start intent until it has ended and nothing of it can still run there. */
-function occupiesPlace(attempt: PredictionRecord['attempts'][number]): boolean {
-  return attempt.state !== 'planned' && (!isEnded(attempt.state) || attempt.release === 'open')
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { spentOn } from '../core/money.ts'
-import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
+import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Change } from './contract.ts'
 import type { AttemptsTable, Database } from './schema.ts'
@@ -9,16 +9,6 @@ const minuteMs = 60_000
 
 // Written out, not bound: the planner must see that the partial index `attempts_live` covers the query.
 const isLive = sql.lit(1)
-
-/**
- * Whether an attempt takes a place on its deployment: from the write of its start intent (`submitting` or later) until
- * it is ended *and* its release is no longer `open`. An abandoned run that may still be working at the provider counts,
- * otherwise hedges and retries would pile up behind it.
- */
-export function occupiesPlace(attempt: Pick<Attempt, 'state' | 'release'>): boolean {
-  if (attempt.state === 'planned') return false
-  return !isEnded(attempt.state) || attempt.release === 'open'
-}
 
 /** Brings the projection up to the record. Attempts never leave a record, so there is nothing to delete. */
 export async function writeAttempts(db: Database, record: PredictionRecord): Promise<void> {
@@ -118,6 +108,8 @@ function closedUntil({ failure, endedAt }: Attempt): number | null {
 }
 
 function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
+  // Given notice, an attempt may take minutes to end: the breaker must not wait for that.
+  const verdict = verdictOf(attempt)
   return {
     id: attempt.id,
     prediction_id: predictionId,
@@ -130,8 +122,8 @@ function toRow(predictionId: string, attempt: Attempt): AttemptsTable {
     booting_at: attempt.bootingAt,
     running_at: attempt.runningAt,
     collecting_at: attempt.collectingAt,
-    ended_at: attempt.endedAt,
-    failure_code: attempt.failure?.code ?? null,
+    ended_at: verdict.at,
+    failure_code: verdict.failure?.code ?? null,
     restarts: attempt.restarts,
     closed_until: closedUntil(attempt),
     reserved: spentOn(attempt),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { invariant, refuse } from '../core/failure.ts'
 import { spentOn } from '../core/money.ts'
-import { type Attempt, isEnded, type PredictionRecord } from '../core/prediction.ts'
+import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store } from '../store/contract.ts'
 
@@ -218,19 +218,15 @@ function newestFirst(a: { readonly createdAt: number; readonly id: string }, b: 
   return b.createdAt - a.createdAt || (a.id > b.id ? -1 : a.id < b.id ? 1 : 0)
 }
 
-/** As the contract's reservations count: from the stored intent until it has ended and nothing of it can still run. */
-function occupiesPlace({ state, release }: Attempt): boolean {
-  return state !== 'planned' && (!isEnded(state) || release === 'open')
-}
-
 function toFact(attempt: Attempt): AttemptFact {
-  const { deployment, state, failure, plannedAt, submittedAt, bootingAt, runningAt, collectingAt, endedAt } = attempt
-  const asked = failure?.retryAfterMs
+  const { deployment, state, plannedAt, submittedAt, bootingAt, runningAt, collectingAt } = attempt
+  const { failure, at: endedAt } = verdictOf(attempt)
+  const asked = attempt.failure?.retryAfterMs
   return {
     ...{ deployment, state, plannedAt, submittedAt, bootingAt, runningAt, collectingAt, endedAt },
     failure: failure?.code ?? null,
     restarts: attempt.restarts,
-    closedUntil: asked === undefined || endedAt === null ? null : endedAt + asked,
+    closedUntil: asked === undefined || attempt.endedAt === null ? null : attempt.endedAt + asked,
     cost: attempt.cost?.amount ?? null,
   }
 }

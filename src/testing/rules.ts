@@ -148,7 +148,11 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
       expect(later !== undefined, 'an attempt vanished', after)
       if (later === undefined) continue
       if (isEnded(attempt.state)) expect(later.state === attempt.state, 'an ended attempt lives again', after)
-      expect(later.deployment === attempt.deployment, 'an attempt moved to another deployment', after)
+      expect(
+        later.deployment === attempt.deployment || attempt.state === 'planned',
+        'an attempt that was sent moved to another deployment',
+        after,
+      )
       expect(
         attempt.release !== 'confirmed' || later.release === 'confirmed',
         '6: a confirmed end was taken back',

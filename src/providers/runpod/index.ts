@@ -72,8 +72,8 @@ export function runpod(options: RunpodOptions): Provider {
     },
     cost({ word, metrics }, target) {
       const price = priceOf(parseTarget(target), prices)
-      // Timed out without having been on a worker.
-      const runMs = metrics?.runMs ?? (word === 'TIMED_OUT' ? 0 : undefined)
+      // Over without having been on a worker: only a worker's time is told, and billed.
+      const runMs = metrics?.runMs ?? (['TIMED_OUT', 'CANCELLED'].includes(word) ? 0 : undefined)
       if (price === null || runMs === undefined) return null
       // Billed are whole seconds of a worker from its start to its stop; the job knows only its own share of that.
       return { amount: Math.ceil(runMs / 1000) * price, currency: 'USD', estimated: true }
