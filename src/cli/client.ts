@@ -16,8 +16,8 @@ export interface Client {
   list(): Promise<readonly PredictionJson[]>
   attempts(id: string): Promise<AttemptsJson>
   cancel(id: string): Promise<PredictionJson>
-  /** What traffic says about the deployments of a model (`owner/name`), and which of them fits the wish. */
-  providers(model: string, prefer: Wish['prefer']): Promise<ProvidersJson>
+  /** What traffic says about deployments of a model (`owner/name`), and which of them fits the wish. Default: all that it has. */
+  providers(model: string, prefer: Wish['prefer'], deployments?: readonly string[]): Promise<ProvidersJson>
   /** The prediction now and after each change, until it has ended. */
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
@@ -68,7 +68,11 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
     list: async () => (await read<PageJson<PredictionJson>>('/v1/predictions')).results,
     attempts: id => read(`/v1/predictions/${encodeURIComponent(id)}/attempts`),
     cancel: id => read(`/v1/predictions/${encodeURIComponent(id)}/cancel`, { method: 'POST' }),
-    providers: (model, prefer) => read(`/v1/providers?model=${encodeURIComponent(model)}&prefer=${prefer}`),
+    providers(model, prefer, deployments) {
+      const query = new URLSearchParams({ model, prefer })
+      if (deployments !== undefined) query.set('deployments', deployments.join(','))
+      return read(`/v1/providers?${query}`)
+    },
     async *watch(id) {
       const { body } = await call(`/v1/predictions/${encodeURIComponent(id)}/events`)
       try {

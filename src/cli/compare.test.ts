@@ -87,6 +87,18 @@ test('the table goes to stdout, a line for each run to stderr', async () => {
   expect(stderr).toMatch(/^relief@local: 1 of 2, photo\.png succeeded in [\d.]+ s\nrelief@local: 2 of 2, .*\n$/)
 })
 
+test('only what was compared is recommended, whatever else the folder remembers', async () => {
+  const { run } = await setup(await emulate([]))
+  const { code, stdout } = await run(
+    ...['compare', 'photo.png', '--providers', 'replicate', '--runs', '1', '--format', 'json'],
+  )
+  expect(code).toBe(0)
+  const { recommendation } = JSON.parse(stdout) as Printed
+  // On this machine it would be free.
+  expect(recommendation.deployment).toBe('relief@replicate')
+  expect(recommendation.ranking.map(({ name }) => name)).toEqual(['relief@replicate'])
+})
+
 test('where it costs money and nobody can be asked, nothing is run without --yes', async () => {
   const { run } = await setup(null)
   expect(await run('compare', 'photo.png', '--runs', '3')).toEqual({

@@ -113,18 +113,16 @@ async function compare(io: Io, connection: Connection, job: Job, { first }: Inte
     say(io.stderr, 'Nothing was run.')
     return 1
   }
-  const board = createProgressBoard(
-    io,
-    deployments.map(({ name }) => name),
-  )
+  const names = deployments.map(({ name }) => name)
+  const board = createProgressBoard(io, names)
   const trials: Trial[] = []
   try {
-    const lanes = deployments.map(({ name }) => runLane(connection, board, { ...job, model }, name, first, trials))
+    const lanes = names.map(name => runLane(connection, board, { ...job, model }, name, first, trials))
     await Promise.all(lanes)
   } finally {
     board.end()
   }
-  const after = await connection.persist(client => client.providers(model, job.prefer))
+  const after = await connection.persist(client => client.providers(model, job.prefer, names))
   const comparison: Comparison = { model, deployments, trials, recommendation: after.recommendations[0] ?? null }
   io.stdout.write(formatComparison(comparison, job.format))
   if (first.aborted) return 130

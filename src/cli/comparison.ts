@@ -25,7 +25,7 @@ export interface Comparison {
   readonly model: string
   readonly deployments: readonly DeploymentJson[]
   readonly trials: readonly Trial[]
-  /** By all traffic that the gateway remembers, these trials included. */
+  /** Of these deployments, by all their traffic that the gateway remembers, these trials included. */
   readonly recommendation: RecommendationJson | null
 }
 

@@ -130,6 +130,18 @@ test('a wish is answered for each model, with limits', async () => {
   expect(strict.deployments.map(({ name }) => name)).toEqual(['sketch@dear', 'sketch@cheap'])
 })
 
+test('deployments that were not named are neither told nor recommended, however good they are', async () => {
+  const { get } = await setupReports([
+    report('sketch@cheap', { measured: measure(Array<AttemptFact>(8).fill(won)) }),
+    report('sketch@dear', { measured: measure(Array<AttemptFact>(8).fill({ ...won, cost: 0.5 })) }),
+    report('sketch@dearest', { measured: measure(Array<AttemptFact>(8).fill({ ...won, cost: 0.9 })) }),
+  ])
+  const { deployments, recommendations } = await get('/v1/providers?prefer=cost&deployments=sketch@dearest,sketch@dear')
+  expect(deployments.map(({ name }) => name)).toEqual(['sketch@dear', 'sketch@dearest'])
+  expect(recommendations[0]?.deployment).toBe('sketch@dear')
+  expect(recommendations[0]?.ranking.map(({ name }) => name)).toEqual(['sketch@dear', 'sketch@dearest'])
+})
+
 test('providers are asked for their health only when the query says so, and may fail to answer', async () => {
   const asked: string[] = []
   const health = { state: 'crash-loop', message: 'Workers die.', queued: 3, workers: { unhealthy: 2 } } as const
@@ -164,6 +176,8 @@ test.each([
   ['prefer=cost&max_seconds=-1', 422, 'input_invalid', /^max_seconds: /],
   ['prefer=cost&max_cost_per_image=x', 422, 'input_invalid', /^max_cost_per_image: /],
   ['health=yes', 422, 'input_invalid', /^health: /],
+  ['max_cost=1', 422, 'input_invalid', /^query: .*max_cost/],
+  ['deployments=sketch@none', 404, 'not_found', /sketch@none/],
   ['model=acme/nothing', 404, 'not_found', /acme\/nothing/],
 ])('%s is refused with %i %s', async (query, status, code, words) => {
   const { send } = await setupReports([])

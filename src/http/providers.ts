@@ -14,8 +14,13 @@ import { addRoute, json } from './route.ts'
 
 const limit = (description: string) => z.coerce.number().positive().optional().openapi({ description })
 
-const query = z.object({
+/** Strict: a misspelt limit that is passed over would recommend what breaks it. */
+const query = z.strictObject({
   model: z.string().optional().openapi({ description: 'Only deployments of this model, `owner/name`.' }),
+  deployments: z
+    .string()
+    .optional()
+    .openapi({ description: 'Only these deployments, by name, with commas in between.' }),
   prefer: z
     .enum(['cost', 'speed', 'reliability'])
     .optional()
@@ -40,12 +45,17 @@ export function addProviders(app: App, deps: AppDependencies): void {
       responses: { 200: { description: 'The comparison.', content: json(providersSchema) } },
     },
     async (c, request) => {
-      const { model, health } = request.query
+      const { model, deployments: wanted, health } = request.query
       const wish = readWish(request.query)
       if (model !== undefined && routeOf(deps, model) === undefined)
         refuseHttp('not_found', `There is no model ${model} here.`)
       const all = await deps.engine.report()
-      const reports = all.filter(report => model === undefined || report.model === model)
+      const names = wanted?.split(',') ?? null
+      for (const name of names ?? [])
+        if (!all.some(report => report.name === name)) refuseHttp('not_found', `There is no deployment ${name} here.`)
+      const reports = all.filter(
+        report => (model === undefined || report.model === model) && (names === null || names.includes(report.name)),
+      )
       const deployments = await Promise.all(
         reports.map(async report =>
           toDeploymentView(report, health === undefined ? null : await askHealth(deps, report.name)),
