@@ -97,6 +97,8 @@ export type FaultName =
   | 'webhook-swallowed'
   | 'hello-lost'
 
+/** What the parameter means of faults that hit part of the way: 0 to 1. */
+export const fraction = 'at this fraction'
 const polls = 'how many answers'
 const form = 'where the wait is told: seconds, float, date, body or bare'
 
@@ -259,18 +261,18 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   stall: {
     does: 'Progress stops and never goes on, billed until the vendor ends it.',
     numbers: [28, 29],
-    parameter: ['at this fraction', '0.9'],
+    parameter: [fraction, '0.9'],
   },
   'progress-restart': {
     does: 'The worker is replaced and begins again.',
     numbers: [32],
-    parameter: ['at this fraction', '0.8'],
+    parameter: [fraction, '0.8'],
     at: ['replicate', 'runpod', 'baseten', 'modal', 'ecs'],
   },
   'progress-back': {
     does: 'Progress falls back once, then goes on.',
     numbers: [32],
-    parameter: ['at this fraction', '0.6'],
+    parameter: [fraction, '0.6'],
     at: ['replicate', 'runpod', 'cog', 'koyeb', 'ecs', 'lambda', 'sagemaker'],
   },
   'progress-late': {
@@ -281,40 +283,40 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'worker-killed': {
     does: 'Worker after worker is killed; the vendor queues the same run again each time.',
     numbers: [33],
-    parameter: ['at this fraction', '0.3'],
+    parameter: [fraction, '0.3'],
     at: ['runpod', 'modal'],
   },
   'worker-crash': {
     does: 'The worker process dies: its run fails, and the server takes none any more.',
     numbers: [33, 35],
-    parameter: ['at this fraction', '0.3'],
+    parameter: [fraction, '0.3'],
     at: ['cog', 'koyeb'],
   },
   'run-twice': { does: 'Two workers run the same run at the same time.', numbers: [24], at: ['runpod', 'lambda'] },
-  oom: { does: 'The machine runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
-  'cuda-oom': { does: 'The GPU runs out of memory.', numbers: [33], parameter: ['at this fraction', '0.3'] },
+  oom: { does: 'The machine runs out of memory.', numbers: [33], parameter: [fraction, '0.3'] },
+  'cuda-oom': { does: 'The GPU runs out of memory.', numbers: [33], parameter: [fraction, '0.3'] },
   'cuda-poisoned': {
     does: 'CUDA fails with an illegal memory access.',
     numbers: [34],
-    parameter: ['at this fraction', '0.1'],
+    parameter: [fraction, '0.1'],
   },
-  'model-error': { does: 'The model raises an exception.', numbers: [35], parameter: ['at this fraction', '0'] },
+  'model-error': { does: 'The model raises an exception.', numbers: [35], parameter: [fraction, '0'] },
   'input-lost': {
     does: 'The vendor loses the run and says so as a fault of its own.',
     numbers: [],
-    parameter: ['at this fraction', '0.5'],
+    parameter: [fraction, '0.5'],
     at: ['modal'],
   },
   interrupted: {
     does: 'The worker is taken away.',
     numbers: [32],
-    parameter: ['at this fraction', '0.5'],
+    parameter: [fraction, '0.5'],
     at: ['replicate', 'ecs', 'modal'],
   },
   'host-vanished': {
     does: 'The machine is gone, and the container with it: no exit code.',
     numbers: [8, 33],
-    parameter: ['at this fraction', '0.5'],
+    parameter: [fraction, '0.5'],
     at: ['ecs'],
   },
   'sleeps-while-working': {
@@ -326,7 +328,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   'upload-error': {
     does: 'The run is good, the vendor cannot store its output.',
     numbers: [45],
-    parameter: ['at this fraction', '1'],
+    parameter: [fraction, '1'],
   },
 
   // The end of a run by cancel.
@@ -345,14 +347,14 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   },
   'data-removed': { does: 'Succeeds, and the data is removed at once.', numbers: [48], at: ['replicate', 'modal'] },
   'output-expired': { does: 'The output URL answers 404.', numbers: [48], parameter: ['after seconds', '0'] },
-  'output-truncated': { does: 'Downloads break off.', numbers: [50], parameter: ['at this fraction', '0.6'] },
+  'output-truncated': { does: 'Downloads break off.', numbers: [50], parameter: [fraction, '0.6'] },
   'output-short': {
     does: 'The stored file is cut, with a fitting Content-Length.',
     numbers: [50],
-    parameter: ['at this fraction', '0.6'],
+    parameter: [fraction, '0.6'],
   },
   'output-slow': { does: 'Downloads crawl.', numbers: [50], parameter: ['bytes per second', '50000'] },
-  'output-hang': { does: 'Downloads stop and stay open.', numbers: [50], parameter: ['at this fraction', '0.5'] },
+  'output-hang': { does: 'Downloads stop and stay open.', numbers: [50], parameter: [fraction, '0.5'] },
   'output-corrupt': {
     does: 'The file is whole, its content is broken.',
     numbers: [53],

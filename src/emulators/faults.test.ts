@@ -16,6 +16,9 @@ test.each([
   ['stal', 'There is no fault "stal". There are: create-refused,'],
   ['oom@', 'is no fault. Write name[@parameter][:percent%][*times]'],
   ['cancel-ignored@3', 'takes no parameter'],
+  ['stall@9', 'The fault "stall" takes a fraction from 0 to 1, not "9".'],
+  ['output-hang@-0.1', 'takes a fraction from 0 to 1'],
+  ['oom@half', 'takes a fraction from 0 to 1'],
 ])('refuses %s with a word of help', (text, help) => {
   expect(() => parseFault(text)).toThrow(help)
 })
@@ -27,6 +30,9 @@ test('reads a plan from JSON, flags and objects mixed', () => {
     faults: [parseFault('oom:10%'), { name: 'stall', parameter: '0.5', probability: 1, after: 2, times: 1 }],
   })
   expect(() => parseFaultPlan({ fault: [] })).toThrow('Unrecognized key')
+  const beyond = { faults: [{ name: 'stall', parameter: 1.5 }] }
+  expect(() => parseFaultPlan(beyond)).toThrow('takes a fraction from 0 to 1, not "1.5"')
+  expect(parseFault('stall@1').parameter).toBe('1')
 })
 
 test('the same seed decides the same, another seed decides differently', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Random } from '../core/clock.ts'
 import { refuse } from '../core/failure.ts'
-import { type CatalogueEntry, type FaultName, faultCatalogue, faultNames } from './catalogue.ts'
+import { type CatalogueEntry, type FaultName, faultCatalogue, faultNames, fraction } from './catalogue.ts'
 
 /** One fault of a plan: which, when, how often. */
 export interface FaultRule {
@@ -25,13 +25,15 @@ export interface ActiveFaults {
   number(name: FaultName): number
 }
 
-const ruleSchema = z.strictObject({
-  name: z.enum(faultNames as [FaultName, ...FaultName[]]),
-  parameter: z.union([z.string(), z.number()]).transform(String).nullable().default(null),
-  probability: z.number().min(0).max(1).default(1),
-  after: z.int().min(0).default(0),
-  times: z.int().min(1).nullable().default(null),
-})
+const ruleSchema = z
+  .strictObject({
+    name: z.enum(faultNames as [FaultName, ...FaultName[]]),
+    parameter: z.union([z.string(), z.number()]).transform(String).nullable().default(null),
+    probability: z.number().min(0).max(1).default(1),
+    after: z.int().min(0).default(0),
+    times: z.int().min(1).nullable().default(null),
+  })
+  .transform(checkParameter)
 
 const planSchema = z.strictObject({
   /** Replays a run exactly, together with the same requests. */
@@ -71,15 +73,24 @@ export function parseFault(text: string): FaultRule {
   const { name = '', parameter, percent, times } = groups
   if (!isFaultName(name))
     return refuse('input_invalid', `There is no fault "${name}". There are: ${faultNames.join(', ')}.`)
-  if (parameter !== undefined && entryOf(name).parameter === undefined)
-    return refuse('input_invalid', `The fault "${name}" takes no parameter.`)
-  return {
+  return checkParameter({
     name,
     parameter: parameter ?? null,
     probability: percent === undefined ? 1 : Math.min(1, Number(percent) / 100),
     after: 0,
     times: times === undefined ? null : Number(times),
-  }
+  })
+}
+
+function checkParameter(rule: FaultRule): FaultRule {
+  const { name, parameter } = rule
+  if (parameter === null) return rule
+  const [means] = entryOf(name).parameter ?? []
+  if (means === undefined) return refuse('input_invalid', `The fault "${name}" takes no parameter.`)
+  const share = Number(parameter)
+  if (means === fraction && !(share >= 0 && share <= 1))
+    return refuse('input_invalid', `The fault "${name}" takes a fraction from 0 to 1, not "${parameter}".`)
+  return rule
 }
 
 /** Decides for one run after another which faults hit it. The same random sequence decides the same. */
