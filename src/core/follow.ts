@@ -116,7 +116,7 @@ function sendStart(
 ): Effect[] {
   // Others may have spent the day's money since it was planned.
   if (!fitsDay(attempt.reserved, policy, world)) {
-    endAttempt(attempt, now, 'failed', tooExpensive(policy, world, [deployment.name]))
+    endAttempt(attempt, now, 'failed', tooExpensive(policy, world, [deployment]))
     return []
   }
   if (deployment.free <= 0 || deployment.closedUntil > now) return []

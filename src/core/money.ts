@@ -41,15 +41,24 @@ export function spentOn(attempt: Pick<Attempt, 'state' | 'release' | 'cost' | 'r
   return release === 'confirmed' ? (cost?.amount ?? reserved) : Math.max(cost?.amount ?? 0, reserved)
 }
 
-/** Says which budget is used up, and for which deployments. */
-export function tooExpensive(policy: Policy, world: World, deployments: readonly string[]): Failure {
-  const day =
-    policy.budgetPerDay === null
-      ? ''
-      : `, or today's ${policy.budgetPerDay} USD, of which ${Number(world.spentToday.toFixed(4))} are spent,`
-  const own = policy.budget === null ? 'The budget' : `The budget of ${policy.budget} USD`
-  return createFailure(
-    'budget_exceeded',
-    `${own}${day} does not cover the worst case of another attempt (${deployments.join(', ')}).`,
+/** Says which budget does not suffice, and what another attempt may cost at each of these deployments. */
+export function tooExpensive(policy: Policy, world: World, deployments: readonly DeploymentWorld[]): Failure {
+  const { budget, budgetPerDay } = policy
+  const budgets = [
+    ...(budget === null ? [] : [`the budget of ${budget} USD`]),
+    ...(budgetPerDay === null
+      ? []
+      : [`today's budget of ${budgetPerDay} USD, of which ${usd(world.spentToday)} are spent or reserved`]),
+  ]
+  const costs = deployments.map(deployment =>
+    deployment.pricePerSecond === null
+      ? `${deployment.name}: no price is known, set hardware or pricePerSecond`
+      : `${deployment.name}: up to ${usd(reservationFor(deployment, policy))} USD`,
   )
+  const message = `Another attempt is not covered by ${budgets.join(', or by ')} (${costs.join('; ')}).`
+  return createFailure('budget_exceeded', message)
+}
+
+function usd(amount: number): number {
+  return Number(amount.toFixed(4))
 }

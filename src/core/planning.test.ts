@@ -272,7 +272,19 @@ describe('the budget', () => {
     const perDay = (spentToday: number) => createLife({ route: three, policy: { budgetPerDay: 1 }, spentToday })
     const tooLittle = perDay(0.41)
     expect([perDay(0.4).begun, tooLittle.begun, end(tooLittle)]).toEqual([['start 1'], [], 'failed: budget_exceeded'])
-    expect(tooLittle.record.failure?.message).toContain("today's 1 USD, of which 0.41 are spent")
+    expect(tooLittle.record.failure?.message).toBe(
+      "Another attempt is not covered by today's budget of 1 USD, of which 0.41 are spent or reserved (first: up to 0.6 USD; second: up to 0.6 USD; third: up to 0.6 USD).",
+    )
+  })
+
+  it('of a day that others have spent meanwhile sends what still waits to where it costs less', () => {
+    const route = [{ free: 0 }, { name: 'own', free: 0, pricePerSecond: 0 }]
+    const life = createLife({ route, policy: { budgetPerDay: 1 }, spentToday: 0.4 })
+    life.change({ spentToday: 0.41 }, { first: { free: 1 } })
+    life.at(1_000)
+    expect([went(life), life.begun]).toEqual([['own'], []])
+    life.change({}, { own: { free: 1 } })
+    expect(begunBy(life, () => life.at(2_000))).toBe('start 1')
   })
 
   it('of a day is looked at again when an attempt that waited for a place may begin', () => {

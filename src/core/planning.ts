@@ -1,7 +1,7 @@
 import { createAttempt } from './attempt.ts'
 import { type AttemptDraft, activeAttempts, type Draft, decide, seconds } from './draft.ts'
 import { createFailure, type Failure, retryAdvice } from './failure.ts'
-import { fitsBudget, reservationFor, tooExpensive } from './money.ts'
+import { fitsBudget, fitsDay, reservationFor, tooExpensive } from './money.ts'
 import type { Policy } from './policy.ts'
 import { type Preference, prefer } from './routing.ts'
 import type { DeploymentWorld, World } from './world.ts'
@@ -47,11 +47,7 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
   if (affordable.length === 0)
     return {
       kind: 'fail',
-      failure: tooExpensive(
-        policy,
-        world,
-        usable.map(({ name }) => name),
-      ),
+      failure: tooExpensive(policy, world, usable),
     }
 
   const preference = prefer(affordable, policy, world.jitter)
@@ -118,26 +114,29 @@ export function addAttempt(
 }
 
 /**
- * An attempt that waits for a place has spent nothing yet: where another deployment could begin at once, it goes there.
- * Where none can, the account says what it waits for.
+ * An attempt that waits for a place, or whose money others have spent meanwhile, has sent nothing yet: where another
+ * deployment can have it, it goes there. Where none can, the account says what it waits for.
  */
 export function placeWaiting(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   const own = world.deployments[attempt.deployment]
-  if (own === undefined || (own.free > 0 && own.closedUntil <= now)) return
+  if (own === undefined) return
+  const isPaid = fitsDay(attempt.reserved, policy, world)
+  if (isPaid && own.free > 0 && own.closedUntil <= now) return
   const others = { ...draft, attempts: draft.attempts.filter(other => other !== attempt) }
   const next = planNext(others, now, policy, world)
-  const why =
-    own.closedUntil > now
+  const why = !isPaid
+    ? `Today's budget does not cover ${own.name} any more.`
+    : own.closedUntil > now
       ? `${own.name} asks to be left alone for another ${seconds(own.closedUntil - now)}.`
       : `${own.name} has no free place, or no start left in this minute.`
-  if (next.kind === 'attempt' && next.deployment.name !== own.name && next.deployment.free > 0) {
+  if (next.kind === 'attempt' && next.deployment.name !== own.name && (!isPaid || next.deployment.free > 0)) {
     attempt.deployment = next.deployment.name
     attempt.reserved = reservationFor(next.deployment, policy)
     decide(draft, now, attempt, `attempt ${attempt.number} on ${attempt.deployment}`, `${why} Nothing was sent there.`)
     return
   }
   const isTold = draft.decisions.some(({ what, attempt: of }) => what === 'waits' && of === attempt.number)
-  if (!isTold) decide(draft, now, attempt, 'waits', why)
+  if (isPaid && !isTold) decide(draft, now, attempt, 'waits', why)
 }
 
 /**
