@@ -47,8 +47,8 @@ export function tableOf(names: readonly string[], outcomes: (name: string) => re
       paidPerFinished(all),
       paidPerFinished(all.filter(({ job }) => job.delivers)),
       String(sum(all.map(({ left }) => left))),
-      `${(times[times.length >> 1] ?? Number.NaN).toFixed(1)} s`,
-      `${(times.at(-1) ?? Number.NaN).toFixed(1)} s`,
+      inSeconds(times[times.length >> 1]),
+      inSeconds(times.at(-1)),
     ]
   })
   return toMarkdown([head, ...rows])
@@ -65,7 +65,7 @@ export function matrixOf(
       const outcome = outcomes(name).find(candidate => candidate.job === job)
       if (outcome === undefined) return '-'
       const wrong = faultOf(outcome)
-      return wrong === null ? `${outcome.ending} ${outcome.seconds.toFixed(1)} s` : `**${wrong}**`
+      return wrong === null ? `${outcome.ending} ${inSeconds(outcome.seconds)}` : `**${wrong}**`
     })
   return toMarkdown([['fault', ...names], ...jobs.map(job => [`\`${job.name}\``, ...cells(job)])])
 }
@@ -81,8 +81,12 @@ function paidPerFinished(outcomes: readonly Outcome[]): string {
   return `${finished === 0 ? '-' : (submits / finished).toFixed(2)} (${submits} for ${finished})`
 }
 
+function inSeconds(seconds: number | undefined): string {
+  return seconds === undefined ? '-' : `${seconds.toFixed(1)} s`
+}
+
 function percent(part: number, whole: number): string {
-  return `${Math.round((100 * part) / whole)} %`
+  return whole === 0 ? '-' : `${Math.round((100 * part) / whole)} %`
 }
 
 function sum(numbers: readonly number[]): number {
