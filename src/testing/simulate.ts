@@ -4,8 +4,8 @@ import type { TimedResult } from './simulation-slices.ts'
 
 /**
  * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]`: prints each
- * run's seed, what came of it, and how many predictions a second of processor time was enough for. Defaults: a seed by
- * chance, 200 predictions, 1 run, all faults, SQLite. Fails at the first broken rule, with the line that replays it.
+ * run's seed, what came of it, and how many predictions a second of processor time was enough for, as JSON on stdout; then
+ * one line on stderr for people. Defaults: a seed by chance, 200 predictions, 1 run, all faults, SQLite. Fails at the first broken rule, with the line that replays it.
  */
 const { values } = parseArgs({
   options: {
@@ -20,7 +20,9 @@ const { values } = parseArgs({
 const faults = oneOf('faults', ['all', 'none'])
 const store = oneOf('store', ['sqlite', 'memory'])
 const first = count('seed')
-for (let run = 0; run < count('runs'); run++) {
+const runs = count('runs')
+let ended = 0
+for (let run = 0; run < runs; run++) {
   const before = process.cpuUsage()
   const result = await simulate({
     seed: first + run,
@@ -32,7 +34,9 @@ for (let run = 0; run < count('runs'); run++) {
   const cpuSeconds = (user + system) / 1e6
   const timed: TimedResult = { ...result, cpuSeconds, perCpuSecond: Math.round(result.predictions / cpuSeconds) }
   console.log(JSON.stringify(timed))
+  ended += result.predictions
 }
+console.error(`${ended} predictions in ${runs === 1 ? '1 run' : `${runs} runs`}: no rule was broken.`)
 
 function oneOf<Word extends string>(flag: 'faults' | 'store', words: readonly Word[]): Word {
   const word = words.find(candidate => candidate === values[flag])
