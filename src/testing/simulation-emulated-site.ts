@@ -1,6 +1,6 @@
 import type { Random } from '../core/clock.ts'
 import { refuse } from '../core/failure.ts'
-import { type CatalogueEntry, type FaultName, faultCatalogue, faultsAt } from '../emulators/catalogue.ts'
+import { type CatalogueEntry, type FaultName, faultCatalogue, faultsAt, fraction } from '../emulators/catalogue.ts'
 import { asFetch } from '../emulators/contract.ts'
 import type { FaultRule } from '../emulators/faults.ts'
 import type { Download } from '../files/contract.ts'
@@ -104,6 +104,6 @@ function chooseParameter(fault: FaultName, random: Random): string | null {
   const { parameter }: CatalogueEntry = faultCatalogue[fault]
   const choice = words[fault]
   if (choice !== undefined) return choice[Math.floor(random() * choice.length)] ?? null
-  if (parameter?.[0] === 'at this fraction') return random().toFixed(2)
+  if (parameter?.[0] === fraction) return random().toFixed(2)
   return parameter?.[0] === 'how many answers' ? String(1 + Math.floor(random() * 6)) : null
 }
