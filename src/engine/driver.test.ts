@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
 import { createScriptedProvider, plainScript } from '../testing/scripted-provider.ts'
+import { serverKey } from '../testing/simulation-process.ts'
 import { textModel } from '../testing/text-model.ts'
+import { markerSecret } from './marker.ts'
 import { createHeld, hang, request, type SetupOptions, setup } from './test-support.ts'
 
 const never = Number.POSITIVE_INFINITY
@@ -441,6 +443,39 @@ it('a lost start that is never found gives its place to the next try, and counts
   await stage.clock.advance(60_000)
   expect((await stage.read(record.id)).status).toBe('succeeded')
   await stage.clock.advance(600_000)
+})
+
+it('a webhook that comes again to another process leaves nothing behind that nobody steps', async () => {
+  const stage = await setup({
+    policy: { deadlineMs: 60_000 },
+    script: () => ({ ...plainScript, endAt: 500_000 }),
+    dress: provider => ({
+      ...provider,
+      poll: undefined as never,
+      hear: async (_request, _io, _now, { attemptId }) => ({
+        deliveryId: 'the same',
+        handle: { id: attemptId },
+        observation: { status: 'running', word: 'running' },
+      }),
+    }),
+  })
+  const first = await stage.boot()
+  const { record } = await first.engine.create(request())
+  await stage.clock.advance(2_000)
+  const [attempt] = (await stage.read(record.id)).attempts
+  const tell = (process: typeof first) =>
+    process.engine.hear('scripted', attempt?.id ?? '', markerSecret(serverKey, attempt?.id ?? ''), {
+      headers: new Headers(),
+      body: async () => new Uint8Array(),
+    })
+  await stage.finish(tell(first))
+  stage.kill(first)
+  const second = await stage.boot()
+  await stage.clock.advance(14_500)
+  await stage.finish(tell(second))
+  await stage.clock.advance(60_000)
+  expect((await stage.read(record.id)).status).toBe('failed')
+  await stage.clock.advance(700_000)
 })
 
 describe('stopping', () => {

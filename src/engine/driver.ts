@@ -175,7 +175,11 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
         ])
-        if (outcome === 'replayed') return { record: held.current, version: held.version, nextAt: null }
+        if (outcome === 'replayed') {
+          // It may have been leased for this very event: then nobody else would ever step it.
+          wakeAt(held, at)
+          return { record: held.current, version: held.version, nextAt: null }
+        }
         if (outcome === 'refused') {
           for (const { deployment } of next.reservations) places.full(deployment, now() + pickUpEveryMs)
           // It may have been the day's money: then the next step must know.
