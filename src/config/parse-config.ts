@@ -23,6 +23,7 @@ const policySchema = z
     collectMs: milliseconds,
     attempts: z.int().min(1).max(100),
     hedges: z.int().min(0).max(10),
+    restarts: z.int().min(0).max(100),
     onUnknown: z.enum(['resubmit', 'fail']),
     budget: z.number().positive().nullable(),
     budgetPerDay: z.number().positive().nullable(),

@@ -83,10 +83,16 @@ describe('failover', () => {
   })
 
   it('does not happen after what no deployment can help', () => {
-    const ends = (['input_invalid', 'no_route_for_bytes', 'internal'] as const).map(code =>
+    const ends = (['input_invalid', 'storage_full', 'internal'] as const).map(code =>
       end(refuse(createLife({ route: three }), code)),
     )
-    expect(ends).toEqual(['failed: input_invalid', 'failed: no_route_for_bytes', 'failed: internal'])
+    expect(ends).toEqual(['failed: input_invalid', 'failed: storage_full', 'failed: internal'])
+  })
+
+  it('goes on where the bytes of one deployment cannot travel, and ends so when those of none can', () => {
+    const life = refuse(createLife({ route: three }), 'no_route_for_bytes')
+    expect(went(life)).toEqual(['first', 'second'])
+    expect(end(refuse(life, 'no_route_for_bytes', 'no_route_for_bytes'))).toBe('failed: no_route_for_bytes')
   })
 
   it('looks at the newest failure, also when it is not the newest attempt that failed', () => {

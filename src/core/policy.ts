@@ -36,6 +36,8 @@ export interface Policy {
   readonly attempts: number
   /** At most this many attempts at the same time beyond the first. */
   readonly hedges: number
+  /** How often one run may begin anew at its provider, as after a preemption, before it is given up. */
+  readonly restarts: number
   /** What to do when `unknownMs` has passed: start again, or end the prediction as `start_unknown`. */
   readonly onUnknown: 'resubmit' | 'fail'
   /** Money of all attempts together, in USD; reserved at worst case before each start. Null: no limit. */
@@ -66,6 +68,7 @@ export const defaultPolicy: Policy = {
   collectMs: 5 * 60_000,
   attempts: 3,
   hedges: 0,
+  restarts: 2,
   onUnknown: 'resubmit',
   budget: null,
   budgetPerDay: null,

@@ -118,6 +118,7 @@ const policy: fc.Arbitrary<Policy> = fc
     deadlineMs: mostly([300_000], [20_000, 60_000]),
     attempts: fc.integer({ min: 1, max: 4 }),
     hedges: fc.nat(1),
+    restarts: fc.nat(2),
     onUnknown: fc.constantFrom('resubmit', 'resubmit', 'fail'),
     // A worst case is 0.03: none, one, two or any number of attempts at a time.
     budget: mostly([null, null, 0.07], [0.01, 0.03]),

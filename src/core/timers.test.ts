@@ -50,6 +50,31 @@ describe('each timer ends an attempt at its limit, not before', () => {
   })
 })
 
+describe('a worker that is lost again and again', () => {
+  function restart(life: Life, at: number): string {
+    life.at(at)
+    life.observed('running', { progress: { stage: 'infer', fraction: 0.8 } })
+    life.at(at + 1_000)
+    return begunBy(life, () => life.observed('running', { progress: { stage: 'infer', fraction: 0 } }))
+  }
+
+  it('may begin anew as often as the policy says, and no more', () => {
+    const life = running()
+    expect([restart(life, 10_000), restart(life, 20_000), end(life)]).toEqual(['', '', 'processing'])
+    expect(restart(life, 30_000)).toBe('cancel 1')
+    expect(life.record.failure).toMatchObject({
+      code: 'worker_lost',
+      message:
+        'Its worker was lost and the run began anew 3 times (limit: 2). No attempt is left: 1 of 1 attempts are used up.',
+    })
+  })
+
+  it('may never begin anew where the policy says so', () => {
+    const life = running({}, { policy: { attempts: 1, restarts: 0 } })
+    expect([restart(life, 10_000), end(life)]).toEqual(['cancel 1', 'failed: worker_lost'])
+  })
+})
+
 describe('the deadline', () => {
   it('wins over every other timer, and says where the prediction stood', () => {
     const life = running({}, { policy: { deadlineMs: 100_000 } })

@@ -6,7 +6,7 @@ import type { DeploymentWorld } from './world.ts'
 
 /** A moment at which policy ends an attempt, with the failure that says which number it used. */
 export interface Timer {
-  readonly name: 'unknown' | 'queue' | 'boot' | 'stall' | 'lastStage' | 'run' | 'collect'
+  readonly name: 'unknown' | 'queue' | 'boot' | 'stall' | 'lastStage' | 'restarts' | 'run' | 'collect'
   readonly at: number
   readonly failure: Failure
 }
@@ -37,6 +37,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
       return [
         runTimer(attempt.runningAt, policy),
         stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null, isSilent(attempt, deployment))),
+        ...restartLimit(attempt, policy),
       ]
     case 'collecting':
       return [
@@ -51,6 +52,14 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
 
 function runTimer(since: number | null, { runMs }: Policy): Timer {
   return timer('run', since, runMs, ms => createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`))
+}
+
+/** Each restart shows progress, so the stall watch would let a worker that is killed at 80 % again and again work on. */
+function restartLimit({ restarts, changedAt }: AttemptDraft, policy: Policy): Timer[] {
+  if (restarts <= policy.restarts) return []
+  const times = restarts === 1 ? 'once' : `${restarts} times`
+  const why = `Its worker was lost and the run began anew ${times} (limit: ${policy.restarts}).`
+  return [{ name: 'restarts', at: changedAt, failure: createFailure('worker_lost', why) }]
 }
 
 /** As long as no search got an answer nobody has looked, and money is not spent again so soon. */
