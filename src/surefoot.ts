@@ -6,9 +6,9 @@ import { refuse } from './core/failure.ts'
 import type { JsonObject } from './core/json.ts'
 import { isTerminal } from './core/prediction.ts'
 import type { Engine, Log } from './engine/contract.ts'
+import { removeFile } from './engine/inputs.ts'
 import type { OpenedFile } from './files/contract.ts'
 import { fromText } from './http/creating.ts'
-import { removeFile } from './http/files.ts'
 import { createLinks } from './http/links.ts'
 import type { AttemptsJson, PredictionJson } from './http/shapes.ts'
 import { toAttemptsView, toPredictionView } from './http/view.ts'
@@ -146,7 +146,7 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
         webhook: null,
       })
     } catch (error) {
-      for (const row of Object.values(stored)) await removeFile({ store, files }, row)
+      for (const row of Object.values(stored)) await removeFile({ store, files }, row.id)
       throw error
     }
     return await view(created)

@@ -39,10 +39,15 @@ function setup(
     store: {
       async putFile(row: FileRow) {
         if (options.full) throw new Error('the database is full')
-        rows.set(row.id, row)
+        const twin = [...rows.values()].find(({ id, sha256 }) => id !== row.id && sha256 === row.sha256)
+        const stored = { ...row, key: twin?.key ?? row.key }
+        rows.set(row.id, stored)
+        return stored
       },
       async deleteFile(id: string) {
+        const key = rows.get(id)?.key ?? null
         rows.delete(id)
+        return [...rows.values()].some(row => row.key === key) ? null : key
       },
     },
   }
@@ -176,6 +181,28 @@ describe('a refused input leaves no file behind', () => {
     const stage = setup({ full: true })
     expect(await refusal(stage.add('photo'))).toContain('full')
     expect(stage.files.keys()).toEqual([])
+  })
+})
+
+describe('the same bytes again', () => {
+  it('are stored once', async () => {
+    const stage = setup()
+    const rows = [await stage.add('photo'), await stage.add('photo', { name: 'again.jpg' }), await stage.add('other')]
+    expect(rows.map(({ id, key, name }) => [id, key, name])).toEqual([
+      ['f1', 'files/f1', 'photo.jpg'],
+      ['f2', 'files/f1', 'again.jpg'],
+      ['f3', 'files/f3', 'photo.jpg'],
+    ])
+    expect(stage.files.keys().sort()).toEqual(['files/f1', 'files/f3'])
+  })
+
+  it('are there again where somebody had lost them', async () => {
+    const stage = setup()
+    await stage.add('photo')
+    await stage.files.remove('files/f1')
+    const { id, key } = await stage.add('photo')
+    expect([id, key, stage.files.keys()]).toEqual(['f2', 'files/f1', ['files/f1']])
+    expect(await stage.files.stat('files/f1')).toEqual({ bytes: 5 })
   })
 })
 

@@ -49,13 +49,22 @@ export async function addFile(
     createdAt: now(),
     expiresAt: null,
   }
+  let stored: FileRow
   try {
-    await store.putFile(row)
+    stored = await store.putFile(row)
   } catch (error) {
     await files.remove(key)
     throw error
   }
-  return row
+  if (stored.key === key) return stored
+  // The owner has the same bytes already, unless somebody has lost them: then they are there again.
+  if ((await files.stat(stored.key)) === null) {
+    const own = await files.open(key)
+    if (own !== null)
+      await files.put(stored.key, own.body, { maxBytes: row.bytes, bytes: row.bytes, sha256: row.sha256 })
+  }
+  await files.remove(key)
+  return stored
 }
 
 /**
@@ -105,18 +114,21 @@ export async function checkInput(
   return { input, files, added }
 }
 
-/**
- * Removes files of a request that came to nothing; never fails, because what led here is what must be told. Bytes first:
- * on a full disk that makes the room which taking away their row needs.
- */
+/** Removes files of a request that came to nothing; never fails, because what led here is what must be told. */
 export async function discardFiles(
-  { store, files }: Pick<InputDependencies, 'store' | 'files'>,
+  dependencies: Pick<InputDependencies, 'store' | 'files'>,
   rows: readonly FileRow[],
 ): Promise<void> {
-  for (const row of rows) {
-    await files.remove(row.key).catch(() => {})
-    await store.deleteFile(row.id).catch(() => {})
-  }
+  for (const { id } of rows) await removeFile(dependencies, id).catch(() => {})
+}
+
+/** Removes a stored file, and its bytes where no other file shares them. No error when there is none. */
+export async function removeFile(
+  { store, files }: { readonly store: Pick<Store, 'deleteFile'>; readonly files: FileStore },
+  id: string,
+): Promise<void> {
+  const key = await store.deleteFile(id)
+  if (key !== null) await files.remove(key)
 }
 
 async function fetchFile(

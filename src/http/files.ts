@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { refuse } from '../core/failure.ts'
 import { toFileName } from '../core/file-name.ts'
+import { removeFile } from '../engine/inputs.ts'
 import type { FileRow, ListQuery } from '../store/contract.ts'
 import { fileLimit } from './body.ts'
 import { mediaTypeOf, serveFile } from './bytes.ts'
@@ -102,7 +103,7 @@ export function addFiles(app: App, deps: AppDependencies): void {
       const row = await findFile(deps, c, id)
       const user = await findUser(deps, row)
       if (user !== null) refuseHttp('file_in_use', `Prediction ${user} still needs this file; wait for its end.`)
-      await removeFile(deps, row)
+      await removeFile(deps, row.id)
       return c.body(null, 204)
     },
   )
@@ -160,15 +161,6 @@ export function addFiles(app: App, deps: AppDependencies): void {
   )
 }
 
-/** Removes an uploaded file. Bytes first: on a full disk that makes the room which taking away the row needs. */
-export async function removeFile(
-  { store, files }: Pick<AppDependencies, 'store' | 'files'>,
-  row: FileRow,
-): Promise<void> {
-  await files.remove(row.key)
-  await store.deleteFile(row.id)
-}
-
 /** Stores the `content` part as it arrives; name and metadata may come after it, so the row is completed at the end. */
 async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
   if (!isMultipart(c)) {
@@ -200,10 +192,9 @@ async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
       mediaType: type ?? row.mediaType,
       metadata: metadata ?? row.metadata,
     }
-    await deps.store.putFile(completed)
-    return completed
+    return await deps.store.putFile(completed)
   } catch (error) {
-    if (row !== undefined) await removeFile(deps, row)
+    if (row !== undefined) await removeFile(deps, row.id)
     throw error
   }
 }

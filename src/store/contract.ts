@@ -31,11 +31,16 @@ export interface Store {
   /** Reads or creates a named secret (random bytes, base64url). */
   secret(name: string): Promise<string>
 
-  putFile(file: FileRow): Promise<void>
+  /**
+   * Adds a file, or replaces the one with its id. The same bytes are kept once for each owner: where the owner has them
+   * under another key already, the answer, and what is stored, is the row with that key, and `file.key` is not needed.
+   */
+  putFile(file: FileRow): Promise<FileRow>
   getFile(id: string): Promise<FileRow | null>
   /** Newest first, those after the file `after`; `input_invalid` when the owner has no such file. */
   listFiles(query: { owner: string; limit: number; after?: string }): Promise<readonly FileRow[]>
-  deleteFile(id: string): Promise<void>
+  /** Answers the key whose bytes no file needs any more; null when others share it, or when there is no such file. */
+  deleteFile(id: string): Promise<string | null>
 
   /** Calls back after each commit of this process (other processes: as soon as the store can tell). A hint, never truth. */
   watch(listener: (change: { id: string; version: number; dueNow: boolean }) => void): () => void

@@ -2,14 +2,41 @@ import { refuse } from '../core/failure.ts'
 import type { FileRow } from './contract.ts'
 import type { Database, FilesTable } from './schema.ts'
 
-/** Adds a file, or replaces the one with its id. */
-export async function writeFileRow(db: Database, file: FileRow): Promise<void> {
-  const { id, ...rest } = toRow(file)
+/**
+ * Adds a file, or replaces the one with its id; in a transaction. Where the owner has the same bytes, the row shares their
+ * key: changing that other row, to what it is, keeps it from being deleted meanwhile.
+ */
+export async function writeFileRow(db: Database, file: FileRow): Promise<FileRow> {
+  const twin = await db
+    .updateTable('files')
+    .set(({ ref }) => ({ sha256: ref('sha256') }))
+    .where('id', '=', ({ selectFrom }) =>
+      selectFrom('files')
+        .select('id')
+        .where('owner', '=', file.owner)
+        .where('sha256', '=', file.sha256)
+        .where('id', '!=', file.id)
+        .orderBy('id')
+        .limit(1),
+    )
+    .returning('key')
+    .executeTakeFirst()
+  const stored = { ...file, key: twin?.key ?? file.key }
+  const { id, ...rest } = toRow(stored)
   await db
     .insertInto('files')
     .values({ id, ...rest })
     .onConflict(conflict => conflict.column('id').doUpdateSet(rest))
     .execute()
+  return stored
+}
+
+/** Deletes a file; in a transaction. Answers its key where no other file shares it. */
+export async function deleteFileRow(db: Database, id: string): Promise<string | null> {
+  const deleted = await db.deleteFrom('files').where('id', '=', id).returning('key').executeTakeFirst()
+  if (deleted === undefined) return null
+  const other = await db.selectFrom('files').select('id').where('key', '=', deleted.key).limit(1).executeTakeFirst()
+  return other === undefined ? deleted.key : null
 }
 
 /** One file by id. */

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { createFailure, SurefootError } from '../core/failure.ts'
 import { initial } from './migrations/0001-initial.ts'
+import { fileDigests } from './migrations/0002-file-digests.ts'
 import type { Database, Schema } from './schema.ts'
 
 /** One step of the schema. `up` runs once, inside the transaction that also records `version`. */
@@ -11,7 +12,7 @@ export interface Migration {
 }
 
 /** Every migration, oldest first. Released ones never change; a new schema is a new entry. */
-export const migrations: readonly Migration[] = [initial]
+export const migrations: readonly Migration[] = [initial, fileDigests]
 
 /**
  * Brings a database to the newest schema: all missing steps in one transaction, so that it is either old or new. Doing

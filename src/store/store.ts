@@ -4,7 +4,7 @@ import { invariant, SurefootError } from '../core/failure.ts'
 import { recentAttempts, spentSince } from './attempts.ts'
 import type { CommitOutcome, Store } from './contract.ts'
 import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
-import { findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
+import { deleteFileRow, findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
 import {
   applyChange,
@@ -109,12 +109,10 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
       return row.value
     },
 
-    putFile: async file => await writeFileRow(db, file),
+    putFile: async file => await db.transaction().execute(transaction => writeFileRow(transaction, file)),
     getFile: async id => await findFileRow(db, id),
     listFiles: async query => await listFileRows(db, query),
-    async deleteFile(id) {
-      await db.deleteFrom('files').where('id', '=', id).execute()
-    },
+    deleteFile: async id => await db.transaction().execute(transaction => deleteFileRow(transaction, id)),
 
     watch(listener) {
       listeners.add(listener)

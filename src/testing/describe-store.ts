@@ -371,9 +371,42 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       expect(await store.getFile('f')).toEqual(file)
       await store.putFile({ ...file, name: 'other.jpg' })
       expect(await store.getFile('f')).toEqual({ ...file, name: 'other.jpg' })
-      await store.deleteFile('f')
-      await store.deleteFile('f')
+      expect([await store.deleteFile('f'), await store.deleteFile('f')]).toEqual([file.key, null])
       expect(await store.getFile('f')).toBe(null)
+    })
+
+    it('keeps the same bytes once for each owner, until nobody needs them', async () => {
+      const { store } = await setup()
+      const [same, other] = ['a'.repeat(64), 'b'.repeat(64)]
+      const put = async (id: string, owner: string, sha256: string) =>
+        (await store.putFile(sampleFileRow({ id, owner, sha256 }))).key
+      expect([
+        await put('1', 'ann', same),
+        await put('2', 'ann', same),
+        await put('3', 'ann', other),
+        await put('4', 'bob', same),
+        // Replaced as a whole, and still the same bytes.
+        await put('2', 'ann', same),
+      ]).toEqual(['files/1', 'files/1', 'files/3', 'files/4', 'files/1'])
+      expect((await store.getFile('2'))?.key).toBe('files/1')
+      expect(await store.deleteFile('1')).toBe(null)
+      expect(await put('5', 'ann', same)).toBe('files/1')
+      expect([await store.deleteFile('5'), await store.deleteFile('2')]).toEqual([null, 'files/1'])
+      expect(await store.deleteFile('4')).toBe('files/4')
+    })
+
+    it('never gives up bytes that somebody begins to share at the same moment', async () => {
+      const { store } = await setup()
+      const sha256 = 'a'.repeat(64)
+      for (let round = 0; round < 20; round++) {
+        const first = await store.putFile(sampleFileRow({ id: `${round}-first`, sha256 }))
+        const [freed, second] = await Promise.all([
+          store.deleteFile(first.id),
+          store.putFile(sampleFileRow({ id: `${round}-second`, sha256 })),
+        ])
+        expect(freed).toBe(second.key === first.key ? null : first.key)
+        expect(await store.deleteFile(second.id)).toBe(second.key)
+      }
     })
 
     it("lists an owner's files newest first, page by page", async () => {

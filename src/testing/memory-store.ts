@@ -184,7 +184,14 @@ export function createMemoryStore(now: () => number): Store {
       secrets.set(name, value)
       return value
     },
-    putFile: async file => void files.set(file.id, file),
+    async putFile(file) {
+      const twin = [...files.values()].find(
+        ({ id, owner, sha256 }) => id !== file.id && owner === file.owner && sha256 === file.sha256,
+      )
+      const stored = { ...file, key: twin?.key ?? file.key }
+      files.set(file.id, stored)
+      return stored
+    },
     getFile: async id => files.get(id) ?? null,
     async listFiles({ owner, limit, after }) {
       const own = [...files.values()].filter(file => file.owner === owner).sort(newestFirst)
@@ -193,7 +200,11 @@ export function createMemoryStore(now: () => number): Store {
         return refuse('input_invalid', 'The file that this page starts after does not exist.')
       return own.slice(from, from + limit)
     },
-    deleteFile: async id => void files.delete(id),
+    async deleteFile(id) {
+      const file = files.get(id)
+      files.delete(id)
+      return file === undefined || [...files.values()].some(({ key }) => key === file.key) ? null : file.key
+    },
     watch(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
