@@ -24,6 +24,14 @@ export interface Faulty {
   readonly startedAt: number | null
 }
 
+/** Words of the fault `weird-status`, which no vendor has for a status. */
+export type Weird = 'EXPIRED' | 'WEIRD' | 'weird' | 'ARCHIVED'
+
+/** A view as it leaves the emulator: faults may have put a word of their own in the place of the status. */
+export type Misworded<View extends { readonly status: string }> = Omit<View, 'status'> & {
+  readonly status: View['status'] | Weird
+}
+
 /** True the first time that a fault which the run has is asked for. */
 export function once(run: Faulty, name: FaultName): boolean {
   return shows(run, name, 1)

@@ -8,7 +8,17 @@ import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../misbehave.ts'
 import { type Bucket, createBucket } from '../rate-limit.ts'
 import { problem, wording } from './answers.ts'
-import { goneAt, isOver, type Job, view } from './job.ts'
+import {
+  type CancelView,
+  goneAt,
+  type HealthView,
+  isOver,
+  type Job,
+  type PurgeView,
+  type StreamView,
+  view,
+  type WaitingView,
+} from './job.ts'
 import { createLife } from './life.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { Answers } from './results.ts'
@@ -37,16 +47,19 @@ export interface RunpodEmulatorOptions {
   readonly idleMs?: number
 }
 
-export interface RunpodEmulator extends Emulator {
-  /** The address for the webhook of a job, which the vendor's API never tells; null for none, and for no such job. */
-  webhookOf(id: string): string | null
-}
-
 interface Endpoint {
   readonly pool: Pool
   readonly limits: { readonly [group: string]: Bucket }
 }
 
+/**
+ * What there is, and how it is asked. Source: the vendor's reference of endpoint operations; `status-sync` as its client
+ * calls it.
+ */
+const methods: ReadonlyMap<string, string> = new Map([
+  ...['run', 'runsync', 'cancel', 'retry', 'purge-queue'].map(verb => [verb, 'POST'] as const),
+  ...['status', 'status-sync', 'stream', 'health'].map(verb => [verb, 'GET'] as const),
+])
 /** Calls per 10 s, by user and endpoint; every other verb counts as a status. Source: the vendor's page on sending requests. */
 const callsPerTenSeconds = { run: 1000, status: 2000, cancel: 100, 'purge-queue': 2 } as const
 const maxRequestBytes = { run: 10_000_000, runsync: 20_000_000 } as const
@@ -63,7 +76,7 @@ const waits = {
  * retention and size limits; with faults on demand. Any endpoint exists. A job whose input holds `surefoot` is played as
  * our own kit would: hello first, then the work, then the upload. Source: see `docs/providers/runpod.md`.
  */
-export function createRunpodEmulator(options: RunpodEmulatorOptions): RunpodEmulator {
+export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
   const { clock, random, work, apiKey, answers = 'bucket', pricePerSecond = 0.00053 } = options
   const send = options.send ?? globalThis.fetch
   const closed = new AbortController()
@@ -118,31 +131,33 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): RunpodEmul
     const room = (limits[verb] ?? limits.status)?.take()
     if (room?.ok === false) return wording.throttled('seconds', room.resetSeconds, clock.now())
 
-    switch (`${request.method} ${verb}`) {
-      case 'POST run':
-      case 'POST runsync':
+    const method = methods.get(verb)
+    if (method === undefined) return problem(404, 'not found')
+    if (method !== request.method) return problem(405, 'method not allowed')
+    switch (verb) {
+      case 'run':
+      case 'runsync':
         return submit(request, url, endpoint, verb === 'runsync')
-      case 'POST purge-queue':
+      case 'purge-queue':
         return purge(pool)
-      case 'GET health':
-        return json({ jobs: countJobs(endpoint), workers: pool.workers() })
+      case 'health':
+        return json(health(endpoint, pool))
     }
     const job = jobs.get(id)
     if (job === undefined || job.endpoint !== endpoint || clock.now() >= goneAt(job)) return wording.refusal(404)
-    switch (`${request.method} ${verb}`) {
-      case 'GET status':
-        return (await misanswerStatus(job, clock, signalsOf(request), wording)) ?? json(view(job))
-      case 'GET status-sync':
+    switch (verb) {
+      case 'status-sync':
         await waitFor(job, waitOf(url, 'status-sync'), () => isOver(job), request)
         return json(view(job))
-      case 'GET stream':
+      case 'stream':
         return stream(job, url, request)
-      case 'POST cancel':
+      case 'cancel':
         return misanswerCancel(job, wording) ?? cancel(job)
-      case 'POST retry':
+      case 'retry':
         return retry(job)
+      default:
+        return (await misanswerStatus(job, clock, signalsOf(request), wording)) ?? json(view(job))
     }
-    return problem(405, 'method not allowed')
   }
 
   async function submit(request: Request, url: URL, endpoint: string, sync: boolean): Promise<Response> {
@@ -183,22 +198,25 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): RunpodEmul
     life.begin(job)
     const lost = await loseCreate(faults, signalsOf(request), wording)
     if (lost !== null) return lost
-    if (!sync) return json({ id: job.id, status: 'IN_QUEUE' })
+    const queued: WaitingView = { id: job.id, status: 'IN_QUEUE' }
+    if (!sync) return json(queued)
     await waitFor(job, waitOf(url, 'runsync'), () => isOver(job), request)
-    return json(isOver(job) ? view(job) : { id: job.id, status: job.status })
+    return json(isOver(job) ? view(job) : { ...queued, status: job.status })
   }
 
   /** Chunks are handed out once: what a lost answer carried is gone. */
   async function stream(job: Job, url: URL, request: Request): Promise<Response> {
     await waitFor(job, waitOf(url, 'stream'), () => isOver(job) || job.chunks.length > 0, request)
     const chunks = job.chunks.splice(0)
-    return json({ status: job.status, stream: chunks })
+    const shown: StreamView = { status: job.status, stream: chunks }
+    return json(shown)
   }
 
   function cancel(job: Job): Response {
     const wasOver = isOver(job) && !job.isOverwritten
     life.cancel(job)
-    return json({ id: job.id, status: wasOver ? job.status : 'CANCELLED' })
+    const shown: CancelView = { id: job.id, status: wasOver ? job.status : 'CANCELLED' }
+    return json(shown)
   }
 
   function retry(job: Job): Response {
@@ -209,24 +227,29 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): RunpodEmul
     job.completedAt = null
     job.error = null
     life.begin(job)
-    return json({ id: job.id, status: 'IN_QUEUE' })
+    const shown: WaitingView = { id: job.id, status: 'IN_QUEUE' }
+    return json(shown)
   }
 
   function purge(pool: Pool): Response {
     const queued = pool.queue.filter(({ status }) => status === 'IN_QUEUE')
     for (const job of queued) life.cancel(job)
-    return json({ removed: queued.length, status: 'completed' })
+    const shown: PurgeView = { removed: queued.length, status: 'completed' }
+    return json(shown)
   }
 
-  function countJobs(endpoint: string): Record<string, number> {
+  function health(endpoint: string, pool: Pool): HealthView {
     const mine = [...jobs.values()].filter(job => job.endpoint === endpoint)
     const count = (status: string) => mine.filter(job => job.status === status).length
     return {
-      completed: count('COMPLETED'),
-      failed: count('FAILED'),
-      inProgress: count('IN_PROGRESS'),
-      inQueue: count('IN_QUEUE'),
-      retried: mine.reduce((sum, job) => sum + job.retries, 0),
+      jobs: {
+        completed: count('COMPLETED'),
+        failed: count('FAILED'),
+        inProgress: count('IN_PROGRESS'),
+        inQueue: count('IN_QUEUE'),
+        retried: mine.reduce((sum, job) => sum + job.retries, 0),
+      },
+      workers: pool.workers(),
     }
   }
 
@@ -284,16 +307,14 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): RunpodEmul
     },
     state() {
       for (const { pool } of endpoints.values()) pool.charge()
-      const ledger = [...jobs.values()].map(({ id, status, billedMs }) => ({
-        id,
-        status,
-        billedMs,
-        amount: Math.ceil(billedMs / 1000) * pricePerSecond,
-      }))
+      const ledger = [...jobs.values()].map(job => {
+        const { id, status, input, webhook, billedMs } = job
+        const amount = Math.ceil(billedMs / 1000) * pricePerSecond
+        return { id, status, isRunning: !isOver(job), input, webhook, billedMs, amount }
+      })
       const running = [...jobs.values()].filter(job => !isOver(job) || job.executions.size > 0)
       return { submits: jobs.size, running: running.length, ledger }
     },
-    webhookOf: id => jobs.get(id)?.webhook ?? null,
     close() {
       closed.abort(new Error('the emulator was closed'))
       for (const job of jobs.values()) life.stop(job)

@@ -1,5 +1,5 @@
 import type { WorkOutput } from '../contract.ts'
-import type { Faulty } from '../misbehave.ts'
+import type { Faulty, Misworded, Weird } from '../misbehave.ts'
 
 export type JobStatus = 'IN_QUEUE' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'TIMED_OUT'
 
@@ -67,13 +67,59 @@ export function goneAt(job: Job): number {
   return job.completedAt + retentionMs[job.sync ? 'runsync' : 'run']
 }
 
-/** The job as `/status` and webhooks show it. */
-export function view(job: Job): Record<string, unknown> {
-  const status = wordOf(job)
+/** A job as `/status` and webhooks show it. */
+export interface JobView {
+  readonly id: string
+  readonly status: JobStatus
+  readonly delayTime?: number
+  readonly executionTime?: number
+  readonly workerId?: string | null
+  readonly retries?: number
+  readonly output?: unknown
+  readonly error?: string
+}
+
+/** The answer to a start, and to a retry. */
+export type WaitingView = Pick<JobView, 'id' | 'status'>
+export type CancelView = Pick<JobView, 'id' | 'status'>
+
+/** `GET /stream`. */
+export interface StreamView {
+  readonly status: JobStatus
+  readonly stream: readonly unknown[]
+}
+
+/** `POST /purge-queue`. */
+export interface PurgeView {
+  readonly removed: number
+  readonly status: string
+}
+
+/** `GET /health`. */
+export interface HealthView {
+  readonly jobs: {
+    readonly completed: number
+    readonly failed: number
+    readonly inProgress: number
+    readonly inQueue: number
+    readonly retried: number
+  }
+  readonly workers: {
+    readonly idle: number
+    readonly initializing: number
+    readonly ready: number
+    readonly running: number
+    readonly throttled: number
+    readonly unhealthy: number
+  }
+}
+
+/** The job as `/status` and webhooks show it, with the words of its faults. */
+export function view(job: Job): Misworded<JobView> {
   const output = isOver(job) && !job.isOverwritten ? job.output : job.progress
   return {
     id: job.id,
-    status,
+    status: wordOf(job),
     ...(job.startedAt === null ? {} : { delayTime: job.startedAt - job.createdAt, workerId: job.workerId }),
     ...(job.startedAt === null || job.completedAt === null ? {} : { executionTime: job.completedAt - job.startedAt }),
     ...(job.retries === 0 ? {} : { retries: job.retries }),
@@ -82,7 +128,7 @@ export function view(job: Job): Record<string, unknown> {
   }
 }
 
-function wordOf(job: Job): string {
+function wordOf(job: Job): JobStatus | Weird {
   if (job.isOverwritten) return 'IN_PROGRESS'
   if (!job.faults.has('weird-status')) return job.status
   if (job.faults.text('weird-status') === 'end') return isOver(job) ? 'EXPIRED' : job.status

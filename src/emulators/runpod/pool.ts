@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import type { Job } from './job.ts'
+import type { HealthView, Job } from './job.ts'
 
 type WorkerState = 'initializing' | 'idle' | 'running' | 'throttled' | 'unhealthy'
 
@@ -36,7 +36,7 @@ export interface Pool {
   kill(workerId: string): void
   readonly queue: readonly Job[]
   /** `GET /health`'s `workers`. */
-  workers(): { readonly [state: string]: number }
+  workers(): HealthView['workers']
   /** Writes the time that is not billed yet to its jobs. */
   charge(): void
   close(): void
