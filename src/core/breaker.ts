@@ -9,7 +9,9 @@ import { type AttemptFact, speaksFor } from './statistics.ts'
  *   closed ── `failuresToOpen` failures in a row ──> open ── pause over ──> half-open ── probe won ──> closed
  *                                                      └──────────── probe failed ───────────────────────┘
  *
- * A rate limit is no fault of the deployment and has its own pause (Retry-After, backoff): it does not count.
+ * A rate limit is no fault of the deployment and has its own pause (Retry-After, backoff): it does not count. Nor does a
+ * warm-up, either way: by winning with a tiny photo it would hide that users' photos fail, by failing it would shut out users
+ * whom nothing has failed yet. Of the account it says as much as anything.
  * An account-level failure (credentials, payment, lock) opens every deployment of its provider at once. Each failure
  * more doubles the pause. Half-open, one attempt at a time is let through as a probe.
  */
@@ -26,6 +28,11 @@ const longestAccountPauseMs = 60 * 60_000
 
 const accountCodes: ReadonlySet<FailureCode> = new Set(['auth_rejected', 'payment_required', 'account_locked'])
 
+/** Whether a failure concerns the account, whichever of the provider's deployments met it. */
+export function isAccountFault(code: FailureCode): boolean {
+  return accountCodes.has(code)
+}
+
 /** `facts` are the recent attempts of one deployment; `ofAccount` those of all deployments of its provider, these included. */
 export function breakerOf(facts: readonly AttemptFact[], ofAccount: readonly AttemptFact[], now: number): Breaker {
   const account = streakOf(ofAccount.filter(speaksAboutAccount))
@@ -33,7 +40,7 @@ export function breakerOf(facts: readonly AttemptFact[], ofAccount: readonly Att
     const pause = Math.min(longestAccountPauseMs, accountPauseMs * 2 ** (account.failures - 1))
     return since(account.lastAt, pause, ofAccount, now, `The provider refused the account (${account.lastCode})`)
   }
-  const own = streakOf(facts.filter(fact => speaksFor(fact) && fact.failure !== 'rate_limited'))
+  const own = streakOf(facts.filter(fact => speaksFor(fact) && fact.failure !== 'rate_limited' && fact.warm !== true))
   if (own.failures < failuresToOpen) return { state: 'closed' }
   const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** (own.failures - failuresToOpen))
   return since(own.lastAt, pause, facts, now, `${own.failures} attempts in a row failed, the last with ${own.lastCode}`)
