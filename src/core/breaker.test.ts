@@ -56,6 +56,15 @@ describe('a breaker', () => {
     expect(breakerOf(many, many, 20_000)).toMatchObject({ until: 620_000 })
   })
 
+  it('hears nothing from warm-ups about the deployment, and everything about the account', () => {
+    const warm = (some: AttemptFact[]) => some.map(fact => ({ ...fact, warm: true }))
+    const failing = facts('stalled', 'stalled', 'stalled')
+    expect(stateAt(4_000, warm(failing))).toBe('closed')
+    const late = warm(facts('won')).map(fact => ({ ...fact, endedAt: 3_500 }))
+    expect(stateAt(4_000, [...failing, ...late])).toBe('open')
+    expect(stateAt(4_000, [], warm(facts('payment_required')))).toBe('open')
+  })
+
   it('lets one probe through at a time, and closes when it wins', () => {
     const failing = facts('stalled', 'stalled', 'stalled')
     const probe = { ...facts('live')[0], plannedAt: 33_000 } as AttemptFact

@@ -36,6 +36,20 @@ describe('measure', () => {
     expect(measure(facts).costPerSuccess).toBeCloseTo(0.06, 12)
   })
 
+  it('counts warm-ups as money only, also where they fail', () => {
+    const warm = { warm: true, runningAt: 500_000, endedAt: 900_000 }
+    const facts = [
+      fact({ cost: 0.02 }),
+      fact({ cost: 0.01, ...warm }),
+      fact({ state: 'failed', failure: 'stalled', cost: 0.03, restarts: 2, ...warm }),
+    ]
+    const { samples, won, total, stalls, restarts, costPerSuccess } = measure(facts)
+    expect({ samples, won, p99: total?.p99, stalls, restarts }).toEqual({
+      ...{ samples: 1, won: 1, p99: 9_000, stalls: 0, restarts: 0 },
+    })
+    expect(costPerSuccess).toBeCloseTo(0.06, 12)
+  })
+
   it("holds nothing against a deployment that is the user's, policy's or our own doing", () => {
     const facts = [
       fact(),

@@ -19,6 +19,8 @@ export interface AttemptFact {
   readonly closedUntil: number | null
   /** USD, where it is known. */
   readonly cost: number | null
+  /** It only warmed the deployment: nobody asked for its result. Default: somebody did. */
+  readonly warm?: boolean
 }
 
 /** 50th, 95th and 99th percentile in milliseconds, and of how many values. */
@@ -42,7 +44,7 @@ export interface Measured {
   readonly boot: Spread | null
   readonly run: Spread | null
   readonly collect: Spread | null
-  /** USD of all attempts, failed, cancelled and losing ones included, per attempt that won. */
+  /** USD of all attempts, failed, cancelled, losing and warming ones included, per attempt that won somebody's result. */
   readonly costPerSuccess: number | null
   /** Attempts that were sent and have ended, and whose cost nobody knows: `costPerSuccess` is too low by theirs. */
   readonly unpriced: number
@@ -73,9 +75,13 @@ export function speaksFor({ state, failure }: Pick<AttemptFact, 'state' | 'failu
   return state !== 'superseded' && state !== 'canceled' && failure !== null && !blameless.has(failure)
 }
 
-/** Figures of one deployment from the attempts that the store remembers of it. */
+/**
+ * Figures of one deployment from the attempts that the store remembers of it. Warm-ups count as money and as nothing else:
+ * their small photo and their cold starts say little about what users wait for.
+ */
 export function measure(facts: readonly AttemptFact[]): Measured {
-  const telling = facts.filter(speaksFor)
+  const asked = facts.filter(({ warm }) => warm !== true)
+  const telling = asked.filter(speaksFor)
   const won = telling.filter(({ state }) => state === 'won')
   const spent = facts.reduce((sum, { state, cost }) => sum + (isEnded(state) ? (cost ?? 0) : 0), 0)
   return {
@@ -90,8 +96,8 @@ export function measure(facts: readonly AttemptFact[]): Measured {
     costPerSuccess: won.length === 0 || facts.every(({ cost }) => cost === null) ? null : spent / won.length,
     unpriced: facts.filter(({ state, submittedAt, cost }) => isEnded(state) && submittedAt !== null && cost === null)
       .length,
-    stalls: facts.filter(({ failure }) => failure === 'stalled').length,
-    restarts: facts.reduce((sum, { restarts }) => sum + restarts, 0),
+    stalls: asked.filter(({ failure }) => failure === 'stalled').length,
+    restarts: asked.reduce((sum, { restarts }) => sum + restarts, 0),
   }
 }
 

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { spentOn } from '../core/money.ts'
 import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
+import { isWarmUp } from '../core/warm-up.ts'
 import type { Change } from './contract.ts'
 import type { AttemptsTable, Database } from './schema.ts'
 
@@ -89,6 +90,7 @@ export async function recentAttempts(db: Database, deployment: string, limit: nu
     restarts: row.restarts,
     closedUntil: row.closed_until,
     cost: row.cost,
+    ...(isWarmUp(row.prediction_id) && { warm: true }),
   }))
 }
 

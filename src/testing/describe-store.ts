@@ -236,6 +236,14 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       })
     })
 
+    it('marks attempts of warm-ups, for whom nobody waits', async () => {
+      const { store } = await setup()
+      for (const id of ['warm-a', 'b'])
+        await store.commit([sampleChange(samplePrediction({ id, attempts: [sampleAttempt({ id: `${id}1` })] }))])
+      const marks = (await store.recentAttempts('relief@local', 9)).map(({ warm }) => warm ?? false)
+      expect(marks.toSorted()).toEqual([false, true])
+    })
+
     it('sums money since a moment: cost where it is known, the worst case while it is not, nothing for a refused start', async () => {
       const { store } = await setup()
       const cost = { amount: 0.25, currency: 'USD', estimated: false } as const

@@ -3,6 +3,7 @@ import { invariant, refuse } from '../core/failure.ts'
 import { spentOn } from '../core/money.ts'
 import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
+import { isWarmUp } from '../core/warm-up.ts'
 import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store } from '../store/contract.ts'
 
 interface Row {
@@ -69,7 +70,7 @@ export function createMemoryStore(now: () => number): Store {
     ledger.spent += chargeOf(attempt) - (known === undefined ? 0 : chargeOf(known.attempt))
     const entry = known ?? plan(prediction, attempt)
     entry.attempt = attempt
-    entry.fact = toFact(attempt)
+    entry.fact = toFact(prediction, attempt)
     const running = live.get(attempt.deployment) ?? new Set()
     live.set(attempt.deployment, running)
     if (occupiesPlace(attempt)) running.add(entry)
@@ -77,7 +78,7 @@ export function createMemoryStore(now: () => number): Store {
   }
 
   function plan(prediction: string, attempt: Attempt): Entry {
-    const entry = { prediction, attempt, fact: toFact(attempt) }
+    const entry = { prediction, attempt, fact: toFact(prediction, attempt) }
     attempts.set(attempt.id, entry)
     const list = planned.get(attempt.deployment) ?? []
     planned.set(attempt.deployment, list)
@@ -229,7 +230,7 @@ function newestFirst(a: { readonly createdAt: number; readonly id: string }, b: 
   return b.createdAt - a.createdAt || (a.id > b.id ? -1 : a.id < b.id ? 1 : 0)
 }
 
-function toFact(attempt: Attempt): AttemptFact {
+function toFact(prediction: string, attempt: Attempt): AttemptFact {
   const { deployment, state, plannedAt, submittedAt, bootingAt, runningAt, collectingAt } = attempt
   const { failure, at: endedAt } = verdictOf(attempt)
   const asked = attempt.failure?.retryAfterMs
@@ -239,5 +240,6 @@ function toFact(attempt: Attempt): AttemptFact {
     restarts: attempt.restarts,
     closedUntil: asked === undefined || attempt.endedAt === null ? null : attempt.endedAt + asked,
     cost: attempt.cost?.amount ?? null,
+    ...(isWarmUp(prediction) && { warm: true }),
   }
 }
