@@ -1,3 +1,4 @@
+import type { MigrationState } from '../core/migration.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 
@@ -30,6 +31,13 @@ export interface Store {
   predictionOf(attemptId: string): Promise<string | null>
   /** Reads or creates a named secret (random bytes, base64url). */
   secret(name: string): Promise<string>
+  /** Where a model's traffic stands between two deployments; null where nothing was ever written. */
+  migration(model: string): Promise<StoredMigration | null>
+  /**
+   * Writes that, from the version that the new state was made from; 0 inserts. False, and nothing is changed, when the stored
+   * version is another one by now: of processes that judge at the same time, one gets through.
+   */
+  putMigration(model: string, migration: StoredMigration): Promise<boolean>
 
   /**
    * Adds a file, or replaces the one with its id. The same bytes are kept once for each owner: where the owner has them
@@ -53,6 +61,12 @@ export interface StoredPrediction {
   /** Starts at 1 and grows by one with each write. */
   readonly version: number
   readonly nextAt: number | null
+}
+
+export interface StoredMigration {
+  readonly state: MigrationState
+  /** Starts at 1 and grows by one with each write. */
+  readonly version: number
 }
 
 export interface Change {

@@ -9,6 +9,7 @@ export interface Schema {
   readonly deliveries: { readonly key: string; readonly seen_at: number }
   readonly secrets: { readonly name: string; readonly value: string }
   readonly files: FilesTable
+  readonly model_migrations: { readonly model: string; readonly version: number; readonly state: string }
   readonly schema_version: { readonly version: number }
 }
 

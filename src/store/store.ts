@@ -6,6 +6,7 @@ import type { CommitOutcome, Store } from './contract.ts'
 import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
 import { deleteFileRow, findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
+import { findMigration, writeMigration } from './model-migrations.ts'
 import {
   applyChange,
   findPrediction,
@@ -108,6 +109,8 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
       const row = await db.selectFrom('secrets').select('value').where('name', '=', name).executeTakeFirstOrThrow()
       return row.value
     },
+    migration: async model => await findMigration(db, model),
+    putMigration: async (model, migration) => await writeMigration(db, model, migration),
 
     putFile: async file => await db.transaction().execute(transaction => writeFileRow(transaction, file)),
     getFile: async id => await findFileRow(db, id),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createFailure } from '../core/failure.ts'
+import { type MigrationPlan, startMigration } from '../core/migration.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
@@ -368,6 +369,46 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       expect(first).toMatch(/^[A-Za-z0-9_-]{43}$/)
       expect(second).toBe(first)
       expect(await store.secret('files')).not.toBe(first)
+    })
+  })
+
+  describe(`${name}: migrations of models`, () => {
+    const plan: MigrationPlan = {
+      from: 'relief@modal',
+      to: 'relief@replicate',
+      steps: [5, 100],
+      shadow: { share: 0.1, runs: 0 },
+      limits: { success: 'no-worse', slower: null, dearer: null, seconds: null, cost: null, differ: 0 },
+      samples: 20,
+    }
+    const first = startMigration(plan, 1_000, 'Begun.')
+    const second = { ...first, stage: { name: 'step', index: 1 }, since: 2_000 } as const
+
+    it('keeps one state for each model, whole, and grows its version with each write', async () => {
+      const { store } = await setup()
+      expect(await store.migration('a/b')).toBe(null)
+      expect(await store.putMigration('a/b', { state: first, version: 0 })).toBe(true)
+      expect(await store.migration('a/b')).toEqual({ state: first, version: 1 })
+      expect(await store.putMigration('a/b', { state: second, version: 1 })).toBe(true)
+      expect(await store.migration('a/b')).toEqual({ state: second, version: 2 })
+      expect(await store.migration('a/c')).toBe(null)
+    })
+
+    it('refuses a write from another version than the stored one, and changes nothing', async () => {
+      const { store } = await setup()
+      expect(await store.putMigration('a/b', { state: first, version: 1 })).toBe(false)
+      await store.putMigration('a/b', { state: first, version: 0 })
+      for (const version of [0, 2]) expect(await store.putMigration('a/b', { state: second, version })).toBe(false)
+      expect(await store.migration('a/b')).toEqual({ state: first, version: 1 })
+    })
+
+    it('lets exactly one of many writers at the same version through', async () => {
+      const { store } = await setup()
+      for (const version of [0, 1]) {
+        const writers = Array.from({ length: 10 }, () => store.putMigration('a/b', { state: second, version }))
+        expect((await Promise.all(writers)).filter(Boolean)).toHaveLength(1)
+      }
+      expect(await store.migration('a/b')).toEqual({ state: second, version: 2 })
     })
   })
 

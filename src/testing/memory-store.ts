@@ -4,7 +4,7 @@ import { spentOn } from '../core/money.ts'
 import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import { isWarmUp } from '../core/warm-up.ts'
-import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store } from '../store/contract.ts'
+import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store, StoredMigration } from '../store/contract.ts'
 
 interface Row {
   readonly record: PredictionRecord
@@ -38,6 +38,7 @@ export function createMemoryStore(now: () => number): Store {
   const deliveries = new Set<string>()
   const secrets = new Map<string, string>()
   const files = new Map<string, FileRow>()
+  const migrations = new Map<string, StoredMigration>()
   const listeners = new Set<Parameters<Store['watch']>[0]>()
 
   function apply(change: Change): CommitOutcome {
@@ -184,6 +185,12 @@ export function createMemoryStore(now: () => number): Store {
       const value = secrets.get(name) ?? randomBytes(32).toString('base64url')
       secrets.set(name, value)
       return value
+    },
+    migration: async model => migrations.get(model) ?? null,
+    async putMigration(model, { state, version }) {
+      if ((migrations.get(model)?.version ?? 0) !== version) return false
+      migrations.set(model, { state, version: version + 1 })
+      return true
     },
     async putFile(file) {
       const twin = [...files.values()].find(
