@@ -50,7 +50,7 @@ async function diagnose(io: Io, values: Values, names: readonly string[], { firs
     throw error
   })
   if ('code' in config) {
-    const findings = about('config', [problem(config.message, config.advice)])
+    const findings = about('config', [problem('config', config.message, config.advice)])
     show(io, findings, values)
     return conclude(io, findings, values)
   }
@@ -58,7 +58,10 @@ async function diagnose(io: Io, values: Values, names: readonly string[], { firs
   const { examine, placesOf } = await import('../doctor/examine.ts')
   const places = choose(placesOf(config), names)
   const marker = `doctor-${randomUUID()}`
-  const findings = await examine(config, { places, fetch: globalThis.fetch, now: Date.now, marker })
+  const findings = await examine(config, {
+    ...{ places, fetch: globalThis.fetch, now: Date.now, marker },
+    mayWrite: values.probe,
+  })
   show(io, findings, values)
   if (values.probe) {
     const { probe } = await import('./probe.ts')

@@ -50,14 +50,14 @@ async function findObstacle(
 ): Promise<Finding | null> {
   if (url === null && publicUrl !== null && database === null && !provider.limits.thisHostOnly) {
     const words = `It was not probed: its workers would call ${publicUrl}, and no gateway is running there.`
-    return problem(words, 'Start surefoot serve and run this again.')
+    return problem('probe-skipped', words, 'Start surefoot serve and run this again.')
   }
   const { deployments } = await client.providers(route.model.name, 'cost')
   const breaker = deployments.find(deployment => deployment.name === name)?.breaker
   if (breaker?.state !== 'open') return null
   const until = breaker.until?.slice(0, 19).replace('T', ' ')
   const words = `It was not probed: nothing goes there until ${until} UTC (${breaker.why?.replace(/\.$/, '')}).`
-  return problem(words, 'Mend that, and run this again after then.')
+  return problem('probe-skipped', words, 'Mend that, and run this again after then.')
 }
 
 async function run(io: Io, connection: Connection, { places, yes, interrupted }: ProbeOptions): Promise<Reported[]> {
@@ -113,7 +113,7 @@ async function probePlace(
   if (id === null) {
     const advice =
       'See the findings above; a gateway that runs has the config of its start, so start it again after a change.'
-    return [problem(`The probe was refused before anything was started: ${failure?.message}`, advice)]
+    return [problem('probe', `The probe was refused before anything was started: ${failure?.message}`, advice)]
   }
   const prediction = await connection.persist(client => client.get(id))
   return [judgeProbe({ prediction, attempts }, provider.limits)]

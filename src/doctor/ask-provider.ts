@@ -1,6 +1,6 @@
 import { SurefootError } from '../core/failure.ts'
 import type { Deployment } from '../engine/contract.ts'
-import type { Finding, Health, Io, Marker } from '../providers/contract.ts'
+import type { Finding, Health, Intent, Io, Marker } from '../providers/contract.ts'
 import { ok, problem, warning } from './finding.ts'
 
 /** Nobody at a terminal waits longer for one answer. */
@@ -12,6 +12,7 @@ export interface AskOptions {
   readonly now: number
   /** Of no run at all: a provider that is searched for it finds nothing. */
   readonly marker: Marker
+  readonly intent: Intent
 }
 
 /**
@@ -19,41 +20,44 @@ export interface AskOptions {
  * questions it has: `check`, else a search for a run that never was, and `health`. Starts nothing; never throws.
  */
 export async function askProvider({ provider, target }: Deployment, options: AskOptions): Promise<Finding[]> {
-  const { fetch, now, marker } = options
+  const { fetch, now, marker, intent } = options
   const { thisHostOnly, callTimeoutMs } = provider.limits
-  if (thisHostOnly) return []
   const findings: Finding[] = []
-  const io = (): Io => ({ fetch, signal: AbortSignal.timeout(Math.min(callTimeoutMs, mostPatienceMs)) })
+  // A program of this machine that loads its libraries is slower than any call; and searching would leave a folder behind.
+  const patienceMs = thisHostOnly ? mostPatienceMs : Math.min(callTimeoutMs, mostPatienceMs)
+  const io = (): Io => ({ fetch, signal: AbortSignal.timeout(patienceMs) })
   try {
-    if (provider.check !== undefined) findings.push(...(await provider.check(target, io())))
+    if (thisHostOnly) return [...((await provider.check?.(target, io(), intent)) ?? [])]
+    if (provider.check !== undefined) findings.push(...(await provider.check(target, io(), intent)))
     else if (provider.find !== undefined) {
       await provider.find(marker, now, io())
-      findings.push(ok('It can be searched for runs: the credentials are accepted.'))
+      findings.push(ok('searched', 'It can be searched for runs: the credentials are accepted.'))
     }
     if (provider.health !== undefined) findings.push(judgeHealth(await provider.health(target, io())))
   } catch (error) {
     return [...findings, judgeError(error)]
   }
   if (findings.length > 0) return findings
-  return [warning('It can be asked nothing without a run.', 'Use --probe to run a photo there.')]
+  return [warning('not-asked', 'It can be asked nothing without a run.', 'Use --probe to run a photo there.')]
 }
 
 function judgeHealth({ state, message }: Health): Finding {
   switch (state) {
     case 'ok':
-      return ok(message)
+      return ok('health', message)
     case 'queueing':
-      return warning(message, 'Wait, or let it have more workers.')
+      return warning('health', message, 'Wait, or let it have more workers.')
     case 'unknown':
-      return warning(message, 'Use --probe to run a photo there.')
+      return warning('health', message, 'Use --probe to run a photo there.')
     case 'crash-loop':
     case 'no-workers':
-      return problem(message, "Mend it at the provider: its workers' logs say why.")
+      return problem('health', message, "Mend it at the provider: its workers' logs say why.")
   }
 }
 
 function judgeError(error: unknown): Finding {
-  if (!SurefootError.is(error)) return problem(`It could not be asked: ${String(error)}.`, 'Please report this.')
+  if (!SurefootError.is(error))
+    return problem('refused', `It could not be asked: ${String(error)}.`, 'Please report this.')
   const { code, message, advice } = error.failure
-  return code === 'rate_limited' ? warning(message, advice) : problem(message, advice)
+  return code === 'rate_limited' ? warning('refused', message, advice) : problem('refused', message, advice)
 }

@@ -25,11 +25,17 @@ export async function inspectDataFolder(directory: string, fetch: typeof globalT
   const refusal = await tryToWrite(nearest)
   if (refusal !== null) {
     const message = `${nearest} cannot be written: ${refusal}.`
-    return { gateway: null, findings: [problem(message, 'Correct its rights, or use another data folder.')] }
+    return {
+      gateway: null,
+      findings: [problem('folder-writable', message, 'Correct its rights, or use another data folder.')],
+    }
   }
   const findings = [await judgeRoom(nearest)]
   if (!isThere)
-    return { gateway: null, findings: [ok(`${directory} is not there yet; the first start makes it.`), ...findings] }
+    return {
+      gateway: null,
+      findings: [ok('folder-writable', `${directory} is not there yet; the first start makes it.`), ...findings],
+    }
   const owner = await inspectOwner(directory, fetch)
   return { gateway: owner.gateway, findings: [owner.finding, ...findings] }
 }
@@ -56,8 +62,10 @@ async function judgeRoom(directory: string): Promise<Finding> {
   const { bavail, bsize } = await statfs(directory)
   const free = bavail * bsize
   const words = `${(free / 1e9).toFixed(1)} GB are free on the disk of ${directory}.`
-  if (free < leastFreeBytes) return problem(words, 'Make room: outputs are kept until they are deleted.')
-  return free < littleFreeBytes ? warning(words, 'Make room: outputs are kept until they are deleted.') : ok(words)
+  if (free < leastFreeBytes) return problem('disk-room', words, 'Make room: outputs are kept until they are deleted.')
+  return free < littleFreeBytes
+    ? warning('disk-room', words, 'Make room: outputs are kept until they are deleted.')
+    : ok('disk-room', words)
 }
 
 async function inspectOwner(
@@ -66,25 +74,30 @@ async function inspectOwner(
 ): Promise<{ readonly finding: Finding; readonly gateway: string | null }> {
   try {
     await (await lockFolder(directory)).release()
-    return { gateway: null, finding: ok(`${directory} can be written, and no process has it open.`) }
+    return { gateway: null, finding: ok('folder-owner', `${directory} can be written, and no process has it open.`) }
   } catch (error) {
     if (!SurefootError.is(error) || error.status !== 409) {
       const words = error instanceof Error ? error.message : String(error)
-      const finding = problem(`${directory} cannot be opened: ${words}.`, 'Correct it, or use another data folder.')
+      const finding = problem(
+        'folder-owner',
+        `${directory} cannot be opened: ${words}.`,
+        'Correct it, or use another data folder.',
+      )
       return { gateway: null, finding }
     }
   }
   const owner = await readOwner(directory)
   if (owner === null) {
     const words = `${directory} is in use by a process that serves nobody: a command, or a gateway that starts.`
-    return { gateway: null, finding: warning(words, 'Run this again when it has ended.') }
+    return { gateway: null, finding: warning('folder-owner', words, 'Run this again when it has ended.') }
   }
   const { url, pid } = owner
   const answers = await fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(5_000) }).then(
     ({ ok }) => ok,
     () => false,
   )
-  if (answers) return { gateway: url, finding: ok(`${directory} is served by process ${pid} at ${url}.`) }
+  if (answers)
+    return { gateway: url, finding: ok('folder-owner', `${directory} is served by process ${pid} at ${url}.`) }
   const words = `Process ${pid} has ${directory} open and does not answer at ${url}.`
-  return { gateway: null, finding: problem(words, 'Stop that process and start the gateway again.') }
+  return { gateway: null, finding: problem('folder-owner', words, 'Stop that process and start the gateway again.') }
 }

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Deployment, Route } from '../engine/contract.ts'
+import type { Intent } from '../providers/contract.ts'
 import { askProvider } from './ask-provider.ts'
 import { inspectDataFolder } from './data-folder.ts'
 import { about, ok, type Reported, warning } from './finding.ts'
@@ -23,6 +24,8 @@ export interface ExamineOptions {
   readonly now: () => number
   /** Unguessable: what providers that can be searched are searched for. */
   readonly marker: string
+  /** See `Intent`. */
+  readonly mayWrite: boolean
 }
 
 /** Every deployment that some route can use, once each, those of the routes first. */
@@ -39,10 +42,16 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
   const { places, now, marker } = options
   const { publicUrl } = config
   const watch = watchClocks(options.fetch, now)
-  const marks = { fetch: watch.fetch, now: now(), marker: { attemptId: marker, secret: marker } }
+  const ask = ({ deployment, route }: Placed) =>
+    askProvider(deployment, {
+      fetch: watch.fetch,
+      now: now(),
+      marker: { attemptId: marker, secret: marker },
+      intent: intentOf(route, options.mayWrite),
+    })
   const [folder, asked] = await Promise.all([
     inspectDataFolder(config.dataDirectory, options.fetch),
-    Promise.all(places.map(({ deployment }) => askProvider(deployment, marks))),
+    Promise.all(places.map(ask)),
   ])
   const routes = new Set(places.map(({ route }) => route))
   return [
@@ -62,10 +71,20 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
   ]
 }
 
+function intentOf({ pinnable, policy, model }: Route, mayWrite: boolean): Intent {
+  const { queueMs, bootMs, runMs, deadlineMs } = pinnable?.policy ?? policy
+  const { properties } = model.inputSchema
+  return { queueMs, bootMs, runMs, deadlineMs, fields: Object.keys(properties ?? {}), mayWrite }
+}
+
 function judgeConfig({ path, routes }: LoadedConfig) {
   if (path === null)
-    return ok('There is no config file: reliefs are made on this machine.', 'surefoot.config.ts names providers.')
-  return ok(`${basename(path)} is read: ${[...routes.keys()].join(', ')}.`)
+    return ok(
+      'config',
+      'There is no config file: reliefs are made on this machine.',
+      'surefoot.config.ts names providers.',
+    )
+  return ok('config', `${basename(path)} is read: ${[...routes.keys()].join(', ')}.`)
 }
 
 function unusedProviders(config: LoadedConfig): Reported[] {
@@ -75,6 +94,7 @@ function unusedProviders(config: LoadedConfig): Reported[] {
     .flatMap(([name]) =>
       about(name, [
         warning(
+          'provider-unused',
           'No model can run there.',
           'Name a deployment of this provider, and a route for its model under models.',
         ),

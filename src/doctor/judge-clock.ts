@@ -31,9 +31,10 @@ export function watchClocks(fetch: typeof globalThis.fetch, now: () => number): 
 export function judgeClock(offBy: ReadonlyMap<string, number>): Finding[] {
   const far = [...offBy].filter(([, ms]) => Math.abs(ms) > farOffMs)
   if (offBy.size === 0) return []
-  if (far.length === 0) return [ok(`This machine's clock agrees with ${[...offBy.keys()].join(', ')}.`)]
+  if (far.length === 0) return [ok('clock', `This machine's clock agrees with ${[...offBy.keys()].join(', ')}.`)]
   return far.map(([origin, ms]) =>
     warning(
+      'clock',
       `The clock of ${origin} is ${Math.round(Math.abs(ms) / 1000)} s ${ms > 0 ? 'ahead of' : 'behind'} this machine's: signatures of requests and webhooks will be refused.`,
       "Set this machine's clock by NTP.",
     ),

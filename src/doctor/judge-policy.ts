@@ -13,7 +13,7 @@ export function judgePolicy(route: Route, publicUrl: string | null): Finding[] {
   if (findings.length > 0) return findings
   const names = route.deployments.map(({ name }) => name).join(', then ')
   const { attempts, deadlineMs } = route.policy
-  return [ok(`Runs on ${names}: at most ${attempts} attempts within ${duration(deadlineMs)}.`)]
+  return [ok('route', `Runs on ${names}: at most ${attempts} attempts within ${duration(deadlineMs)}.`)]
 }
 
 function judgeTime({ deployments, policy }: Route): Finding[] {
@@ -25,16 +25,20 @@ function judgeTime({ deployments, policy }: Route): Finding[] {
   if (!isHere && deadlineMs < longest)
     findings.push(
       warning(
+        'deadline',
         `The deadline of ${duration(deadlineMs)} is shorter than one attempt may take (queue, boot and run: ${duration(longest)}), so a slow one is not followed by another.`,
         'Raise deadlineMs, or lower queueMs, bootMs and runMs.',
       ),
     )
   if (!isHere && attempts === 1)
-    findings.push(warning('One attempt is all there is: when it fails, the prediction fails.', 'Raise attempts.'))
+    findings.push(
+      warning('attempts', 'One attempt is all there is: when it fails, the prediction fails.', 'Raise attempts.'),
+    )
   const silent = namesOf(deployments.filter(({ provider }) => provider.limits.silent === true))
   if (silent !== '' && runMs > longSilenceMs)
     findings.push(
       warning(
+        'silent-run',
         `${silent} shows nothing of a run before its end, so one that hangs is ended after ${duration(runMs)} only.`,
         'Set runMs to the longest that a good run takes.',
       ),
@@ -55,6 +59,7 @@ function judgeMoney({ deployments, policy }: Route): Finding[] {
   if (unpriced.length > 0)
     findings.push(
       level(
+        'budget',
         `The budget keeps everything from ${namesOf(unpriced)}: without a price the worst case is not known.`,
         'Name hardware or pricePerSecond in the target.',
       ),
@@ -62,6 +67,7 @@ function judgeMoney({ deployments, policy }: Route): Finding[] {
   if (dear.length > 0)
     findings.push(
       level(
+        'budget',
         `The budget of ${usd(smallest)} USD keeps everything from ${namesOf(dear)}: by the run limit an attempt may cost more.`,
         'Raise the budget, or lower runMs.',
       ),
@@ -76,6 +82,7 @@ function judgeLostStarts({ deployments, policy }: Route, publicUrl: string | nul
   if (blind.length === 0) return []
   return [
     warning(
+      'lost-start',
       `A start whose answer is lost is paid again after ${duration(policy.unknownMs)}: ${namesOf(blind)} cannot be searched, and cannot call us.`,
       "Set a public URL, or the policy's onUnknown to 'fail'.",
     ),

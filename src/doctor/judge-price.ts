@@ -15,6 +15,7 @@ export function judgePrice({ provider, target }: Deployment, policy: Policy, now
   if (price === null)
     return [
       warning(
+        'price',
         'No price is known, so no budget holds here and costs cannot be told.',
         'Name hardware or pricePerSecond in the target.',
       ),
@@ -22,16 +23,17 @@ export function judgePrice({ provider, target }: Deployment, policy: Policy, now
   const asOf = provider.pricesAsOf?.(target) ?? null
   const worst = usd(worstCase(price, policy))
   const words = `${price} USD per second; an attempt costs ${worst} USD at most, by the run limit of ${duration(policy.runMs)}`
-  if (asOf === null) return [ok(`The config states ${words}.`)]
+  if (asOf === null) return [ok('price', `The config states ${words}.`)]
   const days = Math.floor((now - Date.parse(asOf)) / dayMs)
   if (days > oldAfterDays)
     return [
       warning(
+        'price',
         `The price list is of ${asOf}, ${days} days old: ${words}.`,
         "Compare with the vendor's page; pricePerSecond in the target wins over the list.",
       ),
     ]
-  return [ok(`By the list of ${asOf}: ${words}.`)]
+  return [ok('price', `By the list of ${asOf}: ${words}.`)]
 }
 
 /** USD of one attempt that runs up to its limit. */

@@ -93,6 +93,7 @@ test('an output is ok; one that took a second try is a warning', () => {
   const output = { name: 'scene.ply', media_type: 'x/y', bytes: 66_061_086, sha256: '', facts: {} }
   const won = { prediction: { ...prediction, surefoot: { ...prediction.surefoot, output } }, attempts: [attempt] }
   expect(judgeProbe(won, limits)).toEqual({
+    code: 'probe',
     level: 'ok',
     message:
       'A photo went there and its output came back, 66.1 MB in 44 s (queued 1 s, booted 2 s, ran 41 s); it cost 0.0123 USD.',

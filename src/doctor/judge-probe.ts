@@ -23,15 +23,19 @@ export function judgeProbe(
     const seen = stages === '' ? '' : ` (${stages})`
     const words = `A photo went there and its output came back, ${megabytes(output.bytes)} in ${took}${seen}${price}.`
     const before = attempts.flatMap(({ failure }) => (failure === null ? [] : `${failure.code}: ${failure.message}`))
-    if (before.length === 0) return ok(words)
-    return warning(`${words}${again} Before that: ${before.join(' ')}`, 'Run it again to see how often that is so.')
+    if (before.length === 0) return ok('probe', words)
+    return warning(
+      'probe',
+      `${words}${again} Before that: ${before.join(' ')}`,
+      'Run it again to see how often that is so.',
+    )
   }
   const cause = last?.failure ?? failure
   if (cause === null) {
-    return warning(`The probe was ended before it was done (${prediction.status})${price}.`, 'Run it again.')
+    return warning('probe', `The probe was ended before it was done (${prediction.status})${price}.`, 'Run it again.')
   }
   const words = `${howFar(last, cause)}${price}. ${cause.code}: ${cause.message}${again}`
-  return problem(words, adviceFor(cause, limits))
+  return problem('probe', words, adviceFor(cause, limits))
 }
 
 /** Less is what polls happened to see, not what the provider did. */

@@ -23,7 +23,7 @@ export function judgeWays({ provider, target }: Deployment, model: Model, public
         : null
   if (url === null && needs !== null) {
     const why = publicUrl === null ? 'there is no public URL' : `${publicUrl} cannot be reached from there`
-    return [problem(`Nothing can be started: ${needs}, and ${why}.`, urlAdvice)]
+    return [problem('bytes', `Nothing can be started: ${needs}, and ${why}.`, urlAdvice)]
   }
 
   const findings: Finding[] = []
@@ -31,7 +31,7 @@ export function judgeWays({ provider, target }: Deployment, model: Model, public
   const isInline = usable.every(form => form === 'data')
   if (isInline && inputForms.includes('url')) {
     const message = 'Without a public URL photos travel inside the request, and large ones are refused.'
-    findings.push(warning(message, urlAdvice))
+    findings.push(warning('bytes-in', message, urlAdvice))
   }
   const { usualBytes } = model.output
   const isAnswer = !kitUploads && inlineOutputBytes !== null && (outputForms.includes('data') || comesToUs)
@@ -39,13 +39,13 @@ export function judgeWays({ provider, target }: Deployment, model: Model, public
     const sizes = `An output of ${model.name} has ${megabytes(usualBytes)}, and an answer there carries ${megabytes(inlineOutputBytes)} at most`
     findings.push(
       comesToUs || outputForms.includes('url')
-        ? warning(`${sizes}: it arrives only if the worker answers with a URL.`, uploadAdvice(url))
-        : problem(`${sizes}.`, uploadAdvice(url)),
+        ? warning('bytes-out', `${sizes}: it arrives only if the worker answers with a URL.`, uploadAdvice(url))
+        : problem('bytes-out', `${sizes}.`, uploadAdvice(url)),
     )
   }
   if (findings.length > 0) return findings
   const back = kitUploads ? 'by upload to us' : outputForms.map(form => backWords[form]).join(' or ')
-  return [ok(`Photos go ${usable.map(form => thereWords[form]).join(' or ')}, outputs come ${back}.`)]
+  return [ok('bytes', `Photos go ${usable.map(form => thereWords[form]).join(' or ')}, outputs come ${back}.`)]
 }
 
 const urlAdvice = 'Set publicUrl in the config, or SUREFOOT_PUBLIC_URL, to an https address that leads to this gateway.'

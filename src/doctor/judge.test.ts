@@ -3,6 +3,7 @@ import { createFailure, SurefootError } from '../core/failure.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { sharp } from '../models/sharp.ts'
 import type { Finding, Health } from '../providers/contract.ts'
+import { intent } from '../providers/test-intent.ts'
 import { askProvider } from './ask-provider.ts'
 import { judgeClock, watchClocks } from './judge-clock.ts'
 import { judgePolicy } from './judge-policy.ts'
@@ -131,7 +132,7 @@ describe('clocks', () => {
 })
 
 describe('a provider that is asked', () => {
-  const options = { fetch: globalThis.fetch, now: 0, marker: { attemptId: 'none', secret: 'none' } }
+  const options = { fetch: globalThis.fetch, now: 0, marker: { attemptId: 'none', secret: 'none' }, intent }
   const health = (state: Health['state']) => async () => ({ state, message: state, queued: null, workers: {} })
   const refusing = async () => Promise.reject(new SurefootError(createFailure('auth_rejected', 'No.')))
 

@@ -17,16 +17,18 @@ export async function inspectPublicUrl(
   gateway: string | null,
   fetch: typeof globalThis.fetch,
 ): Promise<Finding[]> {
-  if (publicUrl === null) return [ok('There is none; what that means is said of each deployment.')]
+  if (publicUrl === null) return [ok('public-url', 'There is none; what that means is said of each deployment.')]
   if (gateway === null) {
     const words = `No gateway is running, so whether ${publicUrl} leads to it cannot be seen.`
-    return [warning(words, 'Start surefoot serve and run this again.')]
+    return [warning('public-url', words, 'Start surefoot serve and run this again.')]
   }
   const signal = AbortSignal.timeout(patienceMs)
   try {
     return [...(await tryLink(publicUrl, gateway, fetch, signal)), await tryWebhook(publicUrl, fetch, signal)]
   } catch (error) {
-    return [problem(`${publicUrl} cannot be reached: ${describeNetworkError(error, signal)}.`, proxyAdvice)]
+    return [
+      problem('public-url', `${publicUrl} cannot be reached: ${describeNetworkError(error, signal)}.`, proxyAdvice),
+    ]
   }
 }
 
@@ -50,9 +52,9 @@ async function tryLink(
     return `${answer.status} ${answer.headers.get('content-range')} ${await answer.text()}`
   }
   const [here, there] = await Promise.all([read(gateway), read(publicUrl)])
-  if (here === there) return [ok(`A signed link on ${publicUrl} leads to this gateway.`)]
+  if (here === there) return [ok('public-link', `A signed link on ${publicUrl} leads to this gateway.`)]
   const words = `A signed link on ${publicUrl} does not lead to this gateway (it answers ${there.slice(0, 3)}).`
-  return [problem(words, proxyAdvice)]
+  return [problem('public-link', words, proxyAdvice)]
 }
 
 function linksOf({ output, input }: z.infer<typeof predictionSchema>): string[] {
@@ -68,6 +70,10 @@ async function tryWebhook(publicUrl: string, fetch: typeof globalThis.fetch, sig
     redirect: 'manual',
   })
   const refusal = refusalSchema.safeParse(await answer.json().catch(() => null))
-  if (answer.status === 404 && refusal.success) return ok(`Webhooks get through ${publicUrl}.`)
-  return problem(`Webhooks do not get through ${publicUrl}: a POST is answered with ${answer.status}.`, proxyAdvice)
+  if (answer.status === 404 && refusal.success) return ok('public-webhook', `Webhooks get through ${publicUrl}.`)
+  return problem(
+    'public-webhook',
+    `Webhooks do not get through ${publicUrl}: a POST is answered with ${answer.status}.`,
+    proxyAdvice,
+  )
 }

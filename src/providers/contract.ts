@@ -22,9 +22,14 @@ export interface Provider {
   readonly trustedOrigins: readonly string[]
   /**
    * Checks a deployment's `target` when config is read; throws a `SurefootError` that names the wrong field.
-   * What it returns is what `start` gets as `job.target`.
+   * What it returns is what `start` gets as `job.target`. `model` is the public name of what is to run there, where known.
    */
-  parseTarget(target: unknown): JsonObject
+  parseTarget(target: unknown, model?: string): JsonObject
+  /**
+   * On this host: a run at this target takes its GPU or all of its processors, for minutes. By default one runs at a time
+   * there, under the budgets of remote work. Default: false.
+   */
+  fillsHost?(target: JsonObject): boolean
   start(job: Job, io: Io): Promise<StartAnswer>
   /** Absent where the provider cannot be asked. Throws `SurefootError` when the answer cannot be had or read; that never ends a job. */
   poll?(handle: Json, io: Io): Promise<Observation>
@@ -43,10 +48,11 @@ export interface Provider {
   health?(target: JsonObject, io: Io): Promise<Health>
   /**
    * Looks, without starting, waking or spending anything, whether a start at this target would find what it needs: the
-   * vendor, good credentials, what the target names. For people, before they rely on it. Throws like `poll`. Absent where
-   * `health` and `find` tell all that can be told.
+   * vendor, good credentials, what the target names, and settings there that do not go with what is intended. For people,
+   * before they rely on it. Throws like `poll`; what it may not read it says instead, where a start does not need it.
+   * Absent where `health` and `find` tell all that can be told.
    */
-  check?(target: JsonObject, io: Io): Promise<readonly Finding[]>
+  check?(target: JsonObject, io: Io, intent: Intent): Promise<readonly Finding[]>
   /** Money of one attempt from the vendor's metrics and the price table, or null when neither is known. */
   cost(observation: Observation, target: JsonObject): Cost | null
   /** Price of one second of work at this target in USD, or null when unknown. For worst-case reservations. */
@@ -172,8 +178,23 @@ export interface Health {
   readonly workers: { readonly [state: string]: number }
 }
 
+/** What whoever has a target checked means to do with it. */
+export interface Intent {
+  /** The policy's times, in milliseconds; see `core/policy.ts`. */
+  readonly queueMs: number
+  readonly bootMs: number
+  readonly runMs: number
+  readonly deadlineMs: number
+  /** The input fields that the model may send, by our names. */
+  readonly fields: readonly string[]
+  /** One small object may be written to a store of the caller's own, and deleted again. */
+  readonly mayWrite: boolean
+}
+
 /** One thing that somebody who looks at a set-up should know. */
 export interface Finding {
+  /** Which check found it, such as `lambda-timeout`: the same whatever it found. `docs/doctor.md` lists them. */
+  readonly code: string
   /** `problem`: predictions fail until it is mended. `warning`: they may, some of them. */
   readonly level: 'ok' | 'warning' | 'problem'
   /** One sentence: what is so. Never holds secrets. */

@@ -7,8 +7,10 @@ import { createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../misbehave.ts'
 import { createBucket } from '../rate-limit.ts'
+import type { Settings } from '../settings.ts'
 import { answerOf, problem, wording } from './answers.ts'
 import { createLife } from './life.ts'
+import { manage } from './management.ts'
 import { createReplicas, type Replicas } from './replicas.ts'
 import type { Answers } from './results.ts'
 import { isOver, type Run, retentionMs, view } from './run.ts'
@@ -37,6 +39,8 @@ export interface BasetenEmulatorOptions {
   /** Replicas per deployment, and how long one idles. Defaults: 3, and the vendor's 15 min. */
   readonly maxReplicas?: number
   readonly idleMs?: number
+  /** Of `deployment`; see `Settings`. */
+  readonly settings?: Settings
 }
 
 /** Requests take at most so many bytes. Source: docs.baseten.co/inference/errors. */
@@ -101,6 +105,7 @@ export function createBasetenEmulator(options: BasetenEmulatorOptions): Emulator
     const url = new URL(request.url)
     const [host = '', ...path] = url.pathname.split('/').filter(part => part !== '')
     if (host === 'bucket') return deliverFile(request, path[0] ?? '', Number(path[1]))
+    if (host === 'v1' && isAuthorised(request.headers.get('authorization'))) return manage(options.settings, path)
     const model = /^model-([a-z0-9]+)$/i.exec(host)?.[1]
     if (model === undefined) return problem(404, 'no such host')
     if (!isAuthorised(request.headers.get('authorization'))) return wording.refusal(401)

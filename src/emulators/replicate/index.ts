@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Clock, Random } from '../../core/clock.ts'
 import { json } from '../answers.ts'
 import { connectionReset, pause } from '../connection.ts'
@@ -8,11 +7,13 @@ import { createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus } from '../misbehave.ts'
 import { createBucket } from '../rate-limit.ts'
+import type { Settings } from '../settings.ts'
 import { problem, throttled, wording } from './answers.ts'
 import { parseCreate } from './create-request.ts'
 import { createFiles } from './files.ts'
 import { createLife } from './life.ts'
 import { isExpired, refuseCreate } from './misbehave.ts'
+import { readDeployment, readModel } from './models.ts'
 import { isOver, isPurged, listView, type Run, view } from './run.ts'
 import { createWebhooks } from './webhooks.ts'
 
@@ -34,6 +35,8 @@ export interface ReplicateEmulatorOptions {
   /** The vendor's limits by default. */
   readonly createsPerMinute?: number
   readonly readsPerMinute?: number
+  /** Of `model`, `version` and `deployment`; see `Settings`. */
+  readonly settings?: Settings
 }
 
 export interface ReplicateEmulator extends Emulator {
@@ -108,10 +111,10 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
             return create(request, origin, { model: `${second}/${third}`, version: 'hidden' }, null)
           break
         case 'GET models':
-          return readModel(origin, second, third, fourth, fifth)
+          return readModel({ settings: options.settings, origin, runs: runs.size }, [second, third, fourth, fifth])
         case 'GET deployments':
           if (third === undefined || fourth !== undefined) break
-          return json({ owner: second, name: third, current_release: { number: 1, model: `${second}/${third}` } })
+          return readDeployment({ settings: options.settings }, second, third)
         case 'POST deployments':
           if (fourth === 'predictions')
             return create(request, origin, { model: `${second}/${third}`, version: 'hidden' }, `${second}/${third}`)
@@ -246,31 +249,6 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
     const next = new URL(`${origin}${url.pathname}${url.search}`)
     next.searchParams.set('cursor', items.at(-1)?.id ?? '')
     return json({ next: more ? next.href : null, previous: null, results: items.map(item => item.show()) })
-  }
-
-  function readModel(origin: string, owner?: string, name?: string, what?: string, version?: string): Response {
-    if (owner === undefined) return json({ next: null, previous: null, results: [] })
-    if (name === undefined) return problem(404, 'The requested resource could not be found.')
-    const shown = (id: string) => ({
-      id,
-      created_at: '2026-01-01T00:00:00.000Z',
-      cog_version: '0.22.0',
-      openapi_schema: { openapi: '3.0.2', components: { schemas: { Input: { type: 'object', properties: {} } } } },
-    })
-    const latest = shown(createHash('sha256').update(`${owner}/${name}`).digest('hex'))
-    if (what === 'versions')
-      return json(version === undefined ? { next: null, previous: null, results: [latest] } : shown(version))
-    if (what !== undefined) return problem(404, 'The requested resource could not be found.')
-    return json({
-      url: `${origin}/${owner}/${name}`,
-      owner,
-      name,
-      description: 'An emulated model.',
-      visibility: 'public',
-      is_official: false,
-      run_count: runs.size,
-      latest_version: latest,
-    })
   }
 
   function deliverOutput(request: Request, [, id = '', index = '']: readonly string[]): Response {

@@ -1,9 +1,11 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
 import type { CancelAnswer, Health, Io, Observation, Provider } from '../contract.ts'
+import { ok } from '../finding.ts'
 import { isSameOrigin } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, isMissing, type VendorApi } from '../vendor-api.ts'
+import { check } from './check.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { fullStatus, startHeld } from './held.ts'
@@ -47,6 +49,12 @@ export function baseten(options: BasetenOptions): Provider {
   const isHeld = mode === 'held'
   // The vendor's replicas are elsewhere; an emulator's are on this machine and take http as well.
   const reachable = (url: string | null) => (url?.startsWith('https:') || !isVendor ? url : null)
+
+  const management = createVendorApi({
+    name: 'Baseten',
+    baseUrl: `${baseUrl}/v1`,
+    authorization: `Api-Key ${apiKey}`,
+  })
 
   function apiOf(model: string): VendorApi {
     return createVendorApi({
@@ -110,9 +118,11 @@ export function baseten(options: BasetenOptions): Provider {
   if (isHeld) {
     return {
       ...provider,
-      async check(target, io) {
-        await queueOf(parseTarget(target), io)
-        return [{ level: 'ok', message: 'Baseten: the key is accepted, and the model is there.', advice: null }]
+      async check(target, io, intent) {
+        const parsed = parseTarget(target)
+        await queueOf(parsed, io)
+        const there = ok('baseten-model', 'Baseten: the key is accepted, and the model is there.')
+        return [there, ...(await check(parsed, mode, management, io, intent))]
       },
     }
   }
@@ -144,6 +154,7 @@ export function baseten(options: BasetenOptions): Provider {
       return 'requested'
     },
     health: (target, io) => queueOf(parseTarget(target), io),
+    check: (target, io, intent) => check(parseTarget(target), mode, management, io, intent),
   }
 }
 

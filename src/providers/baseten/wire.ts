@@ -72,6 +72,33 @@ export const queueSchema: z.ZodType<WireQueue> = z.looseObject({
   num_in_progress_requests: z.int().nonnegative(),
 })
 
+/** `GET /v1/models/{model}/deployments/{place}` of the management API. */
+export interface WireDeployment {
+  /** Any word: `ACTIVE SCALED_TO_ZERO BUILDING DEPLOYING FAILED INACTIVE UNHEALTHY`, ... */
+  readonly status: string
+  readonly name?: string
+  readonly autoscaling_settings?: {
+    readonly min_replica?: number
+    readonly max_replica?: number
+    readonly concurrency_target?: number
+    /** Seconds. */
+    readonly scale_down_delay?: number
+  }
+}
+const count = z.number().nonnegative().optional().catch(undefined)
+export const deploymentSchema: z.ZodType<WireDeployment> = z.looseObject({
+  status: word,
+  name: word.optional().catch(undefined),
+  autoscaling_settings: z
+    .looseObject({ min_replica: count, max_replica: count, concurrency_target: count, scale_down_delay: count })
+    .optional()
+    .catch(undefined),
+})
+/** `GET /v1/models/{model}/environments/{name}`. */
+export const environmentSchema: z.ZodType<{ readonly current_deployment: WireDeployment }> = z.looseObject({
+  current_deployment: deploymentSchema,
+})
+
 /** Milliseconds since 1970, or null; a time without a zone is UTC. */
 export function timeOf(text: string | undefined): number | null {
   if (text === undefined) return null

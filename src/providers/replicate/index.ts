@@ -64,7 +64,7 @@ export function replicate(options: ReplicateOptions): Provider {
       return 'requested'
     },
     hear: createHear(api),
-    check: (target, io) => check(parseTarget(target), api, io),
+    check: (target, io, intent) => check(parseTarget(target), api, io, intent),
     cost(observation, target) {
       // A deadline that came before the start costs nothing; Replicate says so.
       if (observation.word === 'aborted') return { amount: 0, currency: 'USD', estimated: false }

@@ -74,5 +74,37 @@ export const accountSchema: z.ZodType<{ readonly username: string }> = z.looseOb
   username: z.string().max(mostWord),
 })
 
+/** A model, a version or a deployment, as far as a check looks at it. Source: the types of npm `replicate` 1.4.0. */
+export interface WirePlace {
+  readonly is_official?: boolean
+  readonly openapi_schema?: unknown
+  readonly latest_version?: { readonly openapi_schema?: unknown }
+  readonly current_release?: {
+    readonly configuration?: {
+      readonly hardware?: string
+      readonly min_instances?: number
+      readonly max_instances?: number
+    }
+  }
+}
+const instances = z.int().nonnegative().optional().catch(undefined)
+export const placeSchema: z.ZodType<WirePlace> = z.looseObject({
+  is_official: z.boolean().optional().catch(undefined),
+  latest_version: z.looseObject({}).optional().catch(undefined),
+  current_release: z
+    .looseObject({
+      configuration: z
+        .looseObject({
+          hardware: z.string().max(mostWord).optional().catch(undefined),
+          min_instances: instances,
+          max_instances: instances,
+        })
+        .optional()
+        .catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+})
+
 /** What `start`, `find` and `hear` give and `poll` and `cancel` take. */
 export const handleSchema: z.ZodType<{ readonly id: string }> = z.strictObject({ id: z.string().min(1) })
