@@ -9,6 +9,7 @@ import { type Config, defineConfig } from './config.ts'
 import { loadConfig } from './load-config.ts'
 import { parseConfig } from './parse-config.ts'
 import { resolveConfig } from './resolve-config.ts'
+import { toolEnvironment } from './tool-environment.ts'
 
 function folder(files: Readonly<Record<string, string>> = {}): string {
   const cwd = mkdtempSync(join(tmpdir(), 'surefoot-config-'))
@@ -318,4 +319,37 @@ test.each<[string, object, string]>([
 test('defineConfig returns what it was given', () => {
   const config = { port: 1 }
   expect(defineConfig(config)).toBe(config)
+})
+
+describe('sharp on this machine', () => {
+  const config: Config = {
+    deployments: { 'sharp@local': { target: { device: 'cpu' } } },
+    models: { sharp: { route: ['sharp@local'] } },
+  }
+
+  test('exists when it is asked for: one run at a time, under the budgets of remote work', () => {
+    const route = resolved(config).routes.get('surefoot/sharp')
+    expect(route?.deployments[0]).toMatchObject({ concurrency: 1, target: { engine: 'sharp', device: 'cpu' } })
+    expect(route?.policy).toEqual(defaultPolicy)
+    expect(resolved({}).routes.has('surefoot/sharp')).toBe(false)
+  })
+
+  test.each([
+    [{ device: 'gpu' }, 'device'],
+    [{ command: 'bin/sharp' }, 'command is wrong: is not an absolute path'],
+    [{ engine: 'relief', device: 'cpu' }, 'only the engine sharp has "device"'],
+  ])('refuses the target %j', (target, words) => {
+    expect(messageOf(() => resolved({ deployments: { 'sharp@local': { target } } }))).toContain(words)
+  })
+
+  test('is given what tells programs their places, and no secrets', () => {
+    expect(
+      toolEnvironment({
+        PATH: '/bin',
+        cuda_visible_devices: '0',
+        SUREFOOT_DATABASE_URL: 'x',
+        REPLICATE_API_TOKEN: 'y',
+      }),
+    ).toEqual({ PATH: '/bin', cuda_visible_devices: '0' })
+  })
 })

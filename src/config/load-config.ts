@@ -12,7 +12,10 @@ import { resolveConfig } from './resolve-config.ts'
 export interface LoadConfigOptions {
   /** Where to look for the config file, and what relative paths of the environment are relative to. */
   readonly cwd: string
-  /** `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL` or `LOG`; nothing else is read. */
+  /**
+   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL` or `LOG` are read. What `tool-environment.ts` names
+   * goes to programs that local engines run; nothing else is looked at.
+   */
   readonly env: Readonly<Record<string, string | undefined>>
   /** This config file instead of the one in `cwd`. */
   readonly path?: string
@@ -60,7 +63,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
     webhookOrigins: config.webhookOrigins ?? [],
     logLevel: readLogLevel(env.SUREFOOT_LOG),
-    ...resolveConfig(config, dataDirectory),
+    ...resolveConfig(config, dataDirectory, env),
     path: file,
   }
 }

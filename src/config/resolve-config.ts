@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { SurefootError } from '../core/failure.ts'
+import type { JsonObject } from '../core/json.ts'
 import { defaultPolicy, localPolicy, type Policy } from '../core/policy.ts'
 import type { Deployment, Route } from '../engine/contract.ts'
 import type { Model } from '../models/contract.ts'
@@ -10,6 +11,7 @@ import { local } from '../providers/local/index.ts'
 import type { Config, DeploymentConfig, ModelConfig } from './config.ts'
 import { isProvider } from './parse-config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
+import { toolEnvironment } from './tool-environment.ts'
 
 const remoteConcurrency = 4
 
@@ -21,8 +23,9 @@ const builtInRoutes: { readonly [model: string]: ModelConfig } = { 'surefoot/rel
 export function resolveConfig(
   config: Config,
   dataDirectory: string,
+  env: Readonly<Record<string, string | undefined>> = {},
 ): { providers: Readonly<Record<string, Provider>>; routes: ReadonlyMap<string, Route> } {
-  const providers = resolveProviders(config, dataDirectory)
+  const providers = resolveProviders(config, dataDirectory, env)
   const deployments = new Map<string, { readonly deployment: Deployment; readonly model: Model }>()
   for (const [name, entry] of Object.entries({ ...builtInDeployments, ...config.deployments })) {
     deployments.set(name, resolveDeployment(name, entry, providers))
@@ -43,14 +46,19 @@ export function resolveConfig(
   return { providers, routes }
 }
 
-function resolveProviders(config: Config, dataDirectory: string): Record<string, Provider> {
+function resolveProviders(
+  config: Config,
+  dataDirectory: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, Provider> {
   const made: Record<string, Provider> = {}
   for (const [name, provider] of Object.entries(config.providers ?? {})) {
     const value: unknown = typeof provider === 'function' ? provider({ dataDirectory }) : provider
     if (!isProvider(value)) refuseConfig(`providers.${name}: the function did not return a provider.`)
     made[name] = value
   }
-  return { local: made.local ?? local({ directory: join(dataDirectory, 'local') }), ...made }
+  const usual = () => local({ directory: join(dataDirectory, 'local'), environment: toolEnvironment(env) })
+  return { local: made.local ?? usual(), ...made }
 }
 
 function resolveDeployment(
@@ -68,14 +76,15 @@ function resolveDeployment(
   if (provider === undefined) {
     refuseConfig(`${where}: there is no provider "${providerName}".${suggest(providerName, Object.keys(providers))}`)
   }
+  const parsed = readTarget(where, provider, target, model)
   return {
     model,
     deployment: {
       name,
       providerName,
       provider,
-      target: readTarget(where, provider, target),
-      concurrency: concurrency ?? defaultConcurrency(provider),
+      target: parsed,
+      concurrency: concurrency ?? defaultConcurrency(provider, parsed),
       ...(startsPerMinute === undefined ? {} : { startsPerMinute }),
     },
   }
@@ -112,7 +121,9 @@ function resolveRoute(
 }
 
 function resolvePolicy(deployments: readonly Deployment[], entry: ModelConfig): Policy {
-  const base = deployments.every(({ provider }) => provider.limits.thisHostOnly) ? localPolicy : defaultPolicy
+  const isQuick = ({ provider, target }: Deployment) =>
+    provider.limits.thisHostOnly && provider.fillsHost?.(target) !== true
+  const base = deployments.every(isQuick) ? localPolicy : defaultPolicy
   const given = Object.entries(entry.policy ?? {}).filter(([, value]) => value !== undefined)
   return { ...base, ...Object.fromEntries(given) }
 }
@@ -125,15 +136,16 @@ function resolveModel(name: string, where: string): Model {
   return refuseConfig(`${where}: there is no model "${name}".${suggest(name, names)}`)
 }
 
-function readTarget(where: string, provider: Provider, target: unknown) {
+function readTarget(where: string, provider: Provider, target: unknown, model: Model): JsonObject {
   try {
-    return provider.parseTarget(target)
+    return provider.parseTarget(target, model.name)
   } catch (cause) {
     return refuseConfig(`${where}.target: ${SurefootError.is(cause) ? cause.failure.message : String(cause)}`, cause)
   }
 }
 
 /** This machine also answers requests, so one of its processors stays free; elsewhere a provider's limits are its own. */
-function defaultConcurrency(provider: Provider): number {
+function defaultConcurrency(provider: Provider, target: JsonObject): number {
+  if (provider.fillsHost?.(target) === true) return 1
   return provider.limits.thisHostOnly ? Math.max(1, availableParallelism() - 1) : remoteConcurrency
 }

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type FailureCode, SurefootError } from '../../core/failure.ts'
+import { createFailure, type Failure, SurefootError } from '../../core/failure.ts'
 import type { EngineJob, EngineMessage, RunEngine } from './engine.ts'
 
 /** Entry of the thread that does the work, so that the other one stays free for heartbeats and the run limit. */
@@ -20,7 +20,7 @@ try {
   // The whole error goes to the folder's worker.log, outside goes one sentence. Not by `console`, which would hand it to
   // the other thread, and that one ends the process as soon as it hears of the failure.
   note(inspect(error))
-  tell({ kind: 'failed', ...describe(error) })
+  tell({ kind: 'failed', failure: describe(error) })
 }
 
 function note(text: string): void {
@@ -45,12 +45,12 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-function describe(error: unknown): { code: FailureCode; message: string } {
-  if (SurefootError.is(error)) return { code: error.failure.code, message: error.failure.message }
+function describe(error: unknown): Failure {
+  if (SurefootError.is(error)) return error.failure
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
-    return { code: 'storage_full', message: 'The disk is full.' }
+    return createFailure('storage_full', 'The disk is full.')
   if (error instanceof RangeError && message.includes('allocation failed'))
-    return { code: 'out_of_memory', message: `The engine ran out of memory: ${message}.` }
-  return { code: 'model_error', message: `The engine failed: ${message.replace(/\.?$/, '.')}` }
+    return createFailure('out_of_memory', `The engine ran out of memory: ${message}.`)
+  return createFailure('model_error', `The engine failed: ${message.replace(/\.?$/, '.')}`)
 }

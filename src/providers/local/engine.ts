@@ -1,9 +1,11 @@
-import type { FailureCode } from '../../core/failure.ts'
+import type { Failure } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
 
 /** What a local engine gets: paths on this machine. */
 export interface EngineJob {
   readonly input: JsonObject
+  /** The deployment's target. */
+  readonly target: JsonObject
   /** Input files by field. */
   readonly files: { readonly [field: string]: string }
   /** Where to write the output; it becomes visible under its real name only after `run` has resolved. */
@@ -19,7 +21,7 @@ export interface EngineReport {
 
 /**
  * The export `run` of an engine's module. Runs in a thread of a process of its own: it may block, exhaust memory or
- * crash. A thrown `SurefootError` keeps its code; anything else ends as `model_error`.
+ * crash. A thrown `SurefootError` keeps its failure; anything else ends as `model_error`.
  */
 export type RunEngine = (job: EngineJob, report: EngineReport) => Promise<void>
 
@@ -28,4 +30,4 @@ export type EngineMessage =
   | { readonly kind: 'progress'; readonly stage: string; readonly fraction: number }
   | { readonly kind: 'log'; readonly line: string }
   | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly code: FailureCode; readonly message: string }
+  | { readonly kind: 'failed'; readonly failure: Failure }

@@ -18,8 +18,10 @@ import { moduleBeside } from './module-beside.ts'
 import { look, observe } from './observe.ts'
 import { type LocalOptions, parseOptions, parseTarget } from './options.ts'
 import { freeOfCharge } from './prices.ts'
+import { checkSharp } from './sharp-check.ts'
+import { sharpTargetSchema } from './sharp-target.ts'
 import { handleSchema, type WorkOrder } from './wire.ts'
-import { findWorker, killWorker, startWorker } from './worker-process.ts'
+import { findWorker, killGroup, killWorker, startWorker } from './worker-process.ts'
 
 export type { EngineJob, EngineReport, RunEngine } from './engine.ts'
 export type { LocalOptions } from './options.ts'
@@ -27,8 +29,14 @@ export type { LocalOptions } from './options.ts'
 const resultKeptMs = 24 * 60 * 60_000
 const sweepEveryMs = 60 * 60_000
 
+/** Apple's command line, which needs to find its Python, its cache and its GPU. */
+const sharpEngine = 'sharp'
+
 /** Which engine makes a model's output when the target names none. */
-const engineOfModel = new Map([['surefoot/relief', 'relief']])
+const engineOfModel = new Map([
+  ['surefoot/relief', 'relief'],
+  ['surefoot/sharp', 'sharp'],
+])
 
 /**
  * Runs models on this machine, each attempt in a process and a folder of its own. A worker lives on when this process
@@ -38,9 +46,10 @@ const engineOfModel = new Map([['surefoot/relief', 'relief']])
  * local({ directory: '.surefoot/local' })
  */
 export function local(options: LocalOptions): Provider {
-  const { directory, memoryMb, engines: more, now } = parseOptions(options)
+  const { directory, memoryMb, engines: more, environment, now } = parseOptions(options)
   const engines = new Map<string, string>([
     ['relief', moduleBeside(import.meta.url, './relief-engine').href],
+    [sharpEngine, moduleBeside(import.meta.url, './sharp-engine').href],
     ...Object.entries(more).map(([name, module]): [string, string] => [name, String(module)]),
   ])
   /** Workers of this process that have not ended, by attempt. */
@@ -57,7 +66,8 @@ export function local(options: LocalOptions): Provider {
   async function begin(folder: WorkFolder, attempt: string, job: WorkOrder): Promise<StartAnswer> {
     try {
       await writeJson(folder.job, job)
-      const child = await startWorker(folder)
+      const isSharp = job.module === engines.get(sharpEngine)
+      const child = await startWorker(folder, isSharp ? environment : {})
       // It may have ended already, and an end that was missed would leave it alive for ever in our eyes.
       if (child.exitCode === null && child.signalCode === null) {
         children.set(attempt, child)
@@ -85,7 +95,9 @@ export function local(options: LocalOptions): Provider {
       thisHostOnly: true,
     },
     trustedOrigins: [],
-    parseTarget: target => parseTarget(target, [...engines.keys()]),
+    parseTarget: (target, model) =>
+      parseTarget(target, [...engines.keys()], model === undefined ? undefined : engineOfModel.get(model)),
+    fillsHost: ({ engine }) => engine === sharpEngine,
 
     async start(job, io) {
       io.signal.throwIfAborted()
@@ -139,6 +151,10 @@ export function local(options: LocalOptions): Provider {
       return answer
     },
 
+    async check(target, { signal }) {
+      return target.engine === sharpEngine ? await checkSharp(sharpTargetSchema.parse(target), environment, signal) : []
+    },
+
     cost: () => freeOfCharge,
     pricePerSecond: () => 0,
   }
@@ -165,7 +181,7 @@ function prepare(job: Job, engines: ReadonlyMap<string, string>, memoryMb: numbe
       }
     files[field] = file.path
   }
-  return { module, input: job.input, files, runLimitMs: job.runLimitMs, memoryMb }
+  return { module, input: job.input, target: job.target, files, runLimitMs: job.runLimitMs, memoryMb }
 }
 
 /** Ends a worker. Never by a process id that might have become somebody else's. */
@@ -178,7 +194,7 @@ async function end(folder: WorkFolder, child: ChildProcess | undefined, now: num
   const { status, life, pid, silent } = await look(folder, child, now)
   if (life === 'dead' || status?.state === 'succeeded' || status?.state === 'failed') return 'ended'
   if (pid === null || (life === 'unsure' && silent)) return 'requested'
-  process.kill(pid, 'SIGKILL')
+  killGroup(pid)
   return findWorker(pid, folder) === 'dead' ? 'ended' : 'requested'
 }
 

@@ -51,8 +51,9 @@ export async function observe(folder: WorkFolder, child: ChildProcess | undefine
     return { ...describe(status), status: 'succeeded', outputs: [{ kind: 'path', path: folder.output }] }
   }
   if (status?.state === 'failed' && status.failure !== null) {
-    const { code, message } = status.failure
-    return { ...describe(status), status: 'failed', failure: createFailure(code, message) }
+    const { code, message, advice } = status.failure
+    const failure = createFailure(code, message, advice === undefined ? {} : { advice })
+    return { ...describe(status), status: 'failed', failure }
   }
   if (life === 'dead') return await observeLost(folder, status)
   if (status === null) {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { refuse } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
+import { sharpTargetShape } from './sharp-target.ts'
 
 export interface LocalOptions {
   /** Work folder, one subfolder per attempt; e.g. `.surefoot/local`. Made when first needed. */
@@ -10,6 +11,11 @@ export interface LocalOptions {
   readonly memoryMb?: number
   /** More engines: name -> URL of a module that exports `run` (see `engine.ts`). */
   readonly engines?: { readonly [name: string]: string | URL }
+  /**
+   * Environment variables that Apple's `sharp` gets: where programs, weights and GPUs are. Default none; a config's own
+   * `local` gets those of the gateway that are not secrets. No other engine gets any.
+   */
+  readonly environment?: { readonly [name: string]: string }
   /** Milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number
 }
@@ -18,6 +24,7 @@ const optionsSchema = z.strictObject({
   directory: z.string().min(1),
   memoryMb: z.int().min(16).default(1024),
   engines: z.record(z.string(), z.union([z.string(), z.instanceof(URL)])).default({}),
+  environment: z.record(z.string(), z.string()).default({}),
   now: z.custom<() => number>(value => typeof value === 'function').default(() => Date.now),
 })
 
@@ -31,13 +38,27 @@ export function parseOptions(options: LocalOptions): Required<LocalOptions> {
   return { ...parsed.data, directory: resolve(parsed.data.directory) }
 }
 
-/** `{ engine? }`. Without a name the model chooses. Throws `deployment_missing`, naming the wrong field. */
-export function parseTarget(target: unknown, engines: readonly string[]): JsonObject & { readonly engine?: string } {
-  const parsed = z.strictObject({ engine: z.enum(engines).optional() }).safeParse(target ?? {})
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  return refuse(
-    'deployment_missing',
-    `Target of a local deployment: ${issue?.path.join('.') || 'it'} is wrong: ${issue?.message}. Engines here: ${engines.join(', ')}.`,
-  )
+/**
+ * `{ engine? }`, and for the engine `sharp` `command`, `device` and `checkpoint` as well. Without an engine's name the model
+ * chooses: `usual`. Throws `deployment_missing`, naming the wrong field.
+ */
+export function parseTarget(
+  target: unknown,
+  engines: readonly string[],
+  usual: string | undefined,
+): JsonObject & { readonly engine?: string } {
+  const parsed = z.strictObject({ engine: z.enum(engines).optional(), ...sharpTargetShape }).safeParse(target ?? {})
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    return refuse(
+      'deployment_missing',
+      `Target of a local deployment: ${issue?.path.join('.') || 'it'} is wrong: ${issue?.message}. Engines here: ${engines.join(', ')}.`,
+    )
+  }
+  const { engine = usual, ...more } = parsed.data
+  const settings = Object.entries(more).filter(([, value]) => value !== undefined)
+  const [first] = settings
+  if (first !== undefined && engine !== 'sharp')
+    refuse('deployment_missing', `Target of a local deployment: only the engine sharp has "${first[0]}".`)
+  return { ...(engine === undefined ? {} : { engine }), ...Object.fromEntries(settings) }
 }

@@ -86,7 +86,7 @@ test('stages come in order, with fractions that never fall, and the given focal 
   const stages: string[] = []
   const fractions: number[] = []
   await run(
-    { input: { focal_length: 50 }, files: { image: rocket }, outputPath },
+    { input: { focal_length: 50 }, target: {}, files: { image: rocket }, outputPath },
     {
       progress: (stage, fraction) => {
         if (stages.at(-1) !== stage) stages.push(stage)

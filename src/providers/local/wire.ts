@@ -13,14 +13,17 @@ export interface WorkOrder {
   /** URL of the engine's module. */
   readonly module: string
   readonly input: JsonObject
+  readonly target: JsonObject
   /** Paths of the input files, by field. */
   readonly files: { readonly [field: string]: string }
   readonly runLimitMs: number
   readonly memoryMb: number
 }
+const objectSchema = z.custom<JsonObject>(value => typeof value === 'object' && value !== null)
 export const workOrderSchema: z.ZodType<WorkOrder> = z.object({
   module: z.string(),
-  input: z.custom<JsonObject>(value => typeof value === 'object' && value !== null),
+  input: objectSchema,
+  target: objectSchema,
   files: z.record(z.string(), z.string()),
   runLimitMs: z.number(),
   memoryMb: z.number(),
@@ -43,7 +46,11 @@ export interface Status {
   /** Characters of log so far. */
   readonly logLength: number
   /** With `failed`; null where the worker ended because it was cancelled. */
-  readonly failure: { readonly code: FailureCode; readonly message: string } | null
+  readonly failure: {
+    readonly code: FailureCode
+    readonly message: string
+    readonly advice?: string | undefined
+  } | null
 }
 export const statusSchema: z.ZodType<Status> = z.object({
   state: z.enum(['booting', 'running', 'succeeded', 'failed']),
@@ -56,7 +63,9 @@ export const statusSchema: z.ZodType<Status> = z.object({
   fraction: z.number().nullable(),
   log: z.string(),
   logLength: z.number(),
-  failure: z.object({ code: z.enum(failureCodes).catch('model_error'), message: z.string() }).nullable(),
+  failure: z
+    .object({ code: z.enum(failureCodes).catch('model_error'), message: z.string(), advice: z.string().optional() })
+    .nullable(),
 })
 
 /** `exit.json`: how the worker's process ended, where the gateway that started it saw that. */

@@ -1,10 +1,11 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { FailureCode } from '../../core/failure.ts'
+import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
 import type { EngineJob, EngineMessage } from './engine.ts'
 import { readJson, takeClaim, type WorkFolder, workFolderAt } from './folder.ts'
 import { moduleBeside } from './module-beside.ts'
 import { type Status, type WorkOrder, workOrderSchema } from './wire.ts'
+import { killGroup } from './worker-process.ts'
 
 /**
  * Entry of a worker process; its argument is the work folder.
@@ -69,7 +70,11 @@ function supervise(folder: WorkFolder, job: WorkOrder): void {
   }
 
   function fail(code: FailureCode, message: string): never {
-    return end({ state: 'failed', failure: { code, message } })
+    return failWith(createFailure(code, message))
+  }
+
+  function failWith({ code, message, advice }: Failure): never {
+    return end({ state: 'failed', failure: { code, message, advice } })
   }
 
   function tick(): void {
@@ -95,7 +100,7 @@ function supervise(folder: WorkFolder, job: WorkOrder): void {
       case 'done':
         return end({ state: 'succeeded', failure: null })
       case 'failed':
-        return fail(message.code, message.message)
+        return failWith(message.failure)
     }
   }
 
@@ -105,7 +110,8 @@ function supervise(folder: WorkFolder, job: WorkOrder): void {
     () => fail('run_timeout', `The run took longer than ${job.runLimitMs} ms.`),
     Math.min(job.runLimitMs, longestTimerMs),
   )
-  const engineJob: EngineJob = { input: job.input, files: job.files, outputPath: folder.partial }
+  const { input, target, files } = job
+  const engineJob: EngineJob = { input, target, files, outputPath: folder.partial }
   // Not by `--max-old-space-size`: that flag on the process lifts a thread's own limit, and an engine that runs into the
   // process's limit takes the whole worker along instead of failing as `out_of_memory`.
   const engine = new Worker(moduleBeside(import.meta.url, './engine-thread'), {
@@ -122,7 +128,10 @@ function supervise(folder: WorkFolder, job: WorkOrder): void {
   engine.on('exit', () => fail('model_error', 'The engine ended without a result.'))
 }
 
-/** `process.exit` waits for the engine's thread and its native calls, and a decoder that hangs would keep it for ever. */
+/**
+ * With the processes that the engine may have started. `process.exit` would leave those, and it waits for the engine's
+ * thread and its native calls: a decoder that hangs would keep it for ever.
+ */
 function killSelf(): void {
-  process.kill(process.pid, 'SIGKILL')
+  killGroup(process.pid)
 }
