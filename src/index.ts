@@ -3,6 +3,7 @@ export {
   type Config,
   type DeploymentConfig,
   defineConfig,
+  type MigrationConfig,
   type ModelConfig,
   type ProviderContext,
 } from './config/config.ts'

@@ -1,3 +1,4 @@
+import type { MigrationLimits } from '../core/migration-limits.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Provider } from '../providers/contract.ts'
 
@@ -44,6 +45,28 @@ export interface ModelConfig {
   readonly route: readonly (string | { readonly deployment: string; readonly weight?: number })[]
   /** Budgets that differ from the defaults: `localPolicy` where the whole route is this machine, else `defaultPolicy`. */
   readonly policy?: Partial<Policy>
+  /** Moves the model's predictions from one deployment of its route to another, step by step: see docs/migrate. */
+  readonly migration?: MigrationConfig
+}
+
+/** A way from one deployment to another by weights, with limits at which it goes on or back by itself. */
+export interface MigrationConfig {
+  /** Two deployments of the route. */
+  readonly from: string
+  readonly to: string
+  /** Percent of predictions whose first choice is `to`, rising, up to 100. Default `[5, 25, 50, 100]`. */
+  readonly steps?: readonly number[]
+  /** Copies of predictions that run at `to` before the first step, for comparison only. They cost what others cost. */
+  readonly shadow?: {
+    /** Share of predictions that are copied, above 0, to 1. Default 0.1. */
+    readonly share?: number
+    /** So many compared pairs end the stage; 0 leaves it out. Default 10. */
+    readonly runs?: number
+  }
+  /** What `to` must keep; a limit that is not given does not limit, except `success` and `differ`. */
+  readonly limits?: Partial<MigrationLimits>
+  /** Attempts at `to` that have ended before a step is judged to be good, 3 to 100. Default 20. */
+  readonly samples?: number
 }
 
 export interface DeploymentConfig {

@@ -33,11 +33,44 @@ const policySchema = z
   })
   .partial()
 
+const limitsSchema = z
+  .strictObject({
+    // The latest 200 attempts cannot prove more than 98 %.
+    success: z.union([z.literal('no-worse'), z.number().min(0).max(0.98)], {
+      error: 'is neither "no-worse" nor a share from 0 to 0.98',
+    }),
+    slower: z.number().positive().nullable(),
+    dearer: z.number().positive().nullable(),
+    seconds: z.number().positive().nullable(),
+    cost: z.number().positive().nullable(),
+    differ: z.number().min(0).max(1),
+  })
+  .partial()
+
+const shadowSchema = z
+  .strictObject({ share: z.number().positive().max(1), runs: z.int().min(0).max(100) })
+  .partial()
+
+const migrationSchema = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  steps: z
+    .array(z.number().positive().max(100))
+    .min(1)
+    .refine(steps => steps.every((step, index) => step > (steps[index - 1] ?? 0)), 'do not rise from step to step')
+    .refine(steps => steps.at(-1) === 100, 'do not end with 100; for a share that stays, use weights')
+    .optional(),
+  shadow: shadowSchema.optional(),
+  limits: limitsSchema.optional(),
+  samples: z.int().min(3).max(100).optional(),
+})
+
 const modelSchema = z.strictObject({
   route: z
     .array(z.union([z.string(), z.strictObject({ deployment: z.string(), weight: z.number().min(0).optional() })]))
     .min(1),
   policy: policySchema.optional(),
+  migration: migrationSchema.optional(),
 })
 
 const deploymentSchema = z.strictObject({
@@ -101,9 +134,12 @@ export function isProvider(value: unknown): value is Provider {
   )
 }
 
-function keysAt([room, , part]: readonly PropertyKey[]): string[] {
+function keysAt([room, , part, detail]: readonly PropertyKey[]): string[] {
   if (room === undefined) return Object.keys(configSchema.shape)
   if (room === 'deployments') return Object.keys(deploymentSchema.shape)
+  if (part === 'migration' && detail === 'limits') return Object.keys(limitsSchema.shape)
+  if (part === 'migration' && detail === 'shadow') return Object.keys(shadowSchema.shape)
+  if (part === 'migration') return Object.keys(migrationSchema.shape)
   if (part === 'policy') return Object.keys(policySchema.shape)
   return part === 'route' ? ['deployment'] : Object.keys(modelSchema.shape)
 }

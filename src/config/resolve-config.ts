@@ -11,6 +11,7 @@ import { local } from '../providers/local/index.ts'
 import type { Config, DeploymentConfig, ModelConfig } from './config.ts'
 import { isProvider } from './parse-config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
+import { resolveMigration } from './resolve-migration.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
 const remoteConcurrency = 4
@@ -112,9 +113,11 @@ function resolveRoute(
     other => other.model === model && route.every(({ name }) => name !== other.deployment.name),
   )
   const all = [...route, ...spare.map(({ deployment }) => deployment)]
+  const migration = resolveMigration(`models.${name}`, entry, route)
   return {
     model,
     deployments: route,
+    ...(migration === null ? {} : { migration }),
     policy: resolvePolicy(route, entry),
     pinnable: { deployments: all, policy: resolvePolicy(all, entry) },
   }

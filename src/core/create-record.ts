@@ -12,6 +12,8 @@ export interface NewPrediction {
   readonly files: { readonly [field: string]: StoredInput }
   /** Default null: the model's route. */
   readonly route?: readonly string[] | null
+  /** Default: it repeats none. */
+  readonly shadowOf?: string
   readonly deadlineMs: number
   readonly deadlineBy: 'client' | 'policy'
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null

@@ -50,7 +50,9 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
       failure: tooExpensive(policy, world, usable),
     }
 
-  const preference = prefer(affordable, policy, world.jitter)
+  const preferred = prefer(affordable, policy, world.jitter)
+  const isRouted = world.routeWhy !== undefined && preferred.order[0] === world.route[0]
+  const preference = isRouted ? { order: preferred.order, why: world.routeWhy } : preferred
   const dear = usable.flatMap(({ name }) => (affordable.some(other => other.name === name) ? [] : name))
   const ordered = order(draft, preference.order, last)
   const first = ordered[0]

@@ -151,6 +151,8 @@ export interface PredictionRecord {
   readonly source: 'api' | 'web'
   /** Deployments that this prediction was pinned to, in order; null runs it on its model's route. */
   readonly route: readonly string[] | null
+  /** Id of the prediction that this one repeats elsewhere, for comparison only. Default: it is somebody's own. */
+  readonly shadowOf?: string
   readonly createdAt: number
   readonly deadlineAt: number
   /** `client`: the deadline came from `Cancel-After` and ends as `aborted` or `canceled`; `policy`: it ends as `failed`. */

@@ -35,6 +35,8 @@ export interface DeploymentWorld {
 export interface World {
   /** Deployments of the prediction's route, in order of preference. */
   readonly route: readonly DeploymentWorld[]
+  /** Why the first of them is the first, where something else than the configuration has decided that. */
+  readonly routeWhy?: string
   /** Every deployment that an attempt of this prediction may still be bound to, by name. */
   readonly deployments: { readonly [name: string]: DeploymentWorld }
   /** USD of all attempts sent since midnight UTC. */

@@ -1,5 +1,7 @@
 import type { Breaker } from '../core/breaker.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { MigrationAction, MigrationPlan, MigrationState, MigrationVerdict } from '../core/migration.ts'
+import type { Pair, PairSummary } from '../core/migration-pairs.ts'
 import type { Policy } from '../core/policy.ts'
 import type { WebhookEvent } from '../core/prediction.ts'
 import type { Measured } from '../core/statistics.ts'
@@ -34,6 +36,8 @@ export interface Route {
    * to some of them. Default: those of the route.
    */
   readonly pinnable?: Pick<Route, 'deployments' | 'policy'>
+  /** How the model moves from one of the route's deployments to another. Default: it stays. */
+  readonly migration?: MigrationPlan
 }
 
 /** One deployment as real traffic shows it. */
@@ -57,6 +61,31 @@ export interface DeploymentReport {
   /** On its model's route; else only predictions that are pinned to it run there. */
   readonly routed: boolean
   readonly concurrency: number
+}
+
+/** Where a migration stands, and what it goes by. */
+export interface MigrationReport {
+  /** `owner/name`. */
+  readonly model: string
+  readonly state: MigrationState
+  /** What would be decided now. */
+  readonly verdict: MigrationVerdict
+  /** False while another process has begun one with another plan: then this one only follows it. */
+  readonly configured: boolean
+  /** Measured by all that is remembered of it, at most 200 attempts. */
+  readonly from: MigrationSide
+  /** Measured by its attempts since the stage began. */
+  readonly to: MigrationSide
+  /** Newest first, at most 200. */
+  readonly pairs: readonly Pair[]
+  readonly summary: PairSummary
+}
+
+export interface MigrationSide {
+  readonly name: string
+  /** Of predictions, whose first choice it is. */
+  readonly percent: number
+  readonly measured: Measured
 }
 
 /** What the front (HTTP, command line, Next.js) may ask of the engine. */
@@ -89,6 +118,10 @@ export interface Engine {
   readonly upload: Uploads['put']
   /** What real traffic says about every deployment of every route. */
   report(): Promise<readonly DeploymentReport[]>
+  /** Where each configured migration stands. */
+  migrations(): Promise<readonly MigrationReport[]>
+  /** What a person asks of one, by model (`owner/name`). Throws `input_invalid`: 404 where there is none, 409 where it cannot be done. */
+  migrate(model: string, action: MigrationAction): Promise<MigrationReport>
   /** What the provider says of a deployment's queue and workers; null where it says nothing. Rejects when it cannot be asked. */
   health(deployment: string): Promise<Health | null>
   readonly routes: ReadonlyMap<string, Route>

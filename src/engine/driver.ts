@@ -10,6 +10,7 @@ import type { Reservation, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log, Route } from './contract.ts'
 import type { Insight } from './insight.ts'
 import { startLoop } from './loop.ts'
+import type { Migrations } from './migrations.ts'
 import { forgottenEffects, interruptible, isLoser, vanished } from './pending-effects.ts'
 import { createPlaces } from './places.ts'
 import { findDeployment } from './routes.ts'
@@ -57,6 +58,8 @@ export interface DriverDependencies {
   discard(record: PredictionRecord, attempt: Attempt): Promise<void>
   /** What stored attempts say; read again in a loop of the driver's. */
   readonly insight: Insight
+  /** Where the traffic of models that move goes. */
+  readonly migrations: Pick<Migrations, 'order'>
   /** Called after every change of a held record, written or not. */
   changed(id: string): void
 }

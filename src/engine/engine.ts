@@ -10,6 +10,7 @@ import { createPerformer, type Performer } from './effects.ts'
 import { addFile, checkInput, discardFiles } from './inputs.ts'
 import { createInsight } from './insight.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
+import { createMigrations } from './migrations.ts'
 import { isLoser } from './pending-effects.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
@@ -54,6 +55,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const { store, files, download, routes, links, serverKey, clock, newId } = dependencies
   const watchers = createWatchers()
   const insight = createInsight(store, routes)
+  const migrations = createMigrations({ ...dependencies, insert: record => driver.insert(record) })
   const uploads = createUploads(store, files, routes)
   let performer: Performer | null = null
   const driver = createDriver({
@@ -63,6 +65,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     interrupt: effects => performerOf().interrupt(effects),
     discard: (record, attempt) => performerOf().discard(record, attempt),
     insight,
+    migrations,
     changed: watchers.changed,
   })
 
@@ -121,7 +124,9 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       driver.now(),
     )
     try {
-      return await driver.insert(record)
+      const stored = await driver.insert(record)
+      migrations.created(record)
+      return stored
     } catch (error) {
       // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
       if (SurefootError.is(error)) await discardFiles(inputs, checked.added)
@@ -178,6 +183,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     list: query => store.list(query),
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),
     report: () => insight.report(driver.now()),
+    migrations: migrations.report,
+    migrate: migrations.act,
     async health(name) {
       const deployment = findDeployment(routes, name)
       if (deployment?.provider.health === undefined) return null
@@ -208,7 +215,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       await driver.apply(id, event, heard.deliveryId === null ? null : `${providerName}:${heard.deliveryId}`)
     },
     start() {
-      started ??= driver.start().then(() => {
+      started ??= migrations.start().then(driver.start).then(() => {
         unwatch = store.watch(change => watchers.changed(change.id))
       })
       return started
@@ -217,6 +224,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       // A start that is still under way would set up its loops after they were ended.
       stopped ??= Promise.resolve(started)
         .catch(() => {})
+        .then(migrations.stop)
         .then(() => {
           unwatch()
           return driver.stop()

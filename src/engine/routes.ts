@@ -22,13 +22,16 @@ export function deploymentsOf({ deployments, pinnable }: Route): readonly Deploy
   return [...new Set([...deployments, ...(pinnable?.deployments ?? [])])]
 }
 
+/** A shadow run measures a deployment: one attempt tells, and more would only cost. */
+const shadowBudget = { attempts: 1, hedges: 0 } as const
+
 /**
  * Where a prediction may run and under which policy: what it is pinned to, else its model's route. A model or a
  * deployment that left the configuration is not there any more.
  */
 export function routeFor(
   routes: ReadonlyMap<string, Route>,
-  { model, route: pinned }: Pick<PredictionRecord, 'model' | 'route'>,
+  { model, route: pinned, shadowOf }: Pick<PredictionRecord, 'model' | 'route' | 'shadowOf'>,
 ): Pick<Route, 'deployments' | 'policy'> {
   const route = routes.get(model)
   if (route === undefined) return { deployments: [], policy: defaultPolicy }
@@ -38,6 +41,6 @@ export function routeFor(
   return {
     deployments: pinned.flatMap(name => deployments.find(deployment => deployment.name === name) ?? []),
     // Whoever names deployments has chosen their order.
-    policy: { ...policy, routing: 'ordered' },
+    policy: { ...policy, routing: 'ordered', ...(shadowOf !== undefined && shadowBudget) },
   }
 }

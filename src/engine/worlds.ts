@@ -4,6 +4,7 @@ import type { PredictionRecord } from '../core/prediction.ts'
 import type { DeploymentWorld, World } from '../core/world.ts'
 import type { Deployment, Route } from './contract.ts'
 import type { Insight } from './insight.ts'
+import type { Migrations } from './migrations.ts'
 import type { Places } from './places.ts'
 import { everyDeployment, routeFor } from './routes.ts'
 
@@ -13,6 +14,7 @@ export interface WorldDependencies {
   readonly routes: ReadonlyMap<string, Route>
   readonly places: Places
   readonly insight: Insight
+  readonly migrations: Pick<Migrations, 'order'>
   readonly random: Random
   readonly newId: () => string
 }
@@ -20,18 +22,29 @@ export interface WorldDependencies {
 /** What a step of this record may know at this moment, and the policy that it goes by. */
 export type WorldFor = (record: PredictionRecord, now: number, mayBegin: boolean) => { world: World; policy: Policy }
 
-export function createWorlds({ name, alone, routes, places, insight, random, newId }: WorldDependencies): WorldFor {
+export function createWorlds({
+  name,
+  alone,
+  routes,
+  places,
+  insight,
+  migrations,
+  random,
+  newId,
+}: WorldDependencies): WorldFor {
   const all = everyDeployment(routes)
   return (record, now, mayBegin) => {
     // Without deployments predictions end, clearly, as `deployment_missing`.
     const route = routeFor(routes, record)
+    const order = record.route == null ? migrations.order(record) : null
     const deployments: { [name: string]: DeploymentWorld } = {}
     const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, now, record.id))
     all.forEach(look)
     return {
-      policy: route.policy,
+      policy: order === null ? route.policy : { ...route.policy, routing: 'ordered' },
       world: {
-        route: route.deployments.map(look),
+        route: (order?.deployments ?? route.deployments).map(look),
+        ...(order !== null && { routeWhy: order.why }),
         deployments,
         spentToday: insight.spentToday(),
         mayBegin,

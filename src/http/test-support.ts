@@ -126,6 +126,8 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
   return {
     upload: createUploads(store, files, routes).put,
     report: async () => [],
+    migrations: async () => [],
+    migrate: () => refuse('input_invalid', 'There is no migration here.', { status: 404 }),
     health: async () => null,
     routes,
     async create(request) {

@@ -1,0 +1,82 @@
+import type { MigrationState } from '../core/migration.ts'
+import { comparePair, type Pair } from '../core/migration-pairs.ts'
+import { isTerminal } from '../core/prediction.ts'
+import type { FileStore } from '../files/contract.ts'
+import type { Store, StoredPrediction } from '../store/contract.ts'
+import type { Log } from './contract.ts'
+
+/** The shadow runs of one model: found by their reserved owner, compared with their originals once both have ended. */
+export interface Shadows {
+  /** Owner of every shadow run of the model. No caller has it, so that no caller's list shows them. */
+  readonly owner: string
+  /** A shadow run begins here: counted at once, until the store tells of it. */
+  began(id: string): void
+  /** How many are not over, as far as this process knows. */
+  open(): number
+  /** Every compared pair since the migration began, newest first, at most 200. */
+  pairs(state: MigrationState): Promise<readonly Pair[]>
+}
+
+export interface ShadowDependencies {
+  /** `owner/name`. */
+  readonly model: string
+  readonly store: Pick<Store, 'list' | 'get'>
+  readonly files: Pick<FileStore, 'remove'>
+  readonly log: Log
+}
+
+const remembered = 200
+
+/**
+ * Nothing of this is stored beside the predictions themselves: after a restart, and in every process, the same pairs are
+ * read again. An output of a shadow run is only looked at by what its check found, so its file goes as soon as it is there.
+ */
+export function createShadows({ model, store, files, log }: ShadowDependencies): Shadows {
+  const owner = `shadow:${model}`
+  /** Of which migration the rest tells. */
+  let startedAt: number | null = null
+  /** Shadow runs that are over, with their pair where there is one. */
+  const over = new Map<string, { readonly pair: Pair | null; readonly createdAt: number }>()
+  const open = new Set<string>()
+
+  function forget(state: MigrationState): void {
+    if (state.startedAt === startedAt) return
+    startedAt = state.startedAt
+    over.clear()
+    open.clear()
+  }
+
+  async function look({ plan }: MigrationState, { record }: StoredPrediction): Promise<void> {
+    const { id, shadowOf, status, output, createdAt } = record
+    if (over.has(id)) return
+    open.add(id)
+    if (shadowOf === undefined || !isTerminal(status)) return
+    const original = (await store.get(shadowOf))?.record
+    if (original !== undefined && !isTerminal(original.status)) return
+    if (output !== null) {
+      await files
+        .remove(output.key)
+        .catch(error => log('warn', 'The output of a shadow run could not be removed.', { error: String(error) }))
+    }
+    over.set(id, { pair: original === undefined ? null : comparePair(original, record, plan), createdAt })
+    open.delete(id)
+  }
+
+  return {
+    owner,
+    began: id => void open.add(id),
+    open: () => open.size,
+    async pairs(state) {
+      const isFirst = state.startedAt !== startedAt
+      forget(state)
+      if (!isFirst && state.stage.name !== 'shadow' && open.size === 0) return pairsOf(over)
+      const shadows = await store.list({ owner, limit: remembered, createdAfter: state.startedAt })
+      for (const shadow of shadows) await look(state, shadow)
+      return pairsOf(over)
+    },
+  }
+}
+
+function pairsOf(over: ReadonlyMap<string, { readonly pair: Pair | null; readonly createdAt: number }>): Pair[] {
+  return [...over.values()].toSorted((a, b) => b.createdAt - a.createdAt).flatMap(({ pair }) => pair ?? [])
+}
