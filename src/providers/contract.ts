@@ -53,6 +53,16 @@ export interface Provider {
    * Absent where `health` and `find` tell all that can be told.
    */
   check?(target: JsonObject, io: Io, intent: Intent): Promise<readonly Finding[]>
+  /**
+   * What keeping a worker at this target takes, without asking anybody. Absent where no worker stays from one run to the
+   * next, or where it is always there: then nothing can be warmed.
+   */
+  warmth?(target: JsonObject): Warmth
+  /**
+   * Sees to it, without a run, that a worker is there soon, as far as the vendor lets one, and says what it knows. Throws like
+   * `poll`. Absent where the vendor has nothing but runs: then a small run warms.
+   */
+  warm?(target: JsonObject, io: Io): Promise<Warming>
   /** Money of one attempt from the vendor's metrics and the price table, or null when neither is known. */
   cost(observation: Observation, target: JsonObject): Cost | null
   /** Price of one second of work at this target in USD, or null when unknown. For worst-case reservations. */
@@ -189,6 +199,29 @@ export interface Intent {
   readonly fields: readonly string[]
   /** One small object may be written to a store of the caller's own, and deleted again. */
   readonly mayWrite: boolean
+}
+
+/** What keeping a worker at a target takes. */
+export interface Warmth {
+  /** How long a worker that nothing uses stays, in milliseconds; null where it is not known. */
+  readonly idleMs: number | null
+  /** Who says so: the target (`idleSeconds`), or the vendor's documents as its default. */
+  readonly idleBy: 'target' | 'vendor'
+  /** What is billed by the second beside the run itself: a worker's start, and the time that it idles. */
+  readonly bills: readonly ('boot' | 'idle')[]
+  /** What makes a worker stay: a call of `warm`, which counts as use there, or only a run. */
+  readonly keptBy: 'call' | 'run'
+}
+
+/** What is known after a call of `warm`. */
+export interface Warming {
+  /**
+   * `ready`: the vendor says that a worker is there. `waking`: one is starting, ask again. `asked`: one was asked for, and the
+   * vendor does not tell when it is there. `cold`: none is there, and only a run brings one.
+   */
+  readonly state: 'ready' | 'waking' | 'asked' | 'cold'
+  /** One sentence: what was done, and what the vendor says. */
+  readonly message: string
 }
 
 /** One thing that somebody who looks at a set-up should know. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { refuse } from '../core/failure.ts'
+import type { Warmth } from './contract.ts'
 
 /** An address to which a secret is sent: https, or http on this machine. Slashes at its end go. */
 export function vendorUrl(byDefault?: string): z.ZodType<string, string | undefined> {
@@ -48,6 +49,26 @@ export interface CommonTarget {
   readonly inputs?: { readonly [field: string]: string }
   /** The model is one of our kits: it says who it is and takes keys of ours besides its input. */
   readonly kit?: boolean
+}
+
+/** A field of targets whose workers stay for a while after their last run. */
+export const idleTarget: { readonly idleSeconds: z.ZodOptional<z.ZodNumber> } = {
+  idleSeconds: z.number().nonnegative().max(86_400).optional(),
+}
+
+/** What the field of `idleTarget` means. */
+export interface IdleTarget {
+  /**
+   * How long a worker stays there after its last run, as it is set at the vendor: for when to warm it again, and for what that
+   * costs. Nothing is set by it. Default: the vendor's default, where it has one.
+   */
+  readonly idleSeconds?: number
+}
+
+/** How long a worker stays, and who says so: the target, else the vendor's default in seconds, null where it has none. */
+export function idleOf({ idleSeconds }: IdleTarget, vendors: number | null): Pick<Warmth, 'idleMs' | 'idleBy'> {
+  if (idleSeconds !== undefined) return { idleMs: idleSeconds * 1000, idleBy: 'target' }
+  return { idleMs: vendors === null ? null : vendors * 1000, idleBy: 'vendor' }
 }
 
 /** Options in their schema's shape; fails with `input_invalid` naming the function and the wrong field. */

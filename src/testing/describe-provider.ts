@@ -16,6 +16,7 @@ import {
   poll,
   running,
   start,
+  warm,
 } from './provider-under-test.ts'
 
 export type { Cell } from './provider-cells.ts'
@@ -285,6 +286,25 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
     await follow(under, handle)
     await under.clock.advance(1000)
     expect(await hearAll(under, under.clock.now())).toEqual(['succeeded', 'running'])
+  },
+
+  'warm: a place that sleeps is not ready, and looking costs no run': async under => {
+    await under.clock.advance(hour)
+    expect((await warm(under)).state).not.toBe('ready')
+    expect(under.submits()).toBe(0)
+  },
+  'warm: a worker that works is known to be there': async under => {
+    await running(under)
+    expect((await warm(under)).state).toBe('ready')
+    expect(under.submits()).toBe(1)
+  },
+  'warm: a call alone brings a worker': async under => {
+    await under.clock.advance(hour)
+    expect((await warm(under)).state).toBe('waking')
+    for (let waited = 0; waited < hour && (await warm(under)).state !== 'ready'; waited += 500)
+      await under.clock.advance(500)
+    expect((await warm(under)).state).toBe('ready')
+    expect(under.submits()).toBe(0)
   },
 }
 

@@ -77,3 +77,6 @@ export type Cell =
   | 'webhook: late'
   | 'webhook: several times'
   | 'webhook: out of order'
+  | 'warm: a place that sleeps is not ready, and looking costs no run'
+  | 'warm: a worker that works is known to be there'
+  | 'warm: a call alone brings a worker'

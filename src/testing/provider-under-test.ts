@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto'
 import { SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import type { Heard, HeardRequest, Io, Job, Marker, Observation, Provider, StartAnswer } from '../providers/contract.ts'
+import type {
+  Heard,
+  HeardRequest,
+  Io,
+  Job,
+  Marker,
+  Observation,
+  Provider,
+  StartAnswer,
+  Warming,
+} from '../providers/contract.ts'
 import type { SimulatedClock } from './clock.ts'
 
 /** An adapter together with the emulator it talks to, both fresh, on simulated time. */
@@ -104,6 +114,13 @@ export async function poll(under: ProviderUnderTest, handle: Json): Promise<Obse
 }
 
 const ends: readonly Observation['status'][] = ['succeeded', 'failed', 'canceled']
+
+/** What the adapter does to have a worker there, without a run. */
+export async function warm(under: ProviderUnderTest): Promise<Warming> {
+  const { provider, target } = under
+  if (provider.warm === undefined) throw new Error('this provider warms by runs only: skip the cell')
+  return await provider.warm(provider.parseTarget(target), io(under))
+}
 
 /** What polling saw. */
 export interface Followed {

@@ -79,7 +79,10 @@ export const usualCells = {
   'webhook: late': ['webhook-late'],
   'webhook: several times': ['webhook-duplicate'],
   'webhook: out of order': ['webhook-reordered'],
-} as const satisfies { readonly [cell in Cell]?: readonly string[] }
+  'warm: a place that sleeps is not ready, and looking costs no run': [],
+  'warm: a worker that works is known to be there': [],
+  'warm: a call alone brings a worker': { skip: 'The vendor brings a worker for a run only' },
+} as const satisfies { readonly [cell in Cell]?: readonly string[] | Skip }
 
 /** For a vendor that cannot be searched for a run: why. */
 export function withoutFind(skip: string): { readonly [cell in Extract<Cell, `find: ${string}`>]: Skip } {
@@ -111,5 +114,14 @@ export function withoutWebhooks(skip: string): { readonly [cell in Extract<Cell,
     'webhook: late': { skip },
     'webhook: several times': { skip },
     'webhook: out of order': { skip },
+  }
+}
+
+/** For a vendor that has nothing but runs to warm with, or nothing to warm: why. */
+export function withoutWarming(skip: string): { readonly [cell in Extract<Cell, `warm: ${string}`>]: Skip } {
+  return {
+    'warm: a place that sleeps is not ready, and looking costs no run': { skip },
+    'warm: a worker that works is known to be there': { skip },
+    'warm: a call alone brings a worker': { skip },
   }
 }

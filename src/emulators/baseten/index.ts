@@ -49,7 +49,7 @@ const maxRequestBytes = { async: 262_144, sync: 100_000_000 } as const
 const callsPerMinute = { async_predict: 12_000, async_request: 1_200, async_queue_status: 1_200 } as const
 
 /**
- * Baseten's inference API on an injected clock: async_predict, predict, async_request (status, cancel) and
+ * Baseten's inference API on an injected clock: async_predict, predict, async_request (status, cancel), wake and
  * async_queue_status of any model, at `/model-<id>/...`; replicas that scale from zero, idle and are billed for all of it;
  * time in the queue, hidden attempts, the router's own, webhooks with signatures, retention and size limits; with faults
  * on demand. A request whose input holds `surefoot` is played as our own kit would: hello first, then the work, then the
@@ -101,11 +101,19 @@ export function createBasetenEmulator(options: BasetenEmulatorOptions): Emulator
     return replicas
   }
 
+  /** Replicas of a deployment that are up, as the management API names it. */
+  function replicasAt(model: string, kind: string, place: string): number {
+    const named = place === 'production' || place === 'development' || kind === 'environments'
+    const where = !named ? `deployment/${place}` : kind === 'environments' ? `environments/${place}` : place
+    return deployments.get(`${model}/${where}`)?.active() ?? 0
+  }
+
   async function answer(request: Request): Promise<Response> {
     const url = new URL(request.url)
     const [host = '', ...path] = url.pathname.split('/').filter(part => part !== '')
     if (host === 'bucket') return deliverFile(request, path[0] ?? '', Number(path[1]))
-    if (host === 'v1' && isAuthorised(request.headers.get('authorization'))) return manage(options.settings, path)
+    if (host === 'v1' && isAuthorised(request.headers.get('authorization')))
+      return manage(options.settings, path, replicasAt)
     const model = /^model-([a-z0-9]+)$/i.exec(host)?.[1]
     if (model === undefined) return problem(404, 'no such host')
     if (!isAuthorised(request.headers.get('authorization'))) return wording.refusal(401)
@@ -123,6 +131,9 @@ export function createBasetenEmulator(options: BasetenEmulatorOptions): Emulator
         return submit(request, url, model, deployment, false)
       case 'POST predict':
         return submit(request, url, model, deployment, true)
+      case 'POST wake':
+        replicasOf(deployment).wake()
+        return new Response(null, { status: 202 })
       case 'GET async_queue_status':
         return json({ model_id: model, deployment_id: deployment, ...countOf(deployment) })
     }

@@ -11,11 +11,16 @@ const autoscaling = {
 }
 
 /**
- * The part of the management API that tells of a deployment: every one is there and scales from zero. Settings of
- * `deployment` are laid over its own fields, those of `autoscaling` over its `autoscaling_settings`.
+ * The part of the management API that tells of a deployment: every one is there, scales from zero and has so many replicas
+ * that are up. Settings of `deployment` are laid over its own fields, those of `autoscaling` over its `autoscaling_settings`.
  */
-export function manage(settings: Settings | undefined, [models, model, kind, place]: readonly string[]): Response {
+export function manage(
+  settings: Settings | undefined,
+  [models, model, kind = '', place]: readonly string[],
+  replicasAt: (model: string, kind: string, place: string) => number,
+): Response {
   if (models !== 'models' || model === undefined || place === undefined) return wording.refusal(404)
+  const replicas = replicasAt(model, kind, place)
   const healthy = {
     id: place,
     created_at: '2026-01-01T00:00:00Z',
@@ -23,8 +28,8 @@ export function manage(settings: Settings | undefined, [models, model, kind, pla
     model_id: model,
     is_production: place === 'production',
     is_development: place === 'development',
-    status: 'ACTIVE',
-    active_replica_count: 0,
+    status: replicas > 0 ? 'ACTIVE' : 'SCALED_TO_ZERO',
+    active_replica_count: replicas,
     autoscaling_settings: { ...autoscaling, ...Object(settings?.autoscaling) },
   }
   return tell(settings, 'deployment', healthy, {

@@ -4,8 +4,8 @@ import type { Run } from './run.ts'
 /** A machine that is billed from its start to its stop, whether or not it works. */
 interface Replica {
   state: 'starting' | 'idle' | 'busy'
-  /** The request that it was started for, then the one that it worked on last: that one pays. */
-  run: Run
+  /** The request that it was started for, then the one that it worked on last: that one pays. Null: it was woken, and the first one pays for that too. */
+  run: Run | null
   paidUntil: number
   cancelTimer: () => void
 }
@@ -30,6 +30,10 @@ export interface Replicas {
   remove(run: Run): void
   /** How many requests wait. */
   waiting(): number
+  /** Starts a replica where there is none. */
+  wake(): void
+  /** How many replicas have started. */
+  active(): number
   /** Writes the time that is not billed yet to its requests. */
   charge(): void
   close(): void
@@ -46,7 +50,9 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
       const idle = [...replicas].find(({ state }) => state === 'idle')
       if (idle !== undefined) begin(idle, run)
     }
-    const coming = [...replicas].filter(({ state, run }) => state === 'starting' && !run.faults.has('boot-forever'))
+    const coming = [...replicas].filter(
+      ({ state, run }) => state === 'starting' && run?.faults.has('boot-forever') !== true,
+    )
     const waiting = queue.filter(run => !isStuck(run)).slice(coming.length)
     const booting = queue.filter(
       run => run.faults.has('boot-forever') && ![...replicas].some(replica => replica.run === run),
@@ -54,17 +60,18 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
     for (const run of [...waiting, ...booting]) if (replicas.size < maxReplicas) spawn(run)
   }
 
-  function spawn(run: Run): void {
+  function spawn(run: Run | null): void {
     const replica: Replica = { state: 'starting', run, paidUntil: clock.now(), cancelTimer: () => {} }
     replicas.add(replica)
-    if (run.faults.has('boot-forever')) return
-    const wait = run.faults.has('boot-slow') ? run.faults.number('boot-slow') * 1000 : bootMs
+    if (run?.faults.has('boot-forever')) return
+    const wait = run?.faults.has('boot-slow') ? run.faults.number('boot-slow') * 1000 : bootMs
     replica.cancelTimer = clock.after(wait, () => idle(replica))
   }
 
   function begin(replica: Replica, run: Run): void {
     replica.cancelTimer()
     queue.splice(queue.indexOf(run), 1)
+    replica.run ??= run
     charge(replica)
     replica.state = 'busy'
     replica.run = run
@@ -86,6 +93,7 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
   }
 
   function charge(replica: Replica): void {
+    if (replica.run === null) return
     replica.run.billedMs += clock.now() - replica.paidUntil
     replica.paidUntil = clock.now()
   }
@@ -110,6 +118,10 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
       if (replica !== undefined && (at < 0 || isStuck(run))) stop(replica)
     },
     waiting: () => queue.length,
+    wake() {
+      if (replicas.size === 0) spawn(null)
+    },
+    active: () => [...replicas].filter(({ state }) => state !== 'starting').length,
     charge() {
       for (const replica of replicas) charge(replica)
     },

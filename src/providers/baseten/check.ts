@@ -13,6 +13,11 @@ const longestRunMs = { async: 60 * minute, held: 20 * minute } as const
 const away = /FAILED|STOPPED|INACTIVE|DEACTIVATING|DELET/
 const unwell = /UNHEALTHY/
 
+/** Whether a deployment takes no request until somebody mends it. */
+export function isAway({ status }: Pick<WireDeployment, 'status'>): boolean {
+  return away.test(status)
+}
+
 /**
  * Reads the deployment's settings with the management API (`GET /v1/models/...`), which wakes nothing. A key that may call
  * models only is refused there; that is no problem of a start's. Source: docs.baseten.co/reference/management-api.
@@ -25,7 +30,7 @@ export async function check(
   intent: Intent,
 ): Promise<readonly Finding[]> {
   const limits = [...judgeLimits(target, mode, intent)]
-  const answer = await management.ask({ method: 'GET', path: pathOf(target) }, io)
+  const answer = await management.ask({ method: 'GET', path: settingsPath(target) }, io)
   if (answer.status === 401 || answer.status === 403) {
     const message = `Baseten: this key may not read the deployment's settings (${answer.status}).`
     return [...limits, ok('baseten-deployment', message, 'Look at its replicas and their limits yourself.')]
@@ -53,7 +58,7 @@ function judgeLimits({ maxQueueSeconds }: BasetenTarget, mode: 'async' | 'held',
 
 function judgeStatus({ status, name }: WireDeployment): Finding {
   const words = `Baseten: the deployment${name === undefined ? '' : ` ${name}`} is ${status}`
-  if (away.test(status))
+  if (isAway({ status }))
     return problem('baseten-deployment', `${words}: it takes no request.`, 'Deploy it again, or activate it.')
   if (unwell.test(status))
     return problem('baseten-deployment', `${words}: its replicas fail.`, "Read the model's logs, then deploy it again.")
@@ -85,7 +90,8 @@ function judgeReplicas({ autoscaling_settings: settings }: WireDeployment): Find
   return findings.length > 0 ? findings : [ok('baseten-replicas', `${words}.`)]
 }
 
-function pathOf({ model, environment = 'production', deployment }: BasetenTarget): string {
+/** Where the management API tells of what a target names. */
+export function settingsPath({ model, environment = 'production', deployment }: BasetenTarget): string {
   const place =
     deployment !== undefined
       ? `deployments/${deployment}`

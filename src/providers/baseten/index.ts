@@ -2,7 +2,7 @@ import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
 import type { CancelAnswer, Health, Io, Observation, Provider } from '../contract.ts'
 import { ok } from '../finding.ts'
-import { isSameOrigin } from '../option-schemas.ts'
+import { idleOf, isSameOrigin } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, isMissing, type VendorApi } from '../vendor-api.ts'
 import { check } from './check.ts'
@@ -21,6 +21,7 @@ import {
 } from './options.ts'
 import { prices } from './prices.ts'
 import { start } from './start.ts'
+import { wake } from './warm.ts'
 import {
   canceledSchema,
   type Handle,
@@ -100,6 +101,11 @@ export function baseten(options: BasetenOptions): Provider {
       const target = parseTarget(job.target)
       return (isHeld ? startHeld : start)(job, target, reachable, apiOf(target.model), io)
     },
+    warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'run' }),
+    warm(target, io) {
+      const parsed = parseTarget(target)
+      return wake(parsed, { api: apiOf(parsed.model), management }, io)
+    },
     cost({ status, word, metrics }, target) {
       const price = priceOf(parseTarget(target), prices)
       // Only what never ran can be cancelled or expire.
@@ -157,6 +163,9 @@ export function baseten(options: BasetenOptions): Provider {
     check: (target, io, intent) => check(parseTarget(target), mode, management, io, intent),
   }
 }
+
+/** The scale-down delay unless somebody sets another. Source: docs.baseten.co/deployment/autoscaling/overview. */
+const vendorIdleSeconds = 900
 
 /** Where a request is asked for and cancelled: ids are unique across environments. */
 function pathOf(id: string): string {

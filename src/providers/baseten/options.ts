@@ -3,6 +3,8 @@ import type { JsonObject } from '../../core/json.ts'
 import {
   type CommonTarget,
   commonTarget,
+  type IdleTarget,
+  idleTarget,
   isSameOrigin,
   parseOptionsOf,
   parseTargetOf,
@@ -40,7 +42,7 @@ export interface BasetenOptions {
 }
 
 /** What to run there: a model, at its production environment unless the target says otherwise. */
-export interface BasetenTarget extends CommonTarget {
+export interface BasetenTarget extends CommonTarget, IdleTarget {
   /** The model's id, as in `https://model-<model>.api.baseten.co`. */
   readonly model: string
   /** `production` (default), `development` or the name of another environment. */
@@ -67,6 +69,7 @@ const modelAndPlace = {
   environment: name.optional(),
   deployment: name.optional(),
   ...commonTarget,
+  ...idleTarget,
 }
 const heldTarget = z.strictObject(modelAndPlace)
 const asyncTarget = z.strictObject({

@@ -77,6 +77,7 @@ export interface WireDeployment {
   /** Any word: `ACTIVE SCALED_TO_ZERO BUILDING DEPLOYING FAILED INACTIVE UNHEALTHY`, ... */
   readonly status: string
   readonly name?: string
+  readonly active_replica_count?: number
   readonly autoscaling_settings?: {
     readonly min_replica?: number
     readonly max_replica?: number
@@ -89,6 +90,7 @@ const count = z.number().nonnegative().optional().catch(undefined)
 export const deploymentSchema: z.ZodType<WireDeployment> = z.looseObject({
   status: word,
   name: word.optional().catch(undefined),
+  active_replica_count: count,
   autoscaling_settings: z
     .looseObject({ min_replica: count, max_replica: count, concurrency_target: count, scale_down_delay: count })
     .optional()

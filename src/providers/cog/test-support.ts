@@ -1,5 +1,5 @@
 import type { ProviderSuite } from '../../testing/describe-provider.ts'
-import { usualCells, withoutFind, withoutSignatures } from '../../testing/test-cells.ts'
+import { usualCells, withoutFind, withoutSignatures, withoutWarming } from '../../testing/test-cells.ts'
 
 const noList = "Cog has no list of runs: lost starts are known by a webhook or a kit's hello (emulators/cog)"
 const noQueue = { skip: 'Cog has no queue: it takes a run at once or refuses it' }
@@ -25,4 +25,5 @@ export const cells: ProviderSuite['cells'] = {
   'output: purged by the vendor': { skip: 'Cog keeps no result: what the webhook told is ours' },
   'cancel: too late': { skip: 'Cog says that it is over ("ended"), and polling could never tell more (index.test.ts)' },
   ...withoutSignatures(unsigned),
+  ...withoutWarming('A Cog server is a machine of your own: it is there or it is not'),
 }

@@ -15,6 +15,9 @@ describeProvider('koyeb', {
     }),
   cells: {
     ...cells,
+    'warm: a place that sleeps is not ready, and looking costs no run': [],
+    'warm: a worker that works is known to be there': [],
+    'warm: a call alone brings a worker': [],
     'poll: a burst of 503': { skip: 'a 503 of the edge is an answer: the service sleeps or wakes (index.test.ts)' },
   },
 })

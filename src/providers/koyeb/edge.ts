@@ -1,7 +1,7 @@
 import { type Failure, refuse, SurefootError } from '../../core/failure.ts'
 import { failureOfHealth, waitFor } from '../cog/failure.ts'
 import { healthSchema } from '../cog/wire.ts'
-import type { Io } from '../contract.ts'
+import type { Io, Warming } from '../contract.ts'
 import { type Answer, surelyNotSent } from '../http.ts'
 import { isSuccess, type VendorApi } from '../vendor-api.ts'
 
@@ -34,4 +34,26 @@ export async function checkReady(api: VendorApi, io: Io): Promise<void> {
   // One that is unhealthy may still take a run; if it does not, it says so.
   const failure = health.data.status === 'UNHEALTHY' ? null : failureOfHealth(health.data, api.vendor.name)
   if (failure !== null) throw new SurefootError(failure)
+}
+
+/**
+ * Wakes a service that sleeps, and keeps one that does not: any request to its public address does, and this one asks the
+ * container how it is. Throws `SurefootError` where waiting would not help.
+ */
+export async function wake(api: VendorApi, io: Io): Promise<Warming> {
+  const answer = await api.ask({ method: 'GET', path: '/health-check' }, io).catch((error: unknown) => {
+    if (!SurefootError.is(error) || surelyNotSent(error.cause)) throw error
+    return null
+  })
+  if (answer === null || isEdges(answer)) {
+    const words = answer === null ? 'no answer yet' : `its edge answers ${answer.status}`
+    return { state: 'waking', message: `Koyeb: the service is woken by this request (${words}).` }
+  }
+  const { status } = api.read(answer, healthSchema)
+  if (status === 'STARTING')
+    return { state: 'waking', message: 'Koyeb: the container is there, and its model sets up.' }
+  if (status === 'READY' || status === 'BUSY')
+    return { state: 'ready', message: `Koyeb: the container is there (${status}), and this request keeps it.` }
+  const words = `Koyeb: the container is there, and its model is not well (${status}).`
+  return refuse('boot_timeout', words, { advice: "Read the container's log." })
 }

@@ -1,9 +1,9 @@
 import { createCogProvider } from '../cog/server.ts'
 import type { Health, Io, Provider } from '../contract.ts'
-import { isThisMachine } from '../option-schemas.ts'
+import { idleOf, isThisMachine } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi } from '../vendor-api.ts'
-import { checkReady, failureOfWaking, isEdges } from './edge.ts'
+import { checkReady, failureOfWaking, isEdges, wake } from './edge.ts'
 import { judgeHealth } from './health.ts'
 import { type KoyebOptions, type ParsedOptions, parseOptions, parseTarget } from './options.ts'
 import { prices } from './prices.ts'
@@ -54,9 +54,14 @@ export function koyeb(options: KoyebOptions): Provider {
     ...server,
     // The edge may hold the first request for as long as the service takes to wake.
     limits: { ...server.limits, heldStart: true },
+    warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'call' }),
+    warm: (_target, io) => wake(api, io),
     pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }
 }
+
+/** A service's idle period unless its plan lets one set another. Source: koyeb.com/docs/run-and-scale/scale-to-zero. */
+const vendorIdleSeconds = 300
 
 /** Asks Koyeb's own API, because every request to the service keeps it awake; null without a token. */
 function healthOf({ token, service, apiUrl }: ParsedOptions): ((io: Io) => Promise<Health>) | null {

@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../core/json.ts'
 import { type CogOptions, type CommonOptions, commonOptions } from '../cog/options.ts'
-import { type CommonTarget, commonTarget, parseOptionsOf, parseTargetOf, vendorUrl } from '../option-schemas.ts'
+import {
+  type CommonTarget,
+  commonTarget,
+  type IdleTarget,
+  idleTarget,
+  parseOptionsOf,
+  parseTargetOf,
+  vendorUrl,
+} from '../option-schemas.ts'
 import { checkPrice } from '../price-list.ts'
 import { prices } from './prices.ts'
 
@@ -23,7 +31,7 @@ export interface KoyebOptions extends Omit<CogOptions, 'baseUrl'> {
 }
 
 /** What is known of a run there. `hardware` is an instance type, such as `gpu-nvidia-l4`. */
-export type KoyebTarget = CommonTarget
+export type KoyebTarget = CommonTarget & IdleTarget
 
 /** Options as they are used. */
 export interface ParsedOptions extends CommonOptions {
@@ -48,7 +56,7 @@ const optionsSchema = z
     message: 'must be set together with token: health is asked for both',
   })
 
-const targetSchema = z.strictObject(commonTarget)
+const targetSchema = z.strictObject({ ...commonTarget, ...idleTarget })
 
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */
 export function parseOptions(options: KoyebOptions): ParsedOptions {

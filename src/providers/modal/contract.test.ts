@@ -1,7 +1,7 @@
 import { createModalEmulator, grpcOverFetch } from '../../emulators/modal/index.ts'
 import { type Cells, describeProvider } from '../../testing/describe-provider.ts'
 import { openAdapter } from '../../testing/test-adapter.ts'
-import { usualCells, withoutFind, withoutWebhooks } from '../../testing/test-cells.ts'
+import { usualCells, withoutFind, withoutWarming, withoutWebhooks } from '../../testing/test-cells.ts'
 import { modal } from './index.ts'
 
 const origin = 'http://127.0.0.1:1'
@@ -93,5 +93,6 @@ describeProvider('modal, web endpoints', {
     'cancel: ignored': noCancel,
     'cancel: too late': noCancel,
     'cancel: lost, then confirmed': noCancel,
+    ...withoutWarming('A web endpoint is known by its URL only: any request to it is a run'),
   },
 })

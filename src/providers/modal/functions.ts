@@ -1,5 +1,5 @@
 import { refuse, SurefootError } from '../../core/failure.ts'
-import type { Json } from '../../core/json.ts'
+import type { Json, JsonObject } from '../../core/json.ts'
 import type { CancelAnswer, Io, Observation, Provider } from '../contract.ts'
 import { isSameOrigin } from '../option-schemas.ts'
 import { createBlobs } from './blobs.ts'
@@ -8,11 +8,19 @@ import { toSurefootError } from './failure.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { observe } from './observe.ts'
-import { parseFunctionTarget, type ReadyFunctionOptions, vendorBaseUrl } from './options.ts'
+import { parseFunctionTarget, type ReadyFunctionOptions, vendorBaseUrl, warmthOf } from './options.ts'
 import { priceOfContainer, pricesOfContainerAsOf } from './prices.ts'
 import { createRpc, RpcError, type RpcName, readAnswer } from './sdk.ts'
 import { findFunction, handleOf, start } from './start.ts'
-import { type FunctionHandle, functionHandleSchema, infoSchema, outputsSchema, statsSchema } from './wire.ts'
+import { judgeContainers } from './warm.ts'
+import {
+  type FunctionHandle,
+  functionHandleSchema,
+  infoSchema,
+  outputsSchema,
+  statsSchema,
+  type WireStats,
+} from './wire.ts'
 
 const notFound = 5
 
@@ -50,6 +58,12 @@ export function createFunctionProvider(options: ReadyFunctionOptions): Provider 
       if (SurefootError.is(error)) return false
       throw error
     }
+  }
+
+  async function statsOf(target: JsonObject, io: Io): Promise<WireStats> {
+    const { id } = await findFunction(tools, parseFunctionTarget(target), io).catch(rethrow)
+    const answer = await rpc('functionGetCurrentStats', { functionId: id }, io).catch(rethrow)
+    return readAnswer(statsSchema, answer, 'functionGetCurrentStats')
   }
 
   return {
@@ -99,11 +113,9 @@ export function createFunctionProvider(options: ReadyFunctionOptions): Provider 
     },
     hear: async (request, _io, _now, to) =>
       hear(request, to, (target, call, attemptId) => handleOf(parseFunctionTarget(target), call, attemptId)),
-    async health(target, io) {
-      const { id } = await findFunction(tools, parseFunctionTarget(target), io).catch(rethrow)
-      const answer = await rpc('functionGetCurrentStats', { functionId: id }, io).catch(rethrow)
-      return judgeHealth(readAnswer(statsSchema, answer, 'functionGetCurrentStats'))
-    },
+    health: async (target, io) => judgeHealth(await statsOf(target, io)),
+    warmth: target => warmthOf(parseFunctionTarget(target)),
+    warm: async (target, io) => judgeContainers(await statsOf(target, io)),
     cost({ metrics }, target) {
       const price = priceOfContainer(parseFunctionTarget(target))
       if (price === null || metrics?.runMs === undefined) return null

@@ -1,6 +1,16 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../core/json.ts'
-import { type CommonTarget, commonTarget, parseOptionsOf, parseTargetOf, vendorUrl } from '../option-schemas.ts'
+import type { Warmth } from '../contract.ts'
+import {
+  type CommonTarget,
+  commonTarget,
+  type IdleTarget,
+  idleOf,
+  idleTarget,
+  parseOptionsOf,
+  parseTargetOf,
+  vendorUrl,
+} from '../option-schemas.ts'
 import { checkPrice } from '../price-list.ts'
 import { prices } from './prices.ts'
 
@@ -52,7 +62,7 @@ export interface GrpcOptions {
   readonly onTrailer?: (trailer: { get(name: string): string | Uint8Array | undefined }) => void
 }
 
-interface ContainerTarget extends CommonTarget {
+interface ContainerTarget extends CommonTarget, IdleTarget {
   /** Physical cores and GiB of memory of one container, for its price; they are billed beside the GPU. */
   readonly cores?: number
   readonly memoryGib?: number
@@ -105,6 +115,7 @@ const webOptionsSchema = z
 
 const containerTarget = {
   ...commonTarget,
+  ...idleTarget,
   cores: z.number().nonnegative().optional(),
   memoryGib: z.number().nonnegative().optional(),
 }
@@ -148,4 +159,12 @@ export function parseWebTarget(target: unknown): ModalWebTarget & JsonObject {
   )
   checkPrice('modal', parsed, prices)
   return parsed
+}
+
+/**
+ * What keeping a container takes. One that nothing uses stays for `scaledown_window`, 60 s by default, and all of its life is
+ * billed. Sources: modal.com/docs/guide/cold-start, modal.com/pricing.
+ */
+export function warmthOf(target: IdleTarget): Warmth {
+  return { ...idleOf(target, 60), bills: ['boot', 'idle'], keptBy: 'run' }
 }

@@ -9,7 +9,7 @@ import { maxInlineBytes } from './bytes.ts'
 import { failureBefore } from './failure.ts'
 import { hear } from './hear.ts'
 import { buildInput } from './inputs.ts'
-import { type ModalWebOptions, type ModalWebTarget, parseWebTarget } from './options.ts'
+import { type ModalWebOptions, type ModalWebTarget, parseWebTarget, warmthOf } from './options.ts'
 import { priceOfContainer, pricesOfContainerAsOf } from './prices.ts'
 import { callKey, judge, readWebAnswer, type WebAnswer } from './web-answer.ts'
 import { type WebHandle, webHandleSchema } from './wire.ts'
@@ -99,6 +99,7 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
         const { url, kit } = parseWebTarget(target)
         return { result: resultUrl(url, `?${callKey}=${call}`), ...(kit ? { stored: uploadKey(attemptId) } : {}) }
       }),
+    warmth: target => warmthOf(parseWebTarget(target)),
     // Nothing that an endpoint answers tells how long it ran.
     cost: () => null,
     pricePerSecond: target => priceOfContainer(parseWebTarget(target)),

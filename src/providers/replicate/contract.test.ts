@@ -1,7 +1,7 @@
 import { createReplicateEmulator } from '../../emulators/replicate/index.ts'
 import { describeProvider } from '../../testing/describe-provider.ts'
 import { openAdapter } from '../../testing/test-adapter.ts'
-import { usualCells } from '../../testing/test-cells.ts'
+import { usualCells, withoutWarming } from '../../testing/test-cells.ts'
 import { replicate } from './index.ts'
 
 describeProvider('replicate', {
@@ -20,5 +20,6 @@ describeProvider('replicate', {
     'poll: the worker is taken away': ['interrupted'],
     'poll: ended by the vendor before it started': ['aborted'],
     'poll: a last word nobody knows': ['weird-status@end'],
+    ...withoutWarming('Replicate has nothing but runs to warm with, and tells of no instance'),
   },
 })

@@ -8,7 +8,7 @@ import { check } from './check.ts'
 import { find } from './find.ts'
 import { createHear } from './hear.ts'
 import { observe } from './observe.ts'
-import { parseOptions, parseTarget, type ReplicateOptions, vendorBaseUrl } from './options.ts'
+import { parseOptions, parseTarget, type ReplicateOptions, vendorBaseUrl, warmthOf } from './options.ts'
 import { prices } from './prices.ts'
 import { start } from './start.ts'
 import { handleSchema, predictionSchema } from './wire.ts'
@@ -65,6 +65,7 @@ export function replicate(options: ReplicateOptions): Provider {
     },
     hear: createHear(api),
     check: (target, io, intent) => check(parseTarget(target), api, io, intent),
+    warmth: target => warmthOf(parseTarget(target)),
     cost(observation, target) {
       // A deadline that came before the start costs nothing; Replicate says so.
       if (observation.word === 'aborted') return { amount: 0, currency: 'USD', estimated: false }

@@ -1,7 +1,17 @@
 import { z } from 'zod'
 import { refuse } from '../../core/failure.ts'
 import type { JsonObject } from '../../core/json.ts'
-import { type CommonTarget, commonTarget, parseOptionsOf, parseTargetOf, vendorUrl } from '../option-schemas.ts'
+import type { Warmth } from '../contract.ts'
+import {
+  type CommonTarget,
+  commonTarget,
+  type IdleTarget,
+  idleOf,
+  idleTarget,
+  parseOptionsOf,
+  parseTargetOf,
+  vendorUrl,
+} from '../option-schemas.ts'
 import { checkPrice } from '../price-list.ts'
 import { prices } from './prices.ts'
 
@@ -32,13 +42,15 @@ const targetSchemas = {
       .string()
       .regex(/^([\w.-]+\/[\w.-]+:)?[0-9a-f]{64}$/, 'must be 64 hex digits or owner/name:64 hex digits'),
     ...commonTarget,
+    ...idleTarget,
   }),
-  model: z.strictObject({ model: name, ...commonTarget }),
-  deployment: z.strictObject({ deployment: name, ...commonTarget }),
+  model: z.strictObject({ model: name, ...commonTarget, ...idleTarget }),
+  deployment: z.strictObject({ deployment: name, ...commonTarget, ...idleTarget }),
 }
 
 /** What to run there: one exact version, an official model's current one, or a deployment. */
 export type ReplicateTarget = CommonTarget &
+  IdleTarget &
   ({ readonly version: string } | { readonly model: string } | { readonly deployment: string })
 
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */
@@ -56,4 +68,13 @@ export function parseTarget(target: unknown): ReplicateTarget & JsonObject {
   const parsed = parseTargetOf<ReplicateTarget & JsonObject>('replicate', targetSchemas[form], target)
   checkPrice('replicate', parsed, prices)
   return parsed
+}
+
+/**
+ * What keeping an instance takes. A public model is shared by all, and only time at work is billed; a deployment's instances
+ * are the account's own, and billed while they start and idle too. How long one idles Replicate does not say. A private model
+ * that is no deployment is billed like one, which its target cannot tell. Source: replicate.com/docs/topics/billing.
+ */
+export function warmthOf(target: ReplicateTarget): Warmth {
+  return { ...idleOf(target, null), bills: 'deployment' in target ? ['boot', 'idle'] : [], keptBy: 'run' }
 }

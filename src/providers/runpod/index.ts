@@ -1,7 +1,7 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
 import type { CancelAnswer, Observation, Provider } from '../contract.ts'
-import { isSameOrigin } from '../option-schemas.ts'
+import { idleOf, isSameOrigin } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, isMissing } from '../vendor-api.ts'
 import { judgeHealth } from './health.ts'
@@ -11,6 +11,7 @@ import { observe } from './observe.ts'
 import { parseOptions, parseTarget, type RunpodOptions, vendorBaseUrl } from './options.ts'
 import { prices } from './prices.ts'
 import { start } from './start.ts'
+import { judgeWorkers } from './warm.ts'
 import { type Handle, handleSchema, healthSchema, jobSchema } from './wire.ts'
 
 export type { RunpodOptions, RunpodTarget } from './options.ts'
@@ -70,6 +71,11 @@ export function runpod(options: RunpodOptions): Provider {
       const answer = await api.ask({ method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)
       return judgeHealth(api.read(answer, healthSchema))
     },
+    warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'run' }),
+    async warm(target, io) {
+      const answer = await api.ask({ method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)
+      return judgeWorkers(api.read(answer, healthSchema))
+    },
     cost({ word, metrics }, target) {
       const price = priceOf(parseTarget(target), prices)
       // Over without having been on a worker: only a worker's time is told, and billed.
@@ -82,6 +88,9 @@ export function runpod(options: RunpodOptions): Provider {
     pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }
 }
+
+/** An endpoint's idle timeout unless somebody sets another. Source: docs.runpod.io, endpoint configurations. */
+const vendorIdleSeconds = 5
 
 /** A stored handle, with the path of a call about its job. */
 function readHandle(handle: Json): Handle & { path(verb: string): string } {

@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../core/json.ts'
-import { type CommonTarget, commonTarget, parseOptionsOf, parseTargetOf, vendorUrl } from '../option-schemas.ts'
+import {
+  type CommonTarget,
+  commonTarget,
+  type IdleTarget,
+  idleTarget,
+  parseOptionsOf,
+  parseTargetOf,
+  vendorUrl,
+} from '../option-schemas.ts'
 import { checkPrice } from '../price-list.ts'
 import { prices } from './prices.ts'
 
@@ -22,7 +30,7 @@ export interface RunpodOptions {
 }
 
 /** What to run there: a queue-based endpoint, whatever its handler is. */
-export interface RunpodTarget extends CommonTarget {
+export interface RunpodTarget extends CommonTarget, IdleTarget {
   /** The endpoint's id, as in `https://api.runpod.ai/v2/<endpoint>/run`. */
   readonly endpoint: string
   /** The vendor stops a job that runs longer than this. Default: the policy's run limit. */
@@ -38,6 +46,7 @@ const targetSchema = z.strictObject({
   endpoint: z.string().regex(/^[\w-]+$/, "must be an endpoint's id, such as abc123def456"),
   executionTimeoutMs: z.int().min(executionTimeoutBounds.min).max(executionTimeoutBounds.max).optional(),
   ...commonTarget,
+  ...idleTarget,
 })
 
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */

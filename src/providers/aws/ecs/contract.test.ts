@@ -1,5 +1,5 @@
 import { describeProvider } from '../../../testing/describe-provider.ts'
-import { withoutWebhooks } from '../../../testing/test-cells.ts'
+import { withoutWarming, withoutWebhooks } from '../../../testing/test-cells.ts'
 import { awsCells, emulated, openAws, warmUp } from '../test-support.ts'
 import { ecs } from './index.ts'
 
@@ -28,6 +28,7 @@ describeProvider('ecs', {
       skip: 'A kit whose task ECS forgot is still seen to end by its report in the bucket (ecs/observe.test.ts)',
     },
     'output: purged by the vendor': { skip: "The bucket is its owner's: what is in it stays (ecs/observe.test.ts)" },
+    ...withoutWarming('Every run on ECS is a task of its own: nothing stays warm'),
     ...withoutWebhooks(noWebhooks),
   },
 })

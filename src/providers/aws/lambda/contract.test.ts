@@ -1,5 +1,5 @@
 import { describeProvider } from '../../../testing/describe-provider.ts'
-import { withoutWebhooks } from '../../../testing/test-cells.ts'
+import { withoutWarming, withoutWebhooks } from '../../../testing/test-cells.ts'
 import { emulated, openAws, reportCells, warmUp } from '../test-support.ts'
 import { lambda } from './index.ts'
 
@@ -29,6 +29,7 @@ describeProvider('lambda', {
     'poll: 404 for good': noStatus,
     'cancel: confirmed by polling': { skip: 'What runs on Lambda cannot be stopped (lambda/observe.test.ts)' },
     'cancel: lost, then confirmed': { skip: 'What runs on Lambda cannot be stopped' },
+    ...withoutWarming('Lambda has nothing but events to warm with, and tells of no environment'),
     ...withoutWebhooks(noWebhooks),
   },
 })

@@ -67,6 +67,8 @@ export function lambda(options: LambdaOptions): Provider {
     find: ({ attemptId }, _since, io) => findReported(folderOf(attemptId), bucket, io),
     cancel: async (handle, io) => cancelReported(readHandle(handle).folder, bucket, io),
     hear: async (request, _io, _now, { attemptId }) => hearHello(request, { folder: folderOf(attemptId) }),
+    // How long an environment stays, and why, AWS does not say; idle it costs nothing. Its start is billed since August 2025.
+    warmth: () => ({ idleMs: null, idleBy: 'vendor', bills: ['boot'], keptBy: 'run' }),
     cost({ metrics }, target) {
       const parsed = parseTarget(target)
       const price = secondsPrice(parsed)

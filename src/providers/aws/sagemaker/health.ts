@@ -1,4 +1,4 @@
-import type { Health } from '../../contract.ts'
+import type { Health, Warming } from '../../contract.ts'
 import type { WireEndpoint } from './wire.ts'
 
 /**
@@ -11,9 +11,7 @@ export function judgeHealth({
   FailureReason: reason,
   ProductionVariants,
 }: WireEndpoint): Health {
-  const sum = (name: 'CurrentInstanceCount' | 'DesiredInstanceCount') =>
-    (ProductionVariants ?? []).reduce((total, variant) => total + (variant[name] ?? 0), 0)
-  const [instances, wanted] = [sum('CurrentInstanceCount'), sum('DesiredInstanceCount')]
+  const { instances, wanted } = count(ProductionVariants)
   const health = (state: Health['state'], why: string): Health => ({
     state,
     message: `Amazon SageMaker: ${why} (endpoint: ${status}; instances: ${instances}, wanted: ${wanted}).`,
@@ -29,4 +27,19 @@ export function judgeHealth({
     'unknown',
     'no instance is up, and one request wakes none unless a step scaling policy on HasBacklogWithoutCapacity exists; see that it does',
   )
+}
+
+/** Whether an instance is up. Only a request brings one, and only where a scaling policy counts requests without capacity. */
+export function judgeInstances({ ProductionVariants }: WireEndpoint): Warming {
+  const { instances, wanted } = count(ProductionVariants)
+  const told = `instances: ${instances}, wanted: ${wanted}`
+  if (instances > 0) return { state: 'ready', message: `Amazon SageMaker: an instance is up (${told}).` }
+  if (wanted > 0) return { state: 'waking', message: `Amazon SageMaker: an instance is starting (${told}).` }
+  return { state: 'cold', message: `Amazon SageMaker: no instance is up, and only a request brings one (${told}).` }
+}
+
+function count(variants: WireEndpoint['ProductionVariants'] = []): { instances: number; wanted: number } {
+  const sum = (name: 'CurrentInstanceCount' | 'DesiredInstanceCount') =>
+    variants.reduce((total, variant) => total + (variant[name] ?? 0), 0)
+  return { instances: sum('CurrentInstanceCount'), wanted: sum('DesiredInstanceCount') }
 }

@@ -1,7 +1,8 @@
 import type { InvokeEndpointAsyncCommandInput } from '@aws-sdk/client-sagemaker-runtime'
 import { refuse } from '../../../core/failure.ts'
-import type { Json } from '../../../core/json.ts'
+import type { Json, JsonObject } from '../../../core/json.ts'
 import type { Io, Provider } from '../../contract.ts'
+import { idleOf } from '../../option-schemas.ts'
 import type { Call } from '../../vendor-api.ts'
 import { createAwsApi } from '../api.ts'
 import { createBucket } from '../bucket.ts'
@@ -9,11 +10,11 @@ import { hearHello, placeOf } from '../kit.ts'
 import { cancelReported, findReported } from '../reported.ts'
 import { loadSdk } from '../sdk.ts'
 import { createSigner } from '../signer.ts'
-import { judgeHealth } from './health.ts'
+import { judgeHealth, judgeInstances } from './health.ts'
 import { type Locate, observe } from './observe.ts'
 import { parseOptions, parseTarget, type SagemakerOptions } from './options.ts'
 import { start } from './start.ts'
-import { endpointSchema, type Handle, handleSchema } from './wire.ts'
+import { endpointSchema, type Handle, handleSchema, type WireEndpoint } from './wire.ts'
 
 export type { SagemakerOptions, SagemakerTarget } from './options.ts'
 
@@ -55,6 +56,11 @@ export function sagemaker(options: SagemakerOptions): Provider {
     }, signal)
   }
 
+  const endpointOf = async (target: JsonObject, io: Io): Promise<WireEndpoint> => {
+    const answer = await api.ask(await describe(parseTarget(target).endpoint, io), io)
+    return api.read(answer, endpointSchema)
+  }
+
   return {
     kind: 'sagemaker',
     trustedOrigins: access.endpoint === undefined ? [] : [new URL(access.endpoint).origin],
@@ -85,10 +91,10 @@ export function sagemaker(options: SagemakerOptions): Provider {
       return folder === undefined ? 'impossible' : await cancelReported(folder, own, io)
     },
     hear: async (request, _io, _now, { attemptId }) => hearHello(request, { folder: folderOf(attemptId) }),
-    async health(target, io) {
-      const answer = await api.ask(await describe(parseTarget(target).endpoint, io), io)
-      return judgeHealth(api.read(answer, endpointSchema))
-    },
+    health: async (target, io) => judgeHealth(await endpointOf(target, io)),
+    // An instance is billed while it is up; how long it stays, the endpoint's own scaling policy says.
+    warmth: target => ({ ...idleOf(parseTarget(target), null), bills: ['boot', 'idle'], keptBy: 'run' }),
+    warm: async (target, io) => judgeInstances(await endpointOf(target, io)),
     cost({ metrics }, target) {
       const { pricePerSecond } = parseTarget(target)
       if (pricePerSecond === undefined || metrics?.runMs === undefined) return null

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../../core/json.ts'
-import { commonTarget, parseOptionsOf, parseTargetOf } from '../../option-schemas.ts'
+import { commonTarget, type IdleTarget, idleTarget, parseOptionsOf, parseTargetOf } from '../../option-schemas.ts'
 import { type AwsAccess, type AwsBucket, accessOptions, bucketOptions, neededBucketOf } from '../options.ts'
 
 /** What `sagemaker()` takes. The bucket holds inputs and a kit's reports; the endpoint's own output path may be in another. */
 export interface SagemakerOptions extends AwsAccess, AwsBucket {}
 
 /** What to run there: an asynchronous endpoint, whatever its container is. */
-export interface SagemakerTarget {
+export interface SagemakerTarget extends IdleTarget {
   /** The endpoint's name. */
   readonly endpoint: string
   /** USD per second of one instance; there is no table, `ml.*` instances cost more than the plain ones. */
@@ -25,6 +25,7 @@ const targetSchema: z.ZodType<SagemakerTarget> = z.strictObject({
   pricePerSecond,
   inputs,
   kit,
+  ...idleTarget,
 }) as unknown as z.ZodType<SagemakerTarget>
 
 /** Options with their defaults; fails with `input_invalid` naming the wrong field. */
