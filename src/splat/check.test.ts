@@ -93,6 +93,42 @@ test('properties may come in any order and with more floats between them', async
   })
 })
 
+test('the verdict does not depend on the order of the properties, and names what is not finite among the others', async () => {
+  const { vertices, scene } = setup(40)
+  const names = ['nx', ...[...sharpProperties].reverse(), 'f_rest_0']
+  const reordered = (spoil: (row: Map<string, number>, index: number) => void) => {
+    const rows = Array.from({ length: 40 }, (_, index) => {
+      const row = new Map(
+        sharpProperties.map((name, column) => [name as string, vertices[index * sharpVertexFloats + column] ?? 0]),
+      )
+      spoil(row, index)
+      return names.map(name => row.get(name) ?? 0)
+    })
+    const properties = names.map(name => ({ name, type: 'float' as const }))
+    const header = writePlyHeader({ comments: [], elements: [{ name: 'vertex', count: 40, properties }] })
+    return Buffer.concat([header, Buffer.from(Float32Array.from(rows.flat()).buffer)])
+  }
+  const plain = await checkSplat(cut(Buffer.concat([...writeSharpPly(scene)])))
+  const other = await checkSplat(
+    cut(
+      reordered(() => {}),
+      33,
+    ),
+  )
+  if (!plain.valid || !other.valid) throw new Error('both are good')
+  for (const key of ['count', 'bounds', 'opacity', 'depthQuantiles', 'nonFinite'] as const)
+    expect(other.statistics[key]).toEqual(plain.statistics[key])
+  const spoilt = await checkSplat(
+    cut(
+      reordered((row, index) => index > 6 && row.set('f_rest_0', Infinity)),
+      33,
+    ),
+  )
+  expect(spoilt).toMatchObject({
+    problem: { code: 'non_finite', message: expect.stringContaining('number 7 (f_rest_0)') },
+  })
+})
+
 test('a file that is not whole is refused, by its header alone where the length is known', async () => {
   const bytes = setup().write()
   const longer = Uint8Array.of(...bytes, 0)

@@ -1,21 +1,7 @@
-import { maxPlyHeaderBytes, type PlyElement, type PlyHeader, parsePlyHeader, plyElementBytes } from './ply-header.ts'
-import { createListSection, createRowSection } from './ply-section.ts'
-import { sharpProperties } from './sharp-layout.ts'
+import type { PlyHeader } from './ply-header.ts'
+import { createListSection, createRowSection, type PlySection } from './ply-section.ts'
+import { createSplatReader, type SplatProblem, type SplatProblemCode, vertexOf } from './splat-reader.ts'
 import { createVertexTally, type VertexStatistics } from './vertex-tally.ts'
-
-/**
- * Why a file is no usable splat. `header_invalid`: not a PLY that we read. `not_a_splat`: SHARP's properties are missing
- * or not float32. `no_splats`: zero Gaussians, or none that could be seen. `too_short`, `too_long`: the counts and the bytes disagree. `non_finite`:
- * NaN or infinity. `out_of_range`: numbers that no engine writes on purpose.
- */
-export type SplatProblemCode =
-  | 'header_invalid'
-  | 'not_a_splat'
-  | 'no_splats'
-  | 'too_short'
-  | 'too_long'
-  | 'non_finite'
-  | 'out_of_range'
 
 /** Plain JSON. What the header's extra elements do not say is null. */
 export type SplatStatistics = VertexStatistics & {
@@ -34,7 +20,7 @@ export type SplatStatistics = VertexStatistics & {
 
 export type SplatCheck =
   | { readonly valid: true; readonly statistics: SplatStatistics }
-  | { readonly valid: false; readonly problem: { readonly code: SplatProblemCode; readonly message: string } }
+  | { readonly valid: false; readonly problem: SplatProblem }
 
 /** Ten thousand kilometres: numbers beyond are no positions but other bytes, swapped ones for instance. */
 const farthestMetres = 1e7
@@ -52,121 +38,63 @@ export async function checkSplat(
   chunks: AsyncIterable<Uint8Array>,
   options: { bytes?: number; allowNonFinite?: boolean } = {},
 ): Promise<SplatCheck> {
-  const head = createHeaderReader()
-  let body: BodyReader | null = null
+  let body: Body | null = null
+  const reader = createSplatReader({
+    bytes: options.bytes,
+    begin(header) {
+      body = createBody(header)
+      return body.sections
+    },
+  })
   for await (const chunk of chunks) {
-    let rest = chunk
-    if (body === null) {
-      const read = head.add(chunk)
-      if (read === null) continue
-      if (read.kind === 'invalid') return problem('header_invalid', `Not a PLY file that can be read: ${read.message}.`)
-      const wrong = findLayoutProblem(read.header) ?? findLengthProblem(read.header, read.bytes, options.bytes)
-      if (wrong !== null) return wrong
-      body = createBodyReader(read.header)
-      rest = read.rest
-    }
-    if (body.add(rest) > 0) return problem('too_long', 'The file goes on after its last element.')
+    const found = reader.add(chunk)
+    if (found !== null) return { valid: false, problem: found }
   }
-  if (body === null) return problem('too_short', 'The file ends within its header.')
-  if (body.missing() > 0)
-    return problem('too_short', `The file ends ${body.missing()} bytes before its last element does.`)
-  return body.verdict(options.allowNonFinite ?? false)
+  const found = reader.end()
+  if (found !== null) return { valid: false, problem: found }
+  return (body as Body | null)?.verdict(options.allowNonFinite ?? false) ?? refused('too_short', 'The file is empty.')
 }
 
-function problem(code: SplatProblemCode, message: string): SplatCheck {
+function refused(code: SplatProblemCode, message: string): SplatCheck {
   return { valid: false, problem: { code, message } }
 }
 
-/** Gathers bytes until the header is whole; keeps at most its cap and one chunk. */
-function createHeaderReader() {
-  const kept = new Uint8Array(maxPlyHeaderBytes)
-  let length = 0
-  return {
-    add(chunk: Uint8Array) {
-      const taken = chunk.subarray(0, maxPlyHeaderBytes - length)
-      kept.set(taken, length)
-      const parsed = parsePlyHeader(kept.subarray(0, length + taken.length), length)
-      const before = length
-      length += taken.length
-      if (parsed.kind === 'incomplete') return null
-      return parsed.kind === 'invalid' ? parsed : { ...parsed, rest: chunk.subarray(parsed.bytes - before) }
-    },
-  }
-}
-
-function findLayoutProblem(header: PlyHeader): SplatCheck | null {
-  const vertex = header.elements.find(element => element.name === 'vertex')
-  if (vertex === undefined) return problem('not_a_splat', 'The file has no element "vertex".')
-  const names = new Set(vertex.properties.map(property => property.name))
-  const missing = sharpProperties.filter(name => !names.has(name))
-  if (missing.length > 0) return problem('not_a_splat', `The vertices lack ${missing.join(', ')}.`)
-  if (vertex.properties.some(property => property.type !== 'float'))
-    return problem('not_a_splat', 'The vertices have properties that are not float32.')
-  return vertex.count === 0 ? problem('no_splats', 'The file holds no Gaussians.') : null
-}
-
-function findLengthProblem(header: PlyHeader, headerBytes: number, actual: number | undefined): SplatCheck | null {
-  const promised = header.elements.reduce((sum, element) => sum + plyElementBytes(element), headerBytes)
-  if (actual === undefined || actual === promised) return null
-  return problem(
-    actual < promised ? 'too_short' : 'too_long',
-    `The header promises ${promised} bytes, the file has ${actual}.`,
-  )
-}
-
-interface BodyReader {
-  /** Takes bytes; answers how many lay beyond the last element. */
-  add(chunk: Uint8Array): number
-  /** Bytes still to come. */
-  missing(): number
+interface Body {
+  readonly sections: readonly PlySection[]
   verdict(allowNonFinite: boolean): SplatCheck
 }
 
-/** Walks the elements in file order: vertices are tallied, SHARP's short lists kept, everything else passed over. */
-function createBodyReader(header: PlyHeader): BodyReader {
-  const vertex = header.elements.find(element => element.name === 'vertex') as PlyElement
+/** Vertices are tallied, SHARP's short lists kept, everything else passed over. */
+function createBody(header: PlyHeader): Body {
+  const vertex = vertexOf(header)
   const tally = createVertexTally(vertex.properties.map(property => property.name))
   const sections = header.elements.map(element =>
     element === vertex ? createRowSection(element, rows => tally.add(rows)) : createListSection(element),
   )
-  let current = 0
   return {
-    add(chunk) {
-      let rest = chunk
-      while (rest.length > 0) {
-        const section = sections[current]
-        if (section === undefined) return rest.length
-        const taken = rest.subarray(0, section.missing)
-        section.add(taken)
-        section.missing -= taken.length
-        if (section.missing === 0) current++
-        rest = rest.subarray(taken.length)
-      }
-      return 0
-    },
-    missing: () => sections.reduce((sum, section) => sum + section.missing, 0),
+    sections,
     verdict(allowNonFinite) {
       const faulty = tally.nonFinite
       if (faulty !== null && (!allowNonFinite || faulty.rows === vertex.count))
-        return problem(
+        return refused(
           'non_finite',
           `${faulty.rows} of ${vertex.count} Gaussians hold NaN or infinity; the first is number ${faulty.first} (${faulty.what}).`,
         )
       const strange = tally.outOfRange
       if (strange !== null)
-        return problem(
+        return refused(
           'out_of_range',
           `${strange.rows} of ${vertex.count} Gaussians are out of range; the first is number ${strange.first} (${strange.what}).`,
         )
       const statistics = tally.statistics()
       const farthest = Math.max(...[...statistics.bounds.min, ...statistics.bounds.max].map(Math.abs))
       if (farthest > farthestMetres)
-        return problem('out_of_range', `Positions reach out to ${farthest}, farther than any scene.`)
+        return refused('out_of_range', `Positions reach out to ${farthest}, farther than any scene.`)
       if (statistics.opacity.shareBelow2Percent === 1)
-        return problem('no_splats', `All ${vertex.count} Gaussians are too faint to be seen.`)
+        return refused('no_splats', `All ${vertex.count} Gaussians are too faint to be seen.`)
       const lists = new Map(sections.flatMap(section => (section.list ? [[section.name, section.list()]] : [])))
       for (const [name, values] of lists)
-        if (!values.every(Number.isFinite)) return problem('non_finite', `The element "${name}" holds NaN or infinity.`)
+        if (!values.every(Number.isFinite)) return refused('non_finite', `The element "${name}" holds NaN or infinity.`)
       return {
         valid: true,
         statistics: { ...statistics, ...readFacts(lists), comments: firstComments(header) },

@@ -1,4 +1,4 @@
-import { sharpProperties } from './sharp-layout.ts'
+import { sharpProperties, sharpVertexFloats } from './sharp-layout.ts'
 
 /** What the rows of a splat file add up to. */
 export type VertexStatistics = {
@@ -30,6 +30,8 @@ export interface FaultyRows {
   readonly what: string
 }
 
+type Counted = { -readonly [key in keyof FaultyRows]: FaultyRows[key] }
+
 /** Adds up rows as they pass. State: counters only, so memory does not grow with the file. */
 export interface VertexTally {
   /** Takes whole rows. Keeps no reference to `values`. */
@@ -38,14 +40,6 @@ export interface VertexTally {
   readonly outOfRange: FaultyRows | null
   statistics(): VertexStatistics
 }
-
-/**
- * Ranges that no working engine leaves. A float32 opacity in (0, 1) has a logit between -88 and 17; the smallest float32
- * sigma has the logarithm -103.3; e^9 = 8,103 m is the largest sigma that viewers keep. Zero rotations come from regions
- * of a file that were never written.
- */
-const opacityLimit = 100
-const scaleLimits = [-104, 9] as const
 
 /** ln(0.02 / 0.98) */
 const logitOf2Percent = -3.8918202981106265
@@ -66,10 +60,8 @@ const sigmoidTable = Float64Array.from(
 
 /** A tally for rows with these float32 properties, which must include SHARP's fourteen. */
 export function createVertexTally(properties: readonly string[]): VertexTally {
-  const stride = properties.length
-  const [atX, atY, atZ, , , , atOpacity, at0, at1, at2, atW, atI, atJ, atK] = sharpProperties.map(name =>
-    properties.indexOf(name),
-  ) as [number, number, number, number, number, number, number, number, number, number, number, number, number, number]
+  const given = properties.length
+  const gather = isSharpOrder(properties) ? null : createGather(properties)
   const depths = new Uint32Array(depthBins)
   const min: [number, number, number] = [Infinity, Infinity, Infinity]
   const max: [number, number, number] = [-Infinity, -Infinity, -Infinity]
@@ -77,31 +69,51 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
   let opacitySum = 0
   let faint = 0
   let behind = 0
-  let nonFinite: FaultyRows | null = null
-  let outOfRange: FaultyRows | null = null
+  let nonFinite: Counted | null = null
+  let outOfRange: Counted | null = null
 
+  /**
+   * This loop sees every row of every file. It holds no closure: one that captures a row's numbers costs an allocation
+   * per row. Its sums and limits are locals and SHARP's columns bare numbers, because variables of outer functions are
+   * slow to read and keep the compiler from folding.
+   */
   function add(values: Float32Array): void {
-    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-    const clean = allFinite(values)
-    // Locals, because closures' variables are slow in a loop of this length.
+    const rows = gather === null ? values : gather(values)
+    const bits = new Uint32Array(rows.buffer, rows.byteOffset, rows.length)
     let [minX, minY, minZ] = min
     let [maxX, maxY, maxZ] = max
     // Goes on from the sum so far: sums of pieces would round differently with each way of cutting the file.
     let sum = opacitySum
     let faintHere = 0
     let behindHere = 0
-    for (let row = 0; row < values.length; row += stride) {
-      if (!clean && !allFinite(values.subarray(row, row + stride))) {
-        nonFinite = another(nonFinite, row, () => properties[firstNonFinite(values, row)] ?? '')
+    // Ranges that no working engine leaves. A float32 opacity in (0, 1) has a logit between -88 and 17; the smallest
+    // float32 sigma has the logarithm -103.3; e^9 = 8,103 m is the largest sigma that viewers keep. Zero rotations come
+    // from regions of a file that were never written.
+    const opacityMost = 100
+    const scaleLeast = -104
+    const scaleMost = 9
+    for (let row = 0; row < rows.length; row += 14) {
+      const x = rows[row] as number
+      const y = rows[row + 1] as number
+      const z = rows[row + 2] as number
+      const red = rows[row + 3] as number
+      const green = rows[row + 4] as number
+      const blue = rows[row + 5] as number
+      const logit = rows[row + 6] as number
+      const scale0 = rows[row + 7] as number
+      const scale1 = rows[row + 8] as number
+      const scale2 = rows[row + 9] as number
+      const w = rows[row + 10] as number
+      const i = rows[row + 11] as number
+      const j = rows[row + 12] as number
+      const k = rows[row + 13] as number
+      // A NaN or an infinity survives any sum, and finite float32 cannot overflow a float64. In pairs: a chain of
+      // additions would wait for each one.
+      const all = x + y + (z + logit) + (red + green + (blue + scale0)) + (scale1 + scale2 + (w + i) + (j + k))
+      if (all - all !== 0) {
+        addNonFinite(values, row)
         continue
       }
-      const x = values[row + atX] as number
-      const y = values[row + atY] as number
-      const z = values[row + atZ] as number
-      const opacity = values[row + atOpacity] as number
-      const scale0 = values[row + at0] as number
-      const scale1 = values[row + at1] as number
-      const scale2 = values[row + at2] as number
       if (x < minX) minX = x
       if (x > maxX) maxX = x
       if (y < minY) minY = y
@@ -109,19 +121,23 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
       if (z < minZ) minZ = z
       if (z > maxZ) maxZ = z
       if (z > 0) {
-        const bin = (bits[row + atZ] as number) >>> depthShift
+        const bin = (bits[row + 2] as number) >>> depthShift
         depths[bin] = (depths[bin] as number) + 1
       } else behindHere++
-      if (opacity < logitOf2Percent) faintHere++
-      sum += sigmoid(opacity)
+      faintHere += logit < logitOf2Percent ? 1 : 0
+      sum += sigmoid(logit)
       if (
-        !(opacity >= -opacityLimit && opacity <= opacityLimit) ||
-        Math.min(scale0, scale1, scale2) < scaleLimits[0] ||
-        Math.max(scale0, scale1, scale2) > scaleLimits[1]
+        logit < -opacityMost ||
+        logit > opacityMost ||
+        scale0 < scaleLeast ||
+        scale0 > scaleMost ||
+        scale1 < scaleLeast ||
+        scale1 > scaleMost ||
+        scale2 < scaleLeast ||
+        scale2 > scaleMost
       )
-        outOfRange = another(outOfRange, row, () => `opacity ${opacity}, scales ${scale0}, ${scale1}, ${scale2}`)
-      else if (values[row + atW] === 0 && values[row + atI] === 0 && values[row + atJ] === 0 && values[row + atK] === 0)
-        outOfRange = another(outOfRange, row, () => 'a rotation of zero length')
+        addOutOfRange(rows, row)
+      else if (w === 0 && i === 0 && j === 0 && k === 0) addOutOfRange(rows, row)
     }
     min[0] = minX
     min[1] = minY
@@ -132,12 +148,18 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
     opacitySum = sum
     faint += faintHere
     behind += behindHere
-    seen += values.length / stride
+    seen += rows.length / sharpVertexFloats
   }
 
-  function another(before: FaultyRows | null, row: number, what: () => string): FaultyRows {
-    if (before !== null) return { ...before, rows: before.rows + 1 }
-    return { rows: 1, first: seen + row / stride, what: what() }
+  function addNonFinite(values: Float32Array, at: number): void {
+    const row = at / sharpVertexFloats
+    nonFinite ??= { rows: 0, first: seen + row, what: properties[firstNonFinite(values, row * given)] ?? '' }
+    nonFinite.rows++
+  }
+
+  function addOutOfRange(rows: Float32Array, at: number): void {
+    outOfRange ??= { rows: 0, first: seen + at / sharpVertexFloats, what: describeRow(rows, at) }
+    outOfRange.rows++
   }
 
   function depthAt(share: number): number {
@@ -178,17 +200,32 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
   }
 }
 
-/** A NaN or an infinity survives any sum, and finite float32 cannot overflow a float64: one addition per number. */
-function allFinite(values: Float32Array): boolean {
-  let a = 0
-  let b = 0
-  let index = 0
-  for (; index + 1 < values.length; index += 2) {
-    a += values[index] as number
-    b += values[index + 1] as number
+function describeRow(rows: Float32Array, at: number): string {
+  const [opacity, scale0, scale1, scale2, ...rotation] = rows.subarray(at + 6, at + 14)
+  return rotation.every(part => part === 0)
+    ? 'a rotation of zero length'
+    : `opacity ${opacity}, scales ${scale0}, ${scale1}, ${scale2}`
+}
+
+function isSharpOrder(properties: readonly string[]): boolean {
+  return properties.join() === sharpProperties.join()
+}
+
+/** Brings rows into SHARP's order; a row whose other columns hold NaN or infinity gets a NaN. One buffer serves all calls. */
+function createGather(properties: readonly string[]): (values: Float32Array) => Float32Array {
+  const columns = sharpProperties.map(name => properties.indexOf(name))
+  const others = [...properties.keys()].filter(column => !columns.includes(column))
+  let buffer = new Float32Array(0)
+  return values => {
+    const length = (values.length / properties.length) * sharpVertexFloats
+    if (buffer.length < length) buffer = new Float32Array(length)
+    for (let from = 0, to = 0; from < values.length; from += properties.length, to += sharpVertexFloats) {
+      for (let column = 0; column < sharpVertexFloats; column++)
+        buffer[to + column] = values[from + (columns[column] as number)] as number
+      for (const other of others) if (!Number.isFinite(values[from + other])) buffer[to] = Number.NaN
+    }
+    return buffer.subarray(0, length)
   }
-  if (index < values.length) a += values[index] as number
-  return Number.isFinite(a + b)
 }
 
 function firstNonFinite(values: Float32Array, from: number): number {
