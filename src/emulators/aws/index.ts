@@ -4,6 +4,8 @@ import type { Emulator, Work } from '../contract.ts'
 import { type ActiveFaults, createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { misanswerCancel, misanswerStatus } from '../misbehave.ts'
+import type { Settings } from '../settings.ts'
+import { overlay, tellAccount } from './account.ts'
 import { problem, s3Problem, s3Wording } from './answers.ts'
 import { createEcsService } from './ecs.ts'
 import { createLambdaService } from './lambda.ts'
@@ -25,6 +27,8 @@ export interface AwsEmulatorOptions {
   readonly bootMs?: number
   /** USD per second of whatever works. Default: the list's price of a g6e.xlarge. */
   readonly pricePerSecond?: number
+  /** By the names of the operations that tell of them; see `Settings`. */
+  readonly settings?: Settings
 }
 
 /**
@@ -98,8 +102,16 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
     const refused = await refuseSignature(request, url, target !== null)
     if (refused !== null) return refused
     const signals = [request.signal, closed.signal]
-    if (target === 'SageMaker.DescribeEndpoint') return await sagemaker.describe(request)
-    if (target !== null) return await ecs.answer(target.split('.').at(-1) ?? '', request, url.origin, signals)
+    const { settings } = options
+    if (target === 'SageMaker.DescribeEndpoint')
+      return await overlay(await sagemaker.describe(request), settings, 'DescribeEndpoint')
+    const told = await tellAccount(request, url, target, settings)
+    if (told !== null) return told
+    const operation = target?.split('.').at(-1)
+    if (operation !== undefined) {
+      const response = await ecs.answer(operation, request, url.origin, signals)
+      return operation === 'DescribeClusters' ? await overlay(response, settings, operation) : response
+    }
     const name = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/.exec(url.pathname)?.[1]
     if (name !== undefined) return await lambda.invoke(decodeURIComponent(name), request, url.origin, signals)
     const endpoint = /^\/endpoints\/([^/]+)\/async-invocations$/.exec(url.pathname)?.[1]

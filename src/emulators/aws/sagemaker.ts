@@ -178,6 +178,10 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
     },
     runAt: path =>
       [...inferences.values()].find(
+        AsyncInferenceConfig: {
+          ClientConfig: { MaxConcurrentInvocationsPerInstance: 1 },
+          OutputConfig: { S3OutputPath: `s3://${resultsBucket}/out`, S3FailurePath: `s3://${resultsBucket}/failures` },
+        },
         ({ folder, outputPath, failurePath }) =>
           [`/${outputPath}`, `/${failurePath}`].includes(path) || (folder !== null && path.startsWith(folder)),
       ),

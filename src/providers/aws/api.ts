@@ -1,7 +1,8 @@
-import { z } from 'zod'
+import { type ZodType, z } from 'zod'
 import type { FailureCode } from '../../core/failure.ts'
+import type { Io } from '../contract.ts'
 import type { Answer } from '../http.ts'
-import { createVendorApi, type VendorApi } from '../vendor-api.ts'
+import { type Call, createVendorApi, isSuccess, type VendorApi } from '../vendor-api.ts'
 
 /** First match wins. Source: the services' pages on common errors, and the exceptions in the SDK's models. */
 const meanings: readonly (readonly [RegExp, FailureCode])[] = [
@@ -55,4 +56,19 @@ export function errorNameOf({ headers, json, text }: Answer): string | null {
     /<Code>(\w+)<\/Code>/.exec(text.slice(0, 2_000))?.[1]
   // `com.amazonaws.ecs#Name`, `Name:http://...`
   return told === undefined ? null : (told.split(':')[0]?.split('#').at(-1) ?? null)
+}
+
+/** What a read that a start does not need has told: a value, that there is none, or that these credentials may not ask. */
+export type Look<T> =
+  | { readonly kind: 'told'; readonly value: T }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'denied' }
+
+/** One such read. Bad credentials, in contrast to few rights, fail like any other call. */
+export async function look<T>(api: VendorApi, call: Call, schema: ZodType<T>, io: Io): Promise<Look<T>> {
+  const answer = await api.ask(call, io)
+  if (isSuccess(answer)) return { kind: 'told', value: api.read(answer, schema) }
+  if (/^AccessDenied|^NotAuthorized/.test(errorNameOf(answer) ?? '')) return { kind: 'denied' }
+  if (answer.status === 404 || api.failureOf(answer).code === 'deployment_missing') return { kind: 'missing' }
+  return { kind: 'told', value: api.read(answer, schema) }
 }

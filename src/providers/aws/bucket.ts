@@ -3,7 +3,7 @@ import { SurefootError } from '../../core/failure.ts'
 import type { Io, JobFile } from '../contract.ts'
 import type { Answer } from '../http.ts'
 import { type Call, isMissing, isSuccess, type VendorApi } from '../vendor-api.ts'
-import { createAwsApi } from './api.ts'
+import { createAwsApi, errorNameOf, type Look } from './api.ts'
 import type { AwsBucket } from './options.ts'
 import { loadSdk, untilAborted } from './sdk.ts'
 import type { Signer } from './signer.ts'
@@ -28,9 +28,19 @@ export interface Bucket {
   getLink(key: string, forMs: number, io: Io): Promise<string>
   /** A link that anybody may PUT to; `once`: with `If-None-Match: *`, which the link demands, and never over another. */
   putLink(key: string, forMs: number, io: Io, more?: { readonly once: boolean }): Promise<string>
+  remove(key: string, io: Io): Promise<void>
+  /** Whether something keeps the bucket from being opened to the public. */
+  blocksPublic(io: Io): Promise<Look<boolean>>
+  /** Whether a rule deletes what is old. */
+  expires(io: Io): Promise<Look<boolean>>
 }
 
-type Command = S3.PutObjectCommand | S3.GetObjectCommand
+type Command =
+  | S3.PutObjectCommand
+  | S3.GetObjectCommand
+  | S3.DeleteObjectCommand
+  | S3.GetPublicAccessBlockCommand
+  | S3.GetBucketLifecycleConfigurationCommand
 
 export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Signer): Bucket {
   const api = createAwsApi('Amazon S3')
@@ -56,6 +66,14 @@ export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Si
     const client = signer.client(config => new sdk.S3Client(config))
     const options = { expiresIn, unhoistableHeaders: new Set(kept), signableHeaders: new Set(['host', ...kept]) }
     return await untilAborted(getSignedUrl(client, make(sdk) as S3.GetObjectCommand, options), io.signal)
+  }
+
+  /** A setting of the bucket's, as XML; null where nothing was set. */
+  async function setting(make: (sdk: typeof S3) => Command, io: Io): Promise<Look<string>> {
+    const answer = await api.ask(await signed(make, io), io)
+    if (isSuccess(answer)) return { kind: 'told', value: answer.text }
+    if (errorNameOf(answer) === 'AccessDenied') return { kind: 'denied' }
+    return answer.status === 404 ? { kind: 'missing' } : refuseAnswer(api, answer)
   }
 
   return {
@@ -93,6 +111,19 @@ export function createBucket({ bucket, prefix }: Required<AwsBucket>, signer: Si
       once
         ? link(sdk => new sdk.PutObjectCommand({ ...at(key), IfNoneMatch: '*' }), forMs, io, ['if-none-match'])
         : link(sdk => new sdk.PutObjectCommand(at(key)), forMs, io),
+    async remove(key, io) {
+      await expectSuccess(api, await signed(sdk => new sdk.DeleteObjectCommand(at(key)), io), io)
+    },
+    async blocksPublic(io) {
+      const told = await setting(sdk => new sdk.GetPublicAccessBlockCommand({ Bucket: bucket }), io)
+      return told.kind === 'told' ? { kind: 'told', value: !/>\s*false\s*</.test(told.value) } : told
+    },
+    async expires(io) {
+      const make = (sdk: typeof S3) => new sdk.GetBucketLifecycleConfigurationCommand({ Bucket: bucket })
+      const told = await setting(make, io)
+      const isOn = (text: string) => /<Expiration>/.test(text) && /<Status>Enabled</.test(text)
+      return told.kind === 'told' ? { kind: 'told', value: isOn(told.value) } : told
+    },
   }
 }
 

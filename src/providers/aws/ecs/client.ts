@@ -12,6 +12,8 @@ export interface Ecs {
   listTasks(cluster: string, startedBy: string, io: Io): Promise<Call>
   stopTask(cluster: string, task: string, io: Io): Promise<Call>
   describeCluster(cluster: string, io: Io): Promise<Call>
+  describeTaskDefinition(taskDefinition: string, io: Io): Promise<Call>
+  describeCapacityProvider(name: string, io: Io): Promise<Call>
 }
 
 export function createEcs(signer: Signer): Ecs {
@@ -38,5 +40,9 @@ export function createEcs(signer: Signer): Ecs {
       ),
     describeCluster: (cluster, io) =>
       sign(io, (client, sdk) => client.send(new sdk.DescribeClustersCommand({ clusters: [cluster] }))),
+    describeTaskDefinition: (taskDefinition, io) =>
+      sign(io, (client, sdk) => client.send(new sdk.DescribeTaskDefinitionCommand({ taskDefinition }))),
+    describeCapacityProvider: (name, io) =>
+      sign(io, (client, sdk) => client.send(new sdk.DescribeCapacityProvidersCommand({ capacityProviders: [name] }))),
   }
 }

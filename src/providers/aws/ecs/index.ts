@@ -4,9 +4,11 @@ import type { CancelAnswer, Heard, HeardRequest, Provider } from '../../contract
 import { helloSchema, parseBody } from '../../kit.ts'
 import { createAwsApi } from '../api.ts'
 import { createBucket } from '../bucket.ts'
+import { checkBucket } from '../check-bucket.ts'
 import { outputsAt, readState } from '../kit.ts'
 import { fargatePrices } from '../prices.ts'
 import { createSigner } from '../signer.ts'
+import { check } from './check.ts'
 import { createEcs } from './client.ts'
 import { judgeHealth } from './health.ts'
 import { observe, observeMissing } from './observe.ts'
@@ -83,6 +85,12 @@ export function ecs(options: EcsOptions): Provider {
     async health(_target, io) {
       const answer = await api.ask(await client.describeCluster(cluster, io), io)
       return judgeHealth(api.read(answer, clustersSchema))
+    },
+    async check(target, io, intent) {
+      return [
+        ...(await check(parseTarget(target), cluster, { api, client }, io)),
+        ...(bucket === null ? [] : await checkBucket(bucket, io, intent)),
+      ]
     },
     cost({ metrics }, target) {
       const parsed = parseTarget(target)

@@ -5,11 +5,13 @@ import type { Io, Provider } from '../../contract.ts'
 import type { Call } from '../../vendor-api.ts'
 import { createAwsApi } from '../api.ts'
 import { createBucket } from '../bucket.ts'
+import { checkBucket } from '../check-bucket.ts'
 import { hearHello, placeOf } from '../kit.ts'
 import { lambdaPrices } from '../prices.ts'
 import { cancelReported, findReported, observeReported } from '../reported.ts'
 import { loadSdk } from '../sdk.ts'
 import { createSigner } from '../signer.ts'
+import { check } from './check.ts'
 import { type LambdaOptions, parseOptions, parseTarget, secondsPrice } from './options.ts'
 import { start } from './start.ts'
 
@@ -67,6 +69,12 @@ export function lambda(options: LambdaOptions): Provider {
     find: ({ attemptId }, _since, io) => findReported(folderOf(attemptId), bucket, io),
     cancel: async (handle, io) => cancelReported(readHandle(handle).folder, bucket, io),
     hear: async (request, _io, _now, { attemptId }) => hearHello(request, { folder: folderOf(attemptId) }),
+    async check(target, io, intent) {
+      return [
+        ...(await check(parseTarget(target), { api, signer }, io, intent)),
+        ...(await checkBucket(bucket, io, intent)),
+      ]
+    },
     // How long an environment stays, and why, AWS does not say; idle it costs nothing. Its start is billed since August 2025.
     warmth: () => ({ idleMs: null, idleBy: 'vendor', bills: ['boot'], keptBy: 'run' }),
     cost({ metrics }, target) {

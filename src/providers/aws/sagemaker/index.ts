@@ -6,10 +6,12 @@ import { idleOf } from '../../option-schemas.ts'
 import type { Call } from '../../vendor-api.ts'
 import { createAwsApi } from '../api.ts'
 import { createBucket } from '../bucket.ts'
+import { checkBucket } from '../check-bucket.ts'
 import { hearHello, placeOf } from '../kit.ts'
 import { cancelReported, findReported } from '../reported.ts'
 import { loadSdk } from '../sdk.ts'
 import { createSigner } from '../signer.ts'
+import { check } from './check.ts'
 import { judgeHealth, judgeInstances } from './health.ts'
 import { type Locate, observe } from './observe.ts'
 import { parseOptions, parseTarget, type SagemakerOptions } from './options.ts'
@@ -95,6 +97,14 @@ export function sagemaker(options: SagemakerOptions): Provider {
     // An instance is billed while it is up; how long it stays, the endpoint's own scaling policy says.
     warmth: target => ({ ...idleOf(parseTarget(target), null), bills: ['boot', 'idle'], keptBy: 'run' }),
     warm: async (target, io) => judgeInstances(await endpointOf(target, io)),
+    async check(target, io, intent) {
+      const parsed = parseTarget(target)
+      const at = (uri: string) => (uri.startsWith('s3://') ? locate(uri.replace(/\/+$/, '')) : null)
+      return [
+        ...(await check(await endpointOf(target, io), parsed, at, io, intent)),
+        ...(await checkBucket(own, io, intent)),
+      ]
+    },
     cost({ metrics }, target) {
       const { pricePerSecond } = parseTarget(target)
       if (pricePerSecond === undefined || metrics?.runMs === undefined) return null

@@ -14,13 +14,26 @@ export interface WireEndpoint {
     readonly CurrentInstanceCount?: number
     readonly DesiredInstanceCount?: number
   }[]
+  /** Absent: the endpoint is one that answers at once. */
+  readonly AsyncInferenceConfig?: {
+    readonly ClientConfig?: { readonly MaxConcurrentInvocationsPerInstance?: number }
+    readonly OutputConfig: { readonly S3OutputPath?: string; readonly S3FailurePath?: string }
+  }
 }
 const count = z.int().nonnegative().optional().catch(undefined)
+const place = z.string().max(1_100).optional().catch(undefined)
 export const endpointSchema: z.ZodType<WireEndpoint> = z.looseObject({
   EndpointStatus: z.string().min(1).max(200),
   FailureReason: z.string().optional().catch(undefined),
   ProductionVariants: z
     .array(z.looseObject({ CurrentInstanceCount: count, DesiredInstanceCount: count }))
+    .optional()
+    .catch(undefined),
+  AsyncInferenceConfig: z
+    .looseObject({
+      ClientConfig: z.looseObject({ MaxConcurrentInvocationsPerInstance: count }).optional().catch(undefined),
+      OutputConfig: z.looseObject({ S3OutputPath: place, S3FailurePath: place }),
+    })
     .optional()
     .catch(undefined),
 })
