@@ -106,7 +106,10 @@ export function followVerdict(state: MigrationState, verdict: MigrationVerdict, 
 export function actOnMigration(state: MigrationState, action: MigrationAction, now: number): MigrationState | string {
   const { stage, paused, plan } = state
   const isUnderWay = stage.name === 'shadow' || stage.name === 'step'
-  const where = isUnderWay ? `stands at ${describeStage(plan, stage)}` : `is ${describeStage(plan, stage)}`
+  const where =
+    stage.name === 'step'
+      ? `stands at ${describeStage(plan, stage)}`
+      : `is ${stage.name === 'shadow' ? 'in its shadow stage' : describeStage(plan, stage)}`
   switch (action) {
     case 'pause':
       if (!isUnderWay || paused)
