@@ -36,7 +36,7 @@ async function setupMoving({ plan: over = {}, newScript = () => plainScript, ...
   })
   const configure = (changes: Partial<MigrationPlan>) => {
     const route = stage.routes.get(model)
-    if (route !== undefined) stage.routes.set(model, { ...route, migration: { ...plan, ...changes } })
+    if (route !== undefined) stage.routes.set(model, { ...route, migration: { ...plan, ...changes } } as typeof route)
   }
   configure(over)
   const { engine } = await stage.boot()
@@ -127,7 +127,7 @@ describe('shadow runs', () => {
     const route = routes.get(model)
     if (route === undefined) throw new Error('the stage has no route')
     const young = { ...route.deployments[0], name: 'text@new' } as Deployment
-    routes.set(model, { ...route, deployments: [...route.deployments, young], migration: plan })
+    routes.set(model, { ...route, deployments: [...route.deployments, young], migration: plan } as typeof route)
     const commit: typeof store.commit = async changes => {
       if (changes.some(({ record }) => record.shadowOf !== undefined)) throw new Error('the disk is full')
       return await store.commit(changes)

@@ -167,6 +167,8 @@ test('OpenAPI 3.1 names every route, its bodies and its errors', async () => {
     '/v1/files/{id}',
     '/v1/files/{id}/download',
     '/v1/inputs/{name}',
+    '/v1/migrations',
+    '/v1/migrations/{owner}/{name}/{action}',
     '/v1/models',
     '/v1/models/{owner}/{name}',
     '/v1/models/{owner}/{name}/predictions',

@@ -6,6 +6,7 @@ import { refuseHttp, toErrorResponse } from './errors.ts'
 import { addEvents } from './events.ts'
 import { addFiles } from './files.ts'
 import { addHealth } from './health.ts'
+import { addMigrations } from './migrations.ts'
 import { addModels } from './models.ts'
 import { addOpenApi } from './openapi.ts'
 import { addPredictions } from './predictions.ts'
@@ -54,6 +55,7 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   addWebhooks(app, deps)
   addModels(app, deps)
   addProviders(app, deps)
+  addMigrations(app, deps)
   addHealth(app, deps)
   addOpenApi(app)
   addStudio(app, deps)

@@ -141,10 +141,13 @@ export function addPredictions(app: App, deps: AppDependencies): void {
   )
 }
 
-/** The caller's prediction, or 404. */
+/** The caller's prediction, or a shadow run of one, or 404. */
 export async function findPrediction(deps: AppDependencies, c: Context, id: string): Promise<StoredPrediction> {
   const stored = await deps.engine.get(id)
-  return stored !== null && isOwn(c, stored.record) ? stored : missing(id)
+  if (stored === null) return missing(id)
+  const { shadowOf } = stored.record
+  const owned = shadowOf === undefined ? stored : await deps.engine.get(shadowOf)
+  return isOwn(c, owned?.record) ? stored : missing(id)
 }
 
 /** How this caller sees predictions: links on the origin that it used. */

@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi'
-import type { ProvidersJson } from './provider-shapes.ts'
+import type { MeasuredJson, ProvidersJson } from './provider-shapes.ts'
 
 const spreadSchema = z.object({ samples: z.int(), p50: z.number(), p95: z.number(), p99: z.number() }).nullable()
 
-const measuredSchema = z.object({
+/** What real traffic says of a deployment. */
+export const measuredSchema: z.ZodType<MeasuredJson> = z.object({
   samples: z.int(),
   won: z.int(),
   success: z.object({ rate: z.number(), low: z.number(), high: z.number() }).nullable(),

@@ -63,6 +63,7 @@ export const predictionSchema: z.ZodType<PredictionJson> = z
       deployment: z.string().nullable(),
       notice: z.string().nullable(),
       output: outputSchema.nullable(),
+      shadow_of: z.string().optional(),
       settled: z.boolean(),
     }),
   })

@@ -45,6 +45,8 @@ export interface SurefootJson {
   /** What people must know about results of this model. */
   readonly notice: string | null
   readonly output: OutputJson | null
+  /** Only of a shadow run: the prediction that it repeats for a migration. Its output is compared and not kept. */
+  readonly shadow_of?: string
   /** True when nothing of it runs anywhere any more and its cost is final. */
   readonly settled: boolean
 }

@@ -18,7 +18,7 @@ export function toPredictionView(
     model: record.model,
     version: record.modelVersion,
     input: toInputView(record, links),
-    output: links.output(record),
+    output: record.shadowOf === undefined ? links.output(record) : null,
     status: record.status,
     error: record.failure?.message ?? null,
     logs: toLogs(record),
@@ -38,6 +38,7 @@ export function toPredictionView(
       deployment: attempt?.deployment ?? null,
       notice,
       output: toOutputView(record.output),
+      ...(record.shadowOf === undefined ? {} : { shadow_of: record.shadowOf }),
       settled: record.settledAt !== null,
     },
   }
