@@ -24,6 +24,14 @@ export interface LedgerEntry {
   readonly id: string
   /** The vendor's own word. */
   readonly status: string
+  /** It has not ended. */
+  readonly isRunning: boolean
+  /** What it is to work on. */
+  readonly input: unknown
+  /** The caller's own name for it; null where it has none or the vendor takes none. */
+  readonly label: string | null
+  /** Where it was told to tell of itself; null: nowhere, or by its input only. */
+  readonly webhook: string | null
   /** Billed time so far, in milliseconds. */
   readonly billedMs: number
   /** USD. */

@@ -14,6 +14,8 @@ export interface FaultRule {
   readonly after: number
   /** Hits at most this many runs; null: no limit. */
   readonly times: number | null
+  /** Told of each run that it hits. */
+  readonly hit?: () => void
 }
 
 /** The faults of one run, decided when it was created. */
@@ -106,6 +108,7 @@ export function createDice(rules: readonly (FaultRule | string)[], random: Rando
       entry.seen += 1
       if (!hit || !open || active.has(name)) continue
       entry.hits += 1
+      entry.rule.hit?.()
       active.set(name, parameter ?? entryOf(name).parameter?.[1] ?? '')
     }
     return {

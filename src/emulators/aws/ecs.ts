@@ -218,6 +218,9 @@ export function createEcsService(options: ServiceOptions): EcsService {
       [...tasks.values()].map(task => ({
         id: task.arn,
         status: task.lastStatus,
+        isRunning: task.stoppedAt === null,
+        input: task.environment,
+        label: task.startedBy,
         billedMs: billedMs(task, clock.now()),
       })),
     close() {

@@ -135,7 +135,7 @@ export function createAwsEmulator(options: AwsEmulatorOptions): Emulator {
       running: services.reduce((sum, { running }) => sum + running, 0),
       ledger: services
         .flatMap(service => service.ledger())
-        .map(entry => ({ ...entry, amount: Math.ceil(entry.billedMs / 1000) * pricePerSecond })),
+        .map(entry => ({ ...entry, webhook: null, amount: Math.ceil(entry.billedMs / 1000) * pricePerSecond })),
     }),
     close() {
       closed.abort(new Error('the emulator was closed'))

@@ -160,8 +160,11 @@ export function createLambdaService(options: ServiceOptions): LambdaService {
       return [...events.values()].filter(({ invocations }) => invocations.size > 0).length
     },
     ledger: () =>
-      [...events.values()].map(({ id, waiting, invocations, billedMs }) => ({
+      [...events.values()].map(({ id, input, waiting, invocations, billedMs }) => ({
         id,
+        input,
+        label: null,
+        isRunning: invocations.size > 0,
         status: waiting ? 'waiting' : invocations.size > 0 ? 'running' : 'ended',
         billedMs: [...invocations].reduce((sum, { beganAt }) => sum + clock.now() - beganAt, billedMs),
       })),

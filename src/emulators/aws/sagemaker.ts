@@ -17,8 +17,11 @@ const timedOutMs = { queue: 30_000, run: 5_000 } as const
 /** One request of an asynchronous endpoint. */
 interface Inference extends Faulty {
   readonly id: string
+  readonly label: string | null
   readonly endpoint: string
   readonly inputPath: string
+  /** What lay there when it was asked for. */
+  readonly input: { readonly [field: string]: unknown }
   readonly outputPath: string
   readonly failurePath: string
   readonly timeoutMs: number
@@ -133,10 +136,10 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
     }
   }
 
-  /** Where the kit of an input reports; null where it is none or is not there. */
-  async function folderAt(path: string): Promise<string | null> {
+  /** What an input's object holds; nothing where it is none or is not there. */
+  async function inputAt(path: string): Promise<{ readonly [field: string]: unknown }> {
     const input = z.record(z.string(), z.unknown()).safeParse(parse((await objects.get(path)?.text()) ?? ''))
-    return input.success ? folderOf(input.data) : null
+    return input.success ? input.data : {}
   }
 
   return {
@@ -148,8 +151,10 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
       const refusal = faults.has('create-400') ? wording.refusal(400) : refuseCreate(faults, clock.now(), wording)
       if (refusal !== null) return refusal
       const id = newId()
+      const label = header('inference-id')
+      const input = await inputAt(location)
       const inference: Inference = {
-        ...{ id, endpoint, inputPath: location, origin, faults, folder: await folderAt(location) },
+        ...{ id, label, endpoint, inputPath: location, input, origin, faults, folder: folderOf(input) },
         outputPath: `${resultsBucket}/out/${id}.out`,
         failurePath: `${resultsBucket}/failures/${id}-error.out`,
         timeoutMs: Number(header('invocationtimeoutseconds') ?? 900) * 1000,
@@ -161,7 +166,7 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
       begin(inference, Number(header('requestttlseconds') ?? 21_600) * 1000)
       const lost = await loseCreate(faults, signals, wording)
       if (lost !== null) return lost
-      const response = answer({ InferenceId: header('inference-id') ?? id }, 202)
+      const response = answer({ InferenceId: label ?? id }, 202)
       response.headers.set('x-amzn-sagemaker-outputlocation', `s3://${inference.outputPath}`)
       response.headers.set('x-amzn-sagemaker-failurelocation', `s3://${inference.failurePath}`)
       return response
@@ -173,15 +178,15 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
       return answer({
         EndpointName: endpoint,
         EndpointStatus: 'InService',
+        AsyncInferenceConfig: {
+          ClientConfig: { MaxConcurrentInvocationsPerInstance: 1 },
+          OutputConfig: { S3OutputPath: `s3://${resultsBucket}/out`, S3FailurePath: `s3://${resultsBucket}/failures` },
+        },
         ProductionVariants: [{ CurrentInstanceCount: isUp ? 1 : 0, DesiredInstanceCount: mine.length > 0 ? 1 : 0 }],
       })
     },
     runAt: path =>
       [...inferences.values()].find(
-        AsyncInferenceConfig: {
-          ClientConfig: { MaxConcurrentInvocationsPerInstance: 1 },
-          OutputConfig: { S3OutputPath: `s3://${resultsBucket}/out`, S3FailurePath: `s3://${resultsBucket}/failures` },
-        },
         ({ folder, outputPath, failurePath }) =>
           [`/${outputPath}`, `/${failurePath}`].includes(path) || (folder !== null && path.startsWith(folder)),
       ),
@@ -193,8 +198,11 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
       return [...inferences.values()].filter(({ startedAt, endedAt }) => startedAt !== null && endedAt === null).length
     },
     ledger: () =>
-      [...inferences.values()].map(({ id, startedAt, endedAt }) => ({
+      [...inferences.values()].map(({ id, input, label, startedAt, endedAt }) => ({
         id,
+        input,
+        label,
+        isRunning: startedAt !== null && endedAt === null,
         status: startedAt === null ? 'waiting' : endedAt === null ? 'running' : 'ended',
         billedMs: startedAt === null ? 0 : (endedAt ?? clock.now()) - startedAt,
       })),

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import type { Work, WorkTask } from '../contract.ts'
+import type { LedgerEntry, Work, WorkTask } from '../contract.ts'
 import type { ActiveFaults } from '../faults.ts'
 import type { Faulty } from '../misbehave.ts'
 
@@ -23,7 +23,7 @@ export interface ServiceOptions {
 export interface Service {
   readonly submits: number
   readonly running: number
-  ledger(): { readonly id: string; readonly status: string; readonly billedMs: number }[]
+  ledger(): Omit<LedgerEntry, 'webhook' | 'amount'>[]
   /** The run that is seen by an object of the bucket; its faults befall who asks for it. */
   runAt?(path: string): Faulty | undefined
   close(): void

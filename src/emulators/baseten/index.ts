@@ -254,12 +254,11 @@ export function createBasetenEmulator(options: BasetenEmulatorOptions): Emulator
     },
     state() {
       for (const replicas of deployments.values()) replicas.charge()
-      const ledger = [...runs.values()].map(({ id, status, billedMs }) => ({
-        id,
-        status,
-        billedMs,
-        amount: Math.ceil(billedMs / 60_000) * pricePerMinute,
-      }))
+      const ledger = [...runs.values()].map(run => {
+        const { id, status, input, webhook, billedMs } = run
+        const amount = Math.ceil(billedMs / 60_000) * pricePerMinute
+        return { id, status, isRunning: !isOver(run), input, label: null, webhook, billedMs, amount }
+      })
       return { submits: runs.size, running: [...runs.values()].filter(run => !isOver(run)).length, ledger }
     },
     close() {

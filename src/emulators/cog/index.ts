@@ -6,7 +6,9 @@ import { deliver } from '../deliver.ts'
 import { type ActiveFaults, createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../misbehave.ts'
+import type { Settings } from '../settings.ts'
 import { busy, settingUp, wording } from './answers.ts'
+import { describeModel, describeServer } from './describe.ts'
 import { createLife } from './life.ts'
 import { parsePrediction } from './prediction-request.ts'
 import { billedMs, type CogVersion, heldView, isOver, type Run, type RunRequest, view } from './run.ts'
@@ -35,11 +37,11 @@ export interface CogEmulatorOptions {
   readonly webhookToken?: string
   /** USD per second of the machine. Default 0.0002. */
   readonly pricePerSecond?: number
+  /** Of `root` and `openapi`; see `Settings`. */
+  readonly settings?: Settings
 }
 
 export interface CogEmulator extends Emulator {
-  /** The address for the webhook of a run; null for none, and for no such run. */
-  webhookOf(id: string): string | null
   /** The container is gone, with all that ran in it and its webhooks that were not delivered yet; another one sets up. */
   replace(): void
 }
@@ -106,7 +108,9 @@ export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
     if (broken === 'crashed' && version === 'python') throw connectionRefused()
     switch (`${request.method} ${first ?? ''}`) {
       case 'GET ':
-        return json({ cog_version: version === 'coglet' ? '0.23.1' : '0.16.12', predictions_url: '/predictions' })
+        return describeServer(options.settings, version)
+      case 'GET openapi.json':
+        return describeModel(options.settings)
       case 'GET health-check':
         return (await misanswerHealth(request)) ?? json(health())
       case 'POST predictions':
@@ -260,12 +264,13 @@ export function createCogEmulator(options: CogEmulatorOptions): CogEmulator {
     state() {
       const ledger = runs.map(run => {
         const ms = billedMs(run, clock.now())
-        return { id: run.id, status: run.status, billedMs: ms, amount: (ms / 1000) * pricePerSecond }
+        const { id, status, input, webhook } = run
+        const amount = (ms / 1000) * pricePerSecond
+        return { id, status, isRunning: !isOver(run), input, label: id, webhook, billedMs: ms, amount }
       })
       return { submits: runs.length, running: runs.filter(run => !isOver(run)).length, ledger }
     },
     replace,
-    webhookOf: id => runs.findLast(run => run.id === id)?.webhook ?? null,
     close() {
       closed.abort(new Error('the emulator was closed'))
       for (const run of runs) run.stop.abort(new Error('the emulator was closed'))

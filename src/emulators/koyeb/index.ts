@@ -25,8 +25,8 @@ export interface KoyebEmulatorOptions extends CogEmulatorOptions {
 }
 
 export interface KoyebEmulator extends Emulator {
-  /** The address for the webhook of a run; null for none, and for no such run. */
-  webhookOf(id: string): string | null
+  /** The instance is gone, with all that ran in it; the next request wakes another one. */
+  redeploy(): void
 }
 
 /** Faults of a waking, and of a start at the edge; all others are the server's. */
@@ -136,7 +136,7 @@ export function createKoyebEmulator(options: KoyebEmulatorOptions): KoyebEmulato
   return {
     setFaults,
     state: cog.state,
-    webhookOf: cog.webhookOf,
+    redeploy: instance.sleep,
     async fetch(request) {
       request.signal.throwIfAborted()
       if (closed.signal.aborted) throw connectionReset()

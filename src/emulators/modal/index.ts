@@ -244,9 +244,13 @@ export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
     },
     state() {
       for (const pool of pools.values()) pool.charge()
-      const ledger = [...calls.values()].map(({ id, status, billedMs }) => ({
+      const ledger = [...calls.values()].map(({ id, status, input, billedMs }) => ({
         id,
         status: status === null ? 'PENDING' : String(status),
+        isRunning: status === null,
+        input,
+        label: null,
+        webhook: null,
         billedMs,
         amount: (billedMs / 1000) * pricePerSecond,
       }))

@@ -282,7 +282,9 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
       const ledger = [...runs.values()].map(run => {
         const end = run.completedAt ?? clock.now()
         const billedMs = run.startedAt === null ? 0 : end - run.startedAt
-        return { id: run.id, status: run.status, billedMs, amount: (billedMs / 1000) * pricePerSecond }
+        const { id, status, input, webhook } = run
+        const amount = (billedMs / 1000) * pricePerSecond
+        return { id, status, isRunning: !isOver(run), input, label: null, webhook, billedMs, amount }
       })
       return { submits: runs.size, running: [...runs.values()].filter(run => !isOver(run)).length, ledger }
     },
