@@ -91,7 +91,7 @@ export async function setup(options: SetupOptions = {}) {
       store,
       files,
       download: options.download ?? (() => Promise.reject(new Error('nothing is downloaded here'))),
-      routes,
+      routes: () => routes,
       links: options.links ?? noLinks,
       clock,
       random,

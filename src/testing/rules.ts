@@ -15,10 +15,22 @@ export interface Rules {
   records(): readonly PredictionRecord[]
   /** How many of them are not settled. */
   open(): number
-  /** After everything settled: what still runs at providers, by attempt id, and the files that are kept. */
-  checkEnd(running: readonly string[], files: readonly string[]): void
+  /** After everything settled: every run that began at one deployment. */
+  checkRuns(deployment: string, runs: readonly RunAtVendor[]): void
+  /** After everything settled: the files that are kept. */
+  checkFiles(files: readonly string[]): void
   /** Throws the first broken rule, if any. */
   raise(): void
+}
+
+/** A run as its vendor's bill shows it. */
+export interface RunAtVendor {
+  /** Null where nothing tells whose it is but what it was asked for. */
+  readonly attemptId: string | null
+  /** The prompt of the prediction that it works for. */
+  readonly wish: string
+  /** It goes on, and the vendor does not deny it. */
+  readonly isRunning: boolean
 }
 
 export interface RulesOptions {
@@ -82,17 +94,32 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
     },
     records: () => [...last.values()].map(({ record }) => record),
     open: () => open.size,
-    checkEnd(running, files) {
-      for (const id of running) {
-        const found = attemptOf(id)
-        if (found === null) broken.push(`6: attempt ${id} runs at a provider and nobody knows it`)
-        else
+    checkRuns(deployment, runs) {
+      const billed = new Set<string>()
+      const unnamed: RunAtVendor[] = []
+      for (const run of runs) {
+        const { attemptId, isRunning } = run
+        if (attemptId === null) {
+          unnamed.push(run)
+          continue
+        }
+        const found = attemptOf(attemptId)
+        if (found === null) {
+          broken.push(`6: attempt ${attemptId} began at ${deployment} and nobody knows it`)
+          continue
+        }
+        expect(!billed.has(attemptId), `4: an attempt was begun twice at ${deployment}`, found.record)
+        billed.add(attemptId)
+        if (isRunning)
           expect(
             found.attempt.release === 'given_up',
-            '6: a run goes on that is not recorded as given up',
+            `6: a run goes on at ${deployment} that is not recorded as given up`,
             found.record,
           )
       }
+      checkUnnamed(deployment, unnamed)
+    },
+    checkFiles(files) {
       const kept = new Set(outputs.values())
       for (const key of files) {
         if (!kept.has(key)) broken.push(`3: the file ${key} stays although it is nobody's output`)
@@ -101,6 +128,27 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
     raise() {
       if (broken.length > 0) throw new Error(`${broken.length} broken rules; the first: ${broken[0]}`)
     },
+  }
+
+  /** What tells of itself only by what it works on is counted: no more began, and goes on, than attempts account for. */
+  function checkUnnamed(deployment: string, runs: readonly RunAtVendor[]): void {
+    const byWish = Map.groupBy(runs, ({ wish }) => wish)
+    if (byWish.size === 0) return
+    const records = new Map([...last.values()].map(({ record }) => [record.input.prompt, record]))
+    for (const [wish, mine] of byWish) {
+      const record = records.get(wish)
+      if (record === undefined) {
+        broken.push(`6: a run for "${wish}" began at ${deployment} and nobody knows it`)
+        continue
+      }
+      const sent = record.attempts.filter(attempt => attempt.deployment === deployment && attempt.submittedAt !== null)
+      expect(mine.length <= sent.length, `4: an attempt was begun twice at ${deployment}`, record)
+      expect(
+        mine.filter(({ isRunning }) => isRunning).length <= sent.filter(({ release }) => release === 'given_up').length,
+        `6: a run goes on at ${deployment} that is not recorded as given up`,
+        record,
+      )
+    }
   }
 
   function checkOne(record: PredictionRecord): void {

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
 import { simulate } from './simulation.ts'
 import type { TimedResult } from './simulation-slices.ts'
+import { type VendorName, vendorNames } from './simulation-vendors.ts'
 
 /**
- * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]`: prints each
- * run's seed, what came of it, and how many predictions a second of processor time was enough for, as JSON on stdout; then
- * one line on stderr for people. Defaults: a seed by chance, 200 predictions, 1 run, all faults, SQLite. Fails at the first broken rule, with the line that replays it.
+ * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]
+ * [--vendors a,b]`: prints each run's seed, what came of it, and how many predictions a second of processor time was enough for, as JSON on stdout; then
+ * one line on stderr for people. Defaults: a seed by chance, 200 predictions, 1 run, all faults, SQLite,
+ * vendors by the seed. Fails at the first broken rule, with the line that replays it.
  */
 const { values } = parseArgs({
   options: {
@@ -14,11 +16,13 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '1' },
     faults: { type: 'string', default: 'all' },
     store: { type: 'string', default: 'sqlite' },
+    vendors: { type: 'string' },
   },
 })
 
 const faults = oneOf('faults', ['all', 'none'])
 const store = oneOf('store', ['sqlite', 'memory'])
+const vendors = values.vendors?.split(',').map(parseVendor)
 const first = count('seed')
 const runs = count('runs')
 let ended = 0
@@ -29,6 +33,7 @@ for (let run = 0; run < runs; run++) {
     predictions: count('predictions'),
     faults: faults === 'all',
     store,
+    ...(vendors === undefined ? {} : { vendors }),
   })
   const { user, system } = process.cpuUsage(before)
   const cpuSeconds = (user + system) / 1e6
@@ -42,6 +47,12 @@ function oneOf<Word extends string>(flag: 'faults' | 'store', words: readonly Wo
   const word = words.find(candidate => candidate === values[flag])
   if (word === undefined) throw new Error(`--${flag} is ${words.join(' or ')}, not "${values[flag]}".`)
   return word
+}
+
+function parseVendor(text: string): VendorName {
+  const name = vendorNames.find(candidate => candidate === text)
+  if (name === undefined) throw new Error(`--vendors takes ${vendorNames.join(', ')}, not "${text}".`)
+  return name
 }
 
 function count(flag: 'seed' | 'predictions' | 'runs'): number {

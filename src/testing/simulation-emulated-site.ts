@@ -1,53 +1,97 @@
 import type { Random } from '../core/clock.ts'
 import { refuse } from '../core/failure.ts'
+import type { Json } from '../core/json.ts'
 import { type CatalogueEntry, type FaultName, faultCatalogue, faultsAt, fraction } from '../emulators/catalogue.ts'
-import { asFetch } from '../emulators/contract.ts'
+import { asFetch, type LedgerEntry } from '../emulators/contract.ts'
 import type { FaultRule } from '../emulators/faults.ts'
 import type { Download } from '../files/contract.ts'
+import type { Provider } from '../providers/contract.ts'
+import type { RunAtVendor } from './rules.ts'
 import { attemptOfWebhook, type Front } from './simulation-front.ts'
 import { deploy, type Site, type SiteSetup } from './simulation-sites.ts'
-import { type VendorName, vendors } from './simulation-vendors.ts'
+import { kindOf, openVendor, type VendorName } from './simulation-vendors.ts'
 
 /** A vendor's emulator behind the real adapter. */
 export interface EmulatedSite extends Site {
+  readonly name: VendorName
   /** Reaches the vendor. */
   readonly fetch: typeof globalThis.fetch
+  /** How many starts each fault befell. */
+  readonly faults: ReadonlyMap<FaultName, number>
 }
 
 /** The real adapter on the emulated vendor, with a mix of the vendor's faults that the seed decides. */
-export function createEmulatedSite(name: VendorName, setup: SiteSetup & Pick<Front, 'send'>): EmulatedSite {
+export async function createEmulatedSite(
+  name: VendorName,
+  setup: SiteSetup & Pick<Front, 'send'>,
+): Promise<EmulatedSite> {
   const { random, weather } = setup
-  const vendor = vendors[name]({ ...setup, faults: weather.faults ? mixFaults(name, random) : [] })
-  const { emulator, provider, target } = vendor
-  const reach = asFetch(emulator)
-  /** Runs that the vendor does not know by its last word on them: nobody can follow those. */
-  const denied = new Set<string>()
-  const live = new Set(vendor.live)
+  const faults = new Map<FaultName, number>()
+  const mix = weather.faults ? mixFaults(name, random, faults) : []
+  const vendor = await openVendor(name, { ...setup, faults: mix })
+  const { emulator, target, mend } = vendor
+  const told = createTestimony()
   return {
-    deployment: deploy(name, provider, target),
-    async fetch(input, init) {
-      const response = await reach(input, init)
-      const id = urlOf(input).split('/').at(-1) ?? ''
-      if (response.status === 404) denied.add(id)
-      else if (response.ok) denied.delete(id)
-      return response
-    },
-    paidStarts: () => emulator.state().submits,
-    async running() {
-      const runs = emulator.state().ledger.filter(({ id, status }) => live.has(status) && !denied.has(id))
-      const webhooks = await Promise.all(runs.map(({ id }) => vendor.webhookOf(id)))
-      return webhooks.flatMap(url => (url === null ? [] : (attemptOfWebhook(url) ?? [])))
-    },
+    name,
+    faults,
+    deploy: fetch => deploy(name, told.by(vendor.connect(fetch)), target, vendor.concurrency),
+    fetch: asFetch(emulator),
+    runs: async () => emulator.state().ledger.map(entry => toRun(entry, told.isDenied)),
+    mend: () => mend?.(),
     calm: () => emulator.setFaults([]),
     close: emulator.close,
   }
 }
 
+/** What a vendor last said of its runs: those that it denies cannot be followed by anybody. */
+function createTestimony() {
+  /** By handle, the newest last. */
+  const words = new Map<string, boolean>()
+  function note(handle: Json, denies: boolean): void {
+    const key = JSON.stringify(handle)
+    words.delete(key)
+    words.set(key, denies)
+  }
+  return {
+    /** The provider, whose answers are noted. */
+    by(provider: Provider): Provider {
+      const { poll, cancel } = provider
+      return {
+        ...provider,
+        ...(poll && {
+          async poll(handle, io) {
+            const seen = await poll.call(provider, handle, io)
+            note(handle, seen.status === 'gone')
+            return seen
+          },
+        }),
+        ...(cancel && {
+          async cancel(handle, io) {
+            const answer = await cancel.call(provider, handle, io)
+            if (answer === 'ended') note(handle, true)
+            return answer
+          },
+        }),
+      }
+    },
+    isDenied: (id: string) => [...words].findLast(([handle]) => handle.includes(id))?.[1] ?? false,
+  }
+}
+
+/** A line of the bill, with whose run it is: by its label, webhook, or the kit's part of its input, else by the wish. */
+function toRun({ id, isRunning, input, label, webhook }: LedgerEntry, isDenied: (id: string) => boolean): RunAtVendor {
+  const { prompt, surefoot } = { prompt: '', surefoot: undefined, ...(input as object | null) }
+  const kit = { attempt: null, ...(surefoot as object | undefined) }
+  const attemptId = label ?? kit.attempt ?? (webhook === null ? null : attemptOfWebhook(webhook))
+  const isLive = isRunning && !isDenied(id) && !(attemptId !== null && isDenied(attemptId))
+  return { attemptId, wish: prompt, isRunning: isLive }
+}
+
 /** The only network there is: it reaches the sites by the names of their deployments' providers. */
 export function createNetwork(sites: readonly EmulatedSite[]): { fetch: typeof globalThis.fetch; download: Download } {
-  const byHost = new Map(sites.map(site => [`${site.deployment.providerName}.test`, site]))
+  const byHost = new Map(sites.map(site => [`${site.name}.test`, site]))
   const fetch: typeof globalThis.fetch = async (input, init) => {
-    const { host } = new URL(urlOf(input))
+    const { host } = new URL(input instanceof Request ? input.url : String(input))
     const site = byHost.get(host)
     if (site === undefined) throw new TypeError('fetch failed', { cause: new Error(`${host} does not exist`) })
     return site.fetch(input, init)
@@ -67,13 +111,9 @@ export function createNetwork(sites: readonly EmulatedSite[]): { fetch: typeof g
   }
 }
 
-function urlOf(input: Parameters<typeof globalThis.fetch>[0]): string {
-  return input instanceof Request ? input.url : String(input)
-}
-
 /** About every third fault of the catalogue, each rare: some runs meet several, many meet none. */
-function mixFaults(name: VendorName, random: Random): FaultRule[] {
-  return faultsAt(name)
+function mixFaults(name: VendorName, random: Random, counts: Map<FaultName, number>): FaultRule[] {
+  return faultsAt(kindOf(name))
     .filter(() => random() < 0.3)
     .map(fault => ({
       name: fault,
@@ -81,6 +121,7 @@ function mixFaults(name: VendorName, random: Random): FaultRule[] {
       probability: random() * 0.06,
       after: 0,
       times: null,
+      hit: () => counts.set(fault, (counts.get(fault) ?? 0) + 1),
     }))
 }
 

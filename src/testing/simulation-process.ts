@@ -14,7 +14,9 @@ export interface Process {
   thaw(): void
 }
 
-export type ProcessSetup = Omit<EngineDependencies, 'alone' | 'log' | 'serverKey'> & {
+export type ProcessSetup = Omit<EngineDependencies, 'alone' | 'log' | 'serverKey' | 'routes'> & {
+  /** Its configuration, which may hold what reaches the network by the process's own `fetch`. */
+  readonly routes: (fetch: typeof globalThis.fetch) => EngineDependencies['routes']
   /** How far this process's own clock is ahead of the store's. */
   readonly skewMs: number
   /** True where it owns the data folder. Default false. */
@@ -27,7 +29,8 @@ export const serverKey = 'simulation'
 /** An engine whose every way to the world leads through a gate. */
 export function createProcess({ skewMs, alone = false, ...setup }: ProcessSetup): Process {
   const gate = createGate()
-  const { store, files, download, fetch, notify } = setup
+  const { store, files, download, notify } = setup
+  const fetch = gate.fetch(setup.fetch)
   const engine = createEngine({
     ...setup,
     alone,
@@ -39,7 +42,8 @@ export function createProcess({ skewMs, alone = false, ...setup }: ProcessSetup)
     },
     files: { ...gate.port(files), path: files.path },
     download: gate.download(download),
-    fetch: gate.port({ fetch }).fetch,
+    fetch,
+    routes: setup.routes(fetch),
     notify: gate.port({ notify }).notify,
     clock: gate.clock(setup.clock, skewMs),
   })
@@ -66,6 +70,7 @@ function createGate() {
   let state: 'open' | 'frozen' | 'closed' = 'open'
   let waiting: (() => void)[] = []
   const timers = new Set<() => void>()
+  const connections = new Set<AbortController>()
   const never = new Promise<never>(() => {})
 
   function run(work: () => void): void {
@@ -111,6 +116,7 @@ function createGate() {
       state = 'closed'
       waiting = []
       for (const cancel of timers) cancel()
+      for (const connection of connections) connection.abort(new Error('the caller is no more'))
     },
     freeze() {
       if (state === 'open') state = 'frozen'
@@ -119,6 +125,24 @@ function createGate() {
       if (state !== 'frozen') return
       state = 'open'
       for (const work of waiting.splice(0)) run(work)
+    },
+    /** Connections end with their process, and the other side sees that. */
+    fetch(inner: typeof globalThis.fetch): typeof globalThis.fetch {
+      return async (input, init) => {
+        await pass()
+        const connection = new AbortController()
+        const signal = init?.signal ?? undefined
+        const end = () => connection.abort(signal?.reason)
+        if (signal?.aborted) end()
+        signal?.addEventListener('abort', end, { once: true })
+        connections.add(connection)
+        try {
+          return await inner(input, { ...init, signal: connection.signal })
+        } finally {
+          connections.delete(connection)
+          await pass()
+        }
+      }
     },
     /** Ends a subscription together with the process. */
     watch(unwatch: () => void): () => void {

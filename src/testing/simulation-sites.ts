@@ -1,15 +1,18 @@
 import type { Clock, Random } from '../core/clock.ts'
 import type { Deployment } from '../engine/contract.ts'
 import type { Provider } from '../providers/contract.ts'
+import type { RunAtVendor } from './rules.ts'
 import { createScriptedProvider, isRunning, plainScript, type Script } from './scripted-provider.ts'
 
 /** A place of a simulation where predictions run, with what its bill would show. */
 export interface Site {
-  readonly deployment: Deployment
+  readonly name: string
+  /** As a process that reaches the network by this `fetch` is configured for it. */
+  deploy(fetch: typeof globalThis.fetch): Deployment
   /** Runs that were begun there, each of which is paid, whether or not anybody got to know of it. */
-  paidStarts(): number
-  /** Attempts whose runs still work there. */
-  running(): Promise<readonly string[]>
+  runs(): Promise<readonly RunAtVendor[]>
+  /** Somebody restarts what does not restart by itself. */
+  mend(): void
   /** What begins from now on behaves well. */
   calm(): void
   close(): void
@@ -37,9 +40,11 @@ export function createScriptedSite(name: string, canFind: boolean, setup: SiteSe
     },
   })
   return {
-    deployment: deploy(name, provider, {}),
-    paidStarts: () => provider.runs.length,
-    running: async () => provider.runs.filter(run => isRunning(run, clock.now())).map(run => run.attemptId),
+    name,
+    deploy: () => deploy(name, provider, {}),
+    runs: async () =>
+      provider.runs.map(run => ({ attemptId: run.attemptId, wish: '', isRunning: isRunning(run, clock.now()) })),
+    mend: () => {},
     calm: () => {},
     close: () => {},
   }
@@ -66,7 +71,8 @@ function createScript(random: Random, faults: boolean): Script {
   }
 }
 
-/** The simulation's model at a provider, with fewer places than are often asked for. */
-export function deploy(name: string, provider: Provider, target: Deployment['target']): Deployment {
-  return { name: `text@${name}`, providerName: name, provider, target, concurrency: 8 }
+/** The simulation's model at a provider, with fewer places than are often asked for: 8 by default. */
+export function deploy(name: string, provider: Provider, target: object, concurrency: number = 8): Deployment {
+  const parsed = provider.parseTarget(target)
+  return { name: `text@${name}`, providerName: name, provider, target: parsed, concurrency }
 }

@@ -11,18 +11,18 @@ import { createMemoryFiles } from './memory-files.ts'
 import { createMemoryStore } from './memory-store.ts'
 import { createRandom, createSeededIds } from './random.ts'
 import { createRules, type Rules } from './rules.ts'
-import { createEmulatedSite, createNetwork } from './simulation-emulated-site.ts'
+import { createEmulatedSite, createNetwork, type EmulatedSite } from './simulation-emulated-site.ts'
 import { createFront } from './simulation-front.ts'
 import { createProcess, failing, type Process } from './simulation-process.ts'
 import { createScriptedSite, type Site, type SiteSetup } from './simulation-sites.ts'
-import type { VendorName } from './simulation-vendors.ts'
+import { chooseVendors, type VendorName } from './simulation-vendors.ts'
 import { textModel } from './text-model.ts'
 
 /**
  * A whole gateway in virtual time: three engines with clocks of their own on one store, two scripted providers and the
- * real adapter of Replicate, RunPod or both on their emulators, clients that create and cancel, processes that die or
- * freeze between any two steps, a store that fails. One seed decides everything. Safety rules are checked at every write
- * and every start; then the faults stop, and everything must settle.
+ * real adapters of one or two vendors on their emulators, clients that create and cancel, processes that die or freeze
+ * between any two steps, a store that fails. One seed decides everything. Safety rules are checked at every write and
+ * every start; then the faults stop, everything must settle, and the vendors' bills are compared with what is recorded.
  */
 export interface SimulationOptions {
   readonly seed: number
@@ -31,6 +31,8 @@ export interface SimulationOptions {
   readonly faults?: boolean
   /** `memory` is several times as fast, for long runs; its store passes the same suite. Default: `sqlite`. */
   readonly store?: 'sqlite' | 'memory'
+  /** Between the scripted providers, in order of preference. Default: the seed chooses. */
+  readonly vendors?: readonly VendorName[]
 }
 
 export interface SimulationResult {
@@ -42,6 +44,8 @@ export interface SimulationResult {
   readonly attempts: number
   /** Runs begun at each deployment. */
   readonly paidStarts: { readonly [deployment: string]: number }
+  /** By emulated vendor: the faults that befell starts, and how often. */
+  readonly faults: { readonly [vendor: string]: { readonly [fault: string]: number } }
   /** The same at all of them, per prediction that has ended. */
   readonly paidStartsPerPrediction: number
   readonly crashes: number
@@ -71,21 +75,14 @@ const maxOpen = 40
 /** Every process's clock is wrong by up to this much. */
 const maxSkewMs = 2_000
 
-/** In order of preference, between the scripted ones: a vendor alone gets more work, two fail over to each other. */
-const vendorChoices: readonly (readonly VendorName[])[] = [
-  ['replicate'],
-  ['runpod'],
-  ['replicate', 'runpod'],
-  ['runpod', 'replicate'],
-]
-
 /** Throws an error that says how to replay it when a rule is broken or something does not settle. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   try {
     return await run(options)
   } catch (error) {
-    const { seed, predictions, faults = true, store = 'sqlite' } = options
-    const flags = `${faults ? '' : ' --faults none'}${store === 'sqlite' ? '' : ` --store ${store}`}`
+    const { seed, predictions, faults = true, store = 'sqlite', vendors } = options
+    const chosen = vendors === undefined ? '' : ` --vendors ${vendors.join(',')}`
+    const flags = `${faults ? '' : ' --faults none'}${store === 'sqlite' ? '' : ` --store ${store}`}${chosen}`
     const replay = `npm run simulate -- --seed ${seed} --predictions ${predictions}${flags}`
     const message = error instanceof Error ? error.message : String(error)
     throw new Error(`Simulation with seed ${seed} failed: ${message}. Replay: ${replay}`, { cause: error })
@@ -97,6 +94,7 @@ async function run({
   predictions,
   faults = true,
   store: kind = 'sqlite',
+  vendors,
 }: SimulationOptions): Promise<SimulationResult> {
   const random = createRandom(seed)
   // Nothing here waits for anything but promises: no disk, no thread, no network.
@@ -112,17 +110,21 @@ async function run({
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]
   const storedFiles = { ...files, ...slowFiles(files, setup) }
   const front = createFront({ ...setup, process: () => pick(processes)?.engine })
-  const emulated = pick(vendorChoices)?.map(name => createEmulatedSite(name, { ...setup, send: front.send })) ?? []
+  const chosen = chooseVendors(random)
+  const emulated: EmulatedSite[] = []
+  for (const name of vendors ?? chosen) emulated.push(await createEmulatedSite(name, { ...setup, send: front.send }))
   const network = createNetwork(emulated)
   const sites: readonly Site[] = [
     createScriptedSite('first', true, setup),
     ...emulated,
     createScriptedSite('last', false, setup),
   ]
-  const route: Route = {
-    model: textModel,
-    deployments: sites.map(({ deployment }) => ({ ...deployment, provider: watched(deployment.provider, rules) })),
-    policy,
+  function routes(fetch: typeof globalThis.fetch): ReadonlyMap<string, Route> {
+    const deployments = sites.map(site => {
+      const deployment = site.deploy(fetch)
+      return { ...deployment, provider: watched(deployment.provider, rules) }
+    })
+    return new Map([[textModel.name, { model: textModel, deployments, policy }]])
   }
   const receiver = createReceiver(random, weather)
   const newId = createSeededIds(random)
@@ -136,7 +138,7 @@ async function run({
       store: observed(store, rules, random, weather),
       files: storedFiles,
       ...network,
-      routes: new Map([[route.model.name, route]]),
+      routes,
       links: front.links,
       clock,
       random,
@@ -149,6 +151,7 @@ async function run({
 
   for (let count = 0; count < engineCount; count++) processes.push(await boot())
   const accepted: string[] = []
+  let wishes = 0
   let crashes = 0
   let freezes = 0
 
@@ -162,7 +165,7 @@ async function run({
         model: textModel.name,
         owner: 'local',
         source: 'api',
-        input: {},
+        input: { prompt: `wish ${wishes++}` },
         files: {},
         cancelAfterMs: random() < 0.05 ? 20_000 : null,
         webhook: random() < 0.2 ? { url: 'https://user.test/', events: ['start', 'completed'] } : null,
@@ -175,6 +178,7 @@ async function run({
     if (!faults) continue
     const id = random() < 0.1 ? pick(accepted) : undefined
     if (id !== undefined) void process?.engine.cancel(id).catch(() => {})
+    if (random() < 0.02) for (const site of sites) site.mend()
     if (random() < 0.03) {
       crashes += 1
       const index = Math.floor(random() * processes.length)
@@ -191,11 +195,20 @@ async function run({
   }
 
   weather.faults = false
-  for (const site of sites) site.calm()
+  for (const site of sites) {
+    site.calm()
+    if (faults) site.mend()
+  }
   await untilSettled(clock, rules)
   // Whoever took in such an upload died before it could see that its attempt had ended.
   const kept = files.keys().filter(key => !(key.startsWith('uploads/') && front.wasCut(key.split('/')[1] ?? '')))
-  rules.checkEnd((await Promise.all(sites.map(site => site.running()))).flat(), kept)
+  rules.checkFiles(kept)
+  const paidStarts: { [deployment: string]: number } = {}
+  for (const site of sites) {
+    const runs = await site.runs()
+    rules.checkRuns(`text@${site.name}`, runs)
+    paidStarts[`text@${site.name}`] = runs.length
+  }
   rules.raise()
   await checkAccount(store, files, rules, accepted)
   receiver.check(rules.records())
@@ -203,7 +216,8 @@ async function run({
   await shutDown(processes, sites, clock)
   await store.close()
   return {
-    ...summarise(rules.records(), sites),
+    ...summarise(rules.records(), paidStarts),
+    faults: Object.fromEntries(emulated.map(({ name, faults }) => [name, Object.fromEntries(faults)])),
     seed,
     crashes,
     freezes,
@@ -341,8 +355,7 @@ async function shutDown(processes: readonly Process[], sites: readonly Site[], c
   if (clock.waiting > 0) throw new Error(`${clock.waiting} timers are left after the end`)
 }
 
-function summarise(records: readonly PredictionRecord[], sites: readonly Site[]) {
-  const paidStarts = Object.fromEntries(sites.map(site => [site.deployment.name, site.paidStarts()]))
+function summarise(records: readonly PredictionRecord[], paidStarts: SimulationResult['paidStarts']) {
   const starts = Object.values(paidStarts).reduce((sum, count) => sum + count, 0)
   return {
     predictions: records.length,

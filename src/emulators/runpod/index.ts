@@ -7,6 +7,7 @@ import { createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../misbehave.ts'
 import { type Bucket, createBucket } from '../rate-limit.ts'
+import type { Settings } from '../settings.ts'
 import { problem, wording } from './answers.ts'
 import {
   type CancelView,
@@ -20,6 +21,7 @@ import {
   type WaitingView,
 } from './job.ts'
 import { createLife } from './life.ts'
+import { manage } from './management.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { Answers } from './results.ts'
 import { parseRun } from './run-request.ts'
@@ -45,6 +47,8 @@ export interface RunpodEmulatorOptions {
   /** Workers per endpoint, and how long one idles. Defaults: the vendor's, 3 and 5 s. */
   readonly maxWorkers?: number
   readonly idleMs?: number
+  /** Of `endpoint`, `workers`, `summary` and `listWorkers`; see `Settings`. */
+  readonly settings?: Settings
 }
 
 interface Endpoint {
@@ -127,6 +131,8 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
     if (first === 'bucket') return deliverFile(request, endpoint, Number(verb))
     if (first !== 'v2' || endpoint === '') return problem(404, 'not found')
     if (!isAuthorised(request.headers.get('authorization'))) return wording.refusal(401)
+    if (endpoint === 'serverless' && request.method === 'GET')
+      return manage(options.settings, verb, id === 'workers' ? endpointOf(verb).pool.workers() : null)
     const { pool, limits } = endpointOf(endpoint)
     const room = (limits[verb] ?? limits.status)?.take()
     if (room?.ok === false) return wording.throttled('seconds', room.resetSeconds, clock.now())
@@ -310,7 +316,7 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
       const ledger = [...jobs.values()].map(job => {
         const { id, status, input, webhook, billedMs } = job
         const amount = Math.ceil(billedMs / 1000) * pricePerSecond
-        return { id, status, isRunning: !isOver(job), input, webhook, billedMs, amount }
+        return { id, status, isRunning: !isOver(job), input, label: null, webhook, billedMs, amount }
       })
       const running = [...jobs.values()].filter(job => !isOver(job) || job.executions.size > 0)
       return { submits: jobs.size, running: running.length, ledger }
