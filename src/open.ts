@@ -13,6 +13,7 @@ import { createOutsidePost } from './files/outside-post.ts'
 import { createSigner, type Signer } from './files/signing.ts'
 import { createProviderLinks } from './http/links.ts'
 import { createWebhookSender } from './http/webhooks-out.ts'
+import { convertHeic } from './photos/convert-heic.ts'
 import type { Store } from './store/contract.ts'
 import { type FolderLock, lockFolder } from './store/lock.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -72,6 +73,8 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
       fetch: globalThis.fetch,
       notify: webhooks.send,
       checkWebhook: webhooks.check,
+      convertHeic,
+      keepLocation: config.keepLocation,
       log,
     })
     closing.push(engine.stop)

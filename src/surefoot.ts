@@ -142,6 +142,7 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
         source: 'api',
         input: { ...options.input, ...Object.fromEntries(fields) },
         files: stored,
+        newFiles: Object.values(stored).map(({ id }) => id),
         cancelAfterMs: options.cancelAfterMs ?? null,
         webhook: null,
       })

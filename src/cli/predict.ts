@@ -18,7 +18,7 @@ import { settle } from './settle.ts'
 
 const usage = `Usage: surefoot predict PHOTO [-o FILE] [OPTIONS]
 
-Turns a photo (JPEG, PNG, WebP, AVIF) into a 3D Gaussian splat: through the gateway that has the data folder, else by
+Turns a photo (JPEG, PNG, WebP, AVIF, HEIC) into a 3D Gaussian splat: through the gateway that has the data folder, else by
 opening the folder itself. Ctrl-C cancels.
 
   -o, --output FILE    Where the splat goes (default: the photo's name with .ply, in this folder)

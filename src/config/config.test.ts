@@ -77,6 +77,7 @@ describe('loadConfig', () => {
       database: null,
       publicUrl: null,
       webhookOrigins: [],
+      keepLocation: false,
       logLevel: 'info',
       path: null,
     })

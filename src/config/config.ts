@@ -26,6 +26,11 @@ export interface Config {
    * Default none: every other receiver must be on the public internet, or any caller could post into your network.
    */
   readonly webhookOrigins?: readonly string[]
+  /**
+   * Photos go to providers with the coordinates of where they were taken. Default false: coordinates are removed before
+   * anybody gets the photo, and what phones append to it (films, second pictures) is cut off. The lens always stays.
+   */
+  readonly keepLocation?: boolean
   /** Providers by the name that deployments use. `local` is there without being named. */
   readonly providers?: { readonly [name: string]: Provider | ((context: ProviderContext) => Provider) }
   /** How models run, by public name (`surefoot/relief`) or alias (`relief`). */

@@ -32,6 +32,8 @@ export interface LoadedConfig {
   readonly publicUrl: string | null
   /** Origins that get webhooks although they are private. */
   readonly webhookOrigins: readonly string[]
+  /** Photos keep the coordinates of where they were taken. */
+  readonly keepLocation: boolean
   /** The least level that is logged. */
   readonly logLevel: LogLevel
   readonly providers: Readonly<Record<string, Provider>>
@@ -62,6 +64,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
     webhookOrigins: config.webhookOrigins ?? [],
+    keepLocation: config.keepLocation ?? false,
     logLevel: readLogLevel(env.SUREFOOT_LOG),
     ...resolveConfig(config, dataDirectory, env),
     path: file,

@@ -47,9 +47,7 @@ const limitsSchema = z
   })
   .partial()
 
-const shadowSchema = z
-  .strictObject({ share: z.number().positive().max(1), runs: z.int().min(0).max(100) })
-  .partial()
+const shadowSchema = z.strictObject({ share: z.number().positive().max(1), runs: z.int().min(0).max(100) }).partial()
 
 const migrationSchema = z.strictObject({
   from: z.string(),
@@ -93,6 +91,7 @@ const configSchema = z.strictObject({
   port: z.int().min(0).max(65_535).optional(),
   publicUrl: originSchema.optional(),
   webhookOrigins: z.array(originSchema).optional(),
+  keepLocation: z.boolean().optional(),
   providers: z
     .record(
       providerName,

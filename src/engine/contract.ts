@@ -150,6 +150,8 @@ export interface CreateRequest {
   readonly input: JsonObject
   /** Input field -> id of a stored file, for every file field that was given. */
   readonly files: { readonly [field: string]: FileRow }
+  /** Ids of those that were stored for this very request: nobody else needs them as they came. Default: none. */
+  readonly newFiles?: readonly string[]
   /** From `Cancel-After`; null uses the policy's deadline. */
   readonly cancelAfterMs: number | null
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null

@@ -7,7 +7,7 @@ import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './contract.ts'
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
-import { addFile, checkInput, discardFiles } from './inputs.ts'
+import { addFile, type ConvertPhoto, checkInput, discardFiles } from './inputs.ts'
 import { createInsight } from './insight.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
@@ -39,6 +39,10 @@ export interface EngineDependencies {
   /** Refuses with `input_invalid` a webhook's URL to which nothing could ever be delivered. Default: takes every URL. */
   readonly checkWebhook?: (url: string) => void
   readonly log: Log
+  /** Makes a JPEG of a HEIC photo. Default: HEIC is refused. */
+  readonly convertHeic?: ConvertPhoto
+  /** Photos keep the coordinates of where they were taken. Default false: these are removed before anybody gets them. */
+  readonly keepLocation?: boolean
 }
 
 /** Watching goes by hints of the store. Where other processes write too some may be lost, so a watcher also looks. */
@@ -80,7 +84,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     return attempt !== undefined && isLoser(attempt)
   }
 
-  const inputs = { store, files, download, newId, now: driver.now }
+  const { convertHeic = refuseHeic, keepLocation = false } = dependencies
+  const inputs = { store, files, download, newId, now: driver.now, convertHeic, keepLocation }
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
   let unwatch = () => {}
@@ -215,9 +220,12 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       await driver.apply(id, event, heard.deliveryId === null ? null : `${providerName}:${heard.deliveryId}`)
     },
     start() {
-      started ??= migrations.start().then(driver.start).then(() => {
-        unwatch = store.watch(change => watchers.changed(change.id))
-      })
+      started ??= migrations
+        .start()
+        .then(driver.start)
+        .then(() => {
+          unwatch = store.watch(change => watchers.changed(change.id))
+        })
       return started
     },
     stop() {
@@ -233,6 +241,10 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     },
   }
   return engine
+}
+
+function refuseHeic(): never {
+  refuse('input_invalid', 'HEIC photos cannot be read here; send a JPEG, PNG, WebP or AVIF.')
 }
 
 /** Refuses names that are not deployments of the model, before anything is stored. */

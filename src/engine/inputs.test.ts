@@ -16,8 +16,13 @@ const model: Model = {
       maxBytes: 100,
       async check(file) {
         const words = await new Response((await file.open()).body).text()
+        const found = { mediaType: 'image/test', facts: { length: words.length } }
+        if (words === 'heic') return { ...found, convert: 'heic' }
+        const secret = words.indexOf('[here]')
+        if (secret >= 0)
+          return { ...found, without: { patches: [{ at: secret, bytes: new Uint8Array(6).fill(46) }], bytes: 11 } }
         if (words !== 'photo') return refuse('input_invalid', `"${words}" is no photo.`, { status: 422 })
-        return { mediaType: 'image/test', facts: { length: words.length } }
+        return found
       },
     },
     mask: { required: false, maxBytes: 100, check: async () => ({ mediaType: 'image/mask', facts: {} }) },
@@ -26,7 +31,12 @@ const model: Model = {
 const dataUri = (words: string) => `data:image/jpeg;base64,${btoa(words)}`
 
 function setup(
-  options: { download?: Download; files?: (files: FileStore) => Partial<FileStore>; full?: boolean } = {},
+  options: {
+    download?: Download
+    files?: (files: FileStore) => Partial<FileStore>
+    full?: boolean
+    keepLocation?: boolean
+  } = {},
 ) {
   const memory = createMemoryFiles()
   const rows = new Map<string, FileRow>()
@@ -36,6 +46,10 @@ function setup(
     download: options.download ?? (() => Promise.reject(new Error('nothing is downloaded here'))),
     newId: () => `f${++ids}`,
     now: () => 1_000,
+    keepLocation: options.keepLocation ?? false,
+    async *convertHeic(body: AsyncIterable<Uint8Array>) {
+      for await (const chunk of body) yield* text(new TextDecoder().decode(chunk).toUpperCase())
+    },
     store: {
       async putFile(row: FileRow) {
         if (options.full) throw new Error('the database is full')
@@ -44,6 +58,7 @@ function setup(
         rows.set(row.id, stored)
         return stored
       },
+      getFile: async (id: string) => rows.get(id) ?? null,
       async deleteFile(id: string) {
         const key = rows.get(id)?.key ?? null
         rows.delete(id)
@@ -61,11 +76,15 @@ function setup(
         mediaType: 'image/jpeg',
         metadata: { a: 1 },
         body: text(words),
-        maxBytes: 10,
+        maxBytes: 30,
         ...stated,
       }),
-    check: (input: { [field: string]: string | number | null }, files: { [field: string]: FileRow } = {}) =>
-      checkInput(dependencies, model, { owner: 'local', input, files }, new AbortController().signal),
+    check: (
+      input: { [field: string]: string | number | null },
+      files: { [field: string]: FileRow } = {},
+      newFiles: readonly string[] = [],
+    ) => checkInput(dependencies, model, { owner: 'local', input, files, newFiles }, new AbortController().signal),
+    read: async (key = '') => await new Response((await memory.open(key))?.body).text(),
   }
 }
 
@@ -184,6 +203,60 @@ describe('a refused input leaves no file behind', () => {
   })
 })
 
+describe('a file that tells too much', () => {
+  const telling = 'photo[here]film'
+
+  it('is kept and sent without that, and cut to its picture', async () => {
+    const stage = setup()
+    const { files, input, added } = await stage.check({ image: dataUri(telling) })
+    expect(await stage.read(files.image?.key)).toBe('photo......')
+    expect(files.image).toMatchObject({ bytes: 11, name: 'image', mediaType: 'image/test' })
+    expect([input.image, stage.files.keys(), [...stage.rows.keys()]]).toEqual([
+      '/v1/files/f1-sent',
+      ['files/f1-sent'],
+      ['f1-sent'],
+    ])
+    // Refused for another reason, nothing of it stays.
+    expect(added.map(({ id }) => id)).toContain('f1-sent')
+  })
+
+  it('stays what it is for the owner who had stored it before; each use of it sends the same other one', async () => {
+    const stage = setup()
+    const row = await stage.add(telling)
+    const first = await stage.check({}, { image: row })
+    const second = await stage.check({}, { image: row })
+    expect([first.files, first.added, second.added]).toEqual([second.files, [], []])
+    expect([await stage.read(row.key), await stage.read(first.files.image?.key)]).toEqual([telling, 'photo......'])
+    expect(stage.files.keys().length).toBe(2)
+  })
+
+  it('goes where it was stored for this very request', async () => {
+    const stage = setup()
+    const row = await stage.add(telling)
+    await stage.check({}, { image: row }, [row.id])
+    expect([...stage.rows.keys()]).toEqual(['f1-sent'])
+  })
+
+  it('goes as it is where the config says so', async () => {
+    const stage = setup({ keepLocation: true })
+    const { files } = await stage.check({ image: dataUri(telling) })
+    expect(await stage.read(files.image?.key)).toBe(telling)
+  })
+})
+
+it('a HEIC photo is kept and sent as JPEG, under a name that says so', async () => {
+  const stage = setup({ keepLocation: true })
+  for (const [name, becomes] of [
+    ['IMG_1.HEIC', 'IMG_1.jpg'],
+    ['photo', 'photo.jpg'],
+  ] as const) {
+    const row = await stage.add('heic', { name })
+    const { files } = await stage.check({}, { image: row }, [row.id])
+    expect(files.image).toMatchObject({ name: becomes, mediaType: 'image/jpeg', bytes: 4 })
+    expect(await stage.read(files.image?.key)).toBe('HEIC')
+  }
+})
+
 describe('the same bytes again', () => {
   it('are stored once', async () => {
     const stage = setup()
@@ -193,7 +266,7 @@ describe('the same bytes again', () => {
       ['f2', 'files/f1', 'again.jpg'],
       ['f3', 'files/f3', 'photo.jpg'],
     ])
-    expect(stage.files.keys().sort()).toEqual(['files/f1', 'files/f3'])
+    expect(stage.files.keys().toSorted()).toEqual(['files/f1', 'files/f3'])
   })
 
   it('are there again where somebody had lost them', async () => {

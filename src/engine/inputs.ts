@@ -1,20 +1,28 @@
+import { createHash } from 'node:crypto'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { toFileName } from '../core/file-name.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { StoredInput } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
-import type { FileField, Model, ReadableFile } from '../models/contract.ts'
+import type { FileField, Model, ReadableFile, Redaction } from '../models/contract.ts'
 import type { FileRow, Store } from '../store/contract.ts'
 import type { AddFileRequest, CreateRequest } from './contract.ts'
 import { dataUriBytes } from './data-uri.ts'
+import { redact } from './redact.ts'
 
 export interface InputDependencies {
-  readonly store: Pick<Store, 'putFile' | 'deleteFile'>
+  readonly store: Pick<Store, 'putFile' | 'getFile' | 'deleteFile'>
   readonly files: FileStore
   readonly download: Download
   readonly newId: () => string
   readonly now: () => number
+  /** Makes a JPEG of a HEIC photo. */
+  readonly convertHeic: ConvertPhoto
+  /** Photos keep the coordinates of where they were taken. */
+  readonly keepLocation: boolean
 }
+
+export type ConvertPhoto = (body: AsyncIterable<Uint8Array>, signal: AbortSignal) => AsyncIterable<Uint8Array>
 
 /** A checked input: plain values, and files by field. */
 export interface CheckedInput {
@@ -28,23 +36,23 @@ const mediaTypePattern = /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/
 
 /** Stores a file under a fresh id. Its name and media type come from outside, so what no header could carry goes. */
 export async function addFile(
-  dependencies: InputDependencies,
+  dependencies: Pick<InputDependencies, 'files' | 'newId' | 'now'> & { readonly store: Pick<Store, 'putFile'> },
   request: AddFileRequest,
   signal?: AbortSignal,
+  id: string = dependencies.newId(),
 ): Promise<FileRow> {
-  const { store, files, newId, now } = dependencies
-  const id = newId()
+  const { store, files, now } = dependencies
   const key = `files/${id}`
   const put = await files.put(key, request.body, { maxBytes: request.maxBytes, ...(signal && { signal }) })
-  if (put.kind === 'exists') return refuse('internal', `File ${id} exists already.`)
+  const { bytes, sha256 } = put.kind === 'exists' ? await digest(files, key) : put
   const row: FileRow = {
     id,
     owner: request.owner,
     key,
     name: toFileName(request.name),
     mediaType: mediaTypePattern.test(request.mediaType) ? request.mediaType : 'application/octet-stream',
-    bytes: put.bytes,
-    sha256: put.sha256,
+    bytes,
+    sha256,
     metadata: JSON.stringify(request.metadata),
     createdAt: now(),
     expiresAt: null,
@@ -60,11 +68,18 @@ export async function addFile(
   // The owner has the same bytes already, unless somebody has lost them: then they are there again.
   if ((await files.stat(stored.key)) === null) {
     const own = await files.open(key)
-    if (own !== null)
-      await files.put(stored.key, own.body, { maxBytes: row.bytes, bytes: row.bytes, sha256: row.sha256 })
+    if (own !== null) await files.put(stored.key, own.body, { maxBytes: bytes, bytes, sha256 })
   }
   await files.remove(key)
   return stored
+}
+
+/** What a file that somebody stored at the same moment has. */
+async function digest(files: FileStore, key: string): Promise<{ bytes: number; sha256: string }> {
+  const opened = (await files.open(key)) ?? refuse('internal', `The file ${key} vanished as it was stored.`)
+  const hash = createHash('sha256')
+  for await (const chunk of opened.body) hash.update(chunk)
+  return { bytes: opened.total, sha256: hash.digest('hex') }
 }
 
 /**
@@ -74,7 +89,7 @@ export async function addFile(
 export async function checkInput(
   dependencies: InputDependencies,
   model: Model,
-  request: Pick<CreateRequest, 'owner' | 'input' | 'files'>,
+  request: Pick<CreateRequest, 'owner' | 'input' | 'files' | 'newFiles'>,
   signal: AbortSignal,
 ): Promise<CheckedInput> {
   const given = new Map<string, Json>()
@@ -104,7 +119,26 @@ export async function checkInput(
           refuse('input_invalid', `The input needs "${field}": a file, its URL or a data URI.`, { status: 422 })
         continue
       }
-      files[field] = await checkFile(dependencies.files, row, rule)
+      const { mediaType, facts, without, convert } = await rule.check(readable(dependencies.files, row))
+      const change = convert ?? (dependencies.keepLocation ? undefined : without)
+      if (change !== undefined) {
+        const original = row
+        row = await replace(dependencies, original, change, signal)
+        const isNew = added.includes(original) || request.newFiles?.includes(original.id)
+        // A file that its owner stored before stays what it is, and others may be using what became of it.
+        if (isNew) {
+          added.push(row)
+          await removeFile(dependencies, original.id)
+        }
+      }
+      files[field] = {
+        key: row.key,
+        name: row.name,
+        mediaType: convert === undefined ? mediaType : 'image/jpeg',
+        bytes: row.bytes,
+        sha256: row.sha256,
+        facts,
+      }
       input[field] = typeof value === 'string' && /^https?:/i.test(value) ? value : `/v1/files/${row.id}`
     }
   } catch (error) {
@@ -167,8 +201,37 @@ function asInputFault(error: unknown): never {
   })
 }
 
-async function checkFile(files: FileStore, row: FileRow, rule: FileField): Promise<StoredInput> {
-  const readable: ReadableFile = {
+/** What a converted photo may have: its pixels are limited, and noise takes a byte or two for each. */
+const mostConvertedBytes = 100_000_000
+
+/**
+ * What a file is to be sent as, stored under an id that follows from the file's: one that is used again and again is
+ * changed once.
+ */
+async function replace(
+  dependencies: InputDependencies,
+  row: FileRow,
+  change: 'heic' | Redaction,
+  signal: AbortSignal,
+): Promise<FileRow> {
+  const id = `${row.id}-sent`
+  const known = await dependencies.store.getFile(id)
+  if (known !== null && (await dependencies.files.stat(known.key)) !== null) return known
+  const { body } = await readable(dependencies.files, row).open()
+  const isHeic = change === 'heic'
+  const request = {
+    owner: row.owner,
+    name: isHeic ? row.name.replace(/(\.hei[cf])?$/i, '.jpg') : row.name,
+    mediaType: isHeic ? 'image/jpeg' : row.mediaType,
+    metadata: {},
+    body: isHeic ? dependencies.convertHeic(body, signal) : redact(body, change),
+    maxBytes: isHeic ? mostConvertedBytes : row.bytes,
+  }
+  return await addFile(dependencies, request, signal, id)
+}
+
+function readable(files: FileStore, row: FileRow): ReadableFile {
+  return {
     bytes: row.bytes,
     async open(range) {
       return (
@@ -177,6 +240,4 @@ async function checkFile(files: FileStore, row: FileRow, rule: FileField): Promi
       )
     },
   }
-  const { mediaType, facts } = await rule.check(readable)
-  return { key: row.key, name: row.name, mediaType, bytes: row.bytes, sha256: row.sha256, facts }
 }

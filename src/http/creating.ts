@@ -51,6 +51,7 @@ export async function createPrediction(
       source: c.req.header('sec-fetch-site') === 'same-origin' ? 'web' : 'api',
       input,
       files,
+      newFiles: [...stored.values()].map(({ id }) => id),
       cancelAfterMs,
       webhook:
         webhook === undefined

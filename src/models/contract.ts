@@ -35,7 +35,28 @@ export interface FileField {
   readonly required: boolean
   readonly maxBytes: number
   /** Looks at the bytes without decoding them; fails with `input_invalid` or `input_too_large`. */
-  check(file: ReadableFile): Promise<{ readonly mediaType: string; readonly facts: JsonObject }>
+  check(file: ReadableFile): Promise<CheckedFile>
+}
+
+export interface CheckedFile {
+  readonly mediaType: string
+  readonly facts: JsonObject
+  /** The file without what nobody else needs to know: to be kept and sent instead. Default: it is fine as it is. */
+  readonly without?: Redaction
+  /** A format that few models read: to be kept and sent as JPEG instead. Default: it is fine as it is. */
+  readonly convert?: 'heic'
+}
+
+/** A file with some of its bytes overwritten, and cut to a length. */
+export interface Redaction {
+  /** In order, none of them over another. */
+  readonly patches: readonly Patch[]
+  readonly bytes: number
+}
+
+export interface Patch {
+  readonly at: number
+  readonly bytes: Uint8Array
 }
 
 export interface ReadableFile {

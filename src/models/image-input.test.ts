@@ -170,7 +170,7 @@ describe('photos', () => {
   test.for(photos)('accepts $name, read in pieces of any size', async ({ bytes, mediaType, size: [width, height] }) => {
     const whole = await bytes()
     for (const piece of [7, 65_536])
-      expect(await field.check(fileOf(whole, piece))).toEqual({ mediaType, facts: { width, height } })
+      expect(await field.check(fileOf(whole, piece))).toMatchObject({ mediaType, facts: { width, height } })
   })
 
   test.for(photos)('refuses $name when its end is missing', async ({ name, bytes }) => {
@@ -201,11 +201,6 @@ const refused: { name: string; bytes: () => Promise<Buffer> | Buffer; message: R
     name: 'an animated AVIF',
     bytes: () => Buffer.concat([fileTypeBox('avis', 'avif', 'avis'), box('moov')]),
     message: /animation/,
-  },
-  {
-    name: 'a HEIC photo',
-    bytes: () => Buffer.concat([fileTypeBox('heic', 'mif1', 'heic'), box('meta'), box('mdat')]),
-    message: /HEIC photo, which is not supported yet; export it as JPEG/,
   },
   { name: 'a video', bytes: () => Buffer.concat([fileTypeBox('isom', 'mp42'), box('moov')]), message: /video/ },
   {

@@ -1,8 +1,8 @@
 import { refuse } from '../core/failure.ts'
-import type { FileField, ReadableFile } from './contract.ts'
-import { inspectAvif } from './image/avif.ts'
-import { createByteReader, readName } from './image/byte-reader.ts'
-import type { Inspect } from './image/inspection.ts'
+import type { FileField, Patch, ReadableFile } from './contract.ts'
+import { type ByteReader, createByteReader, readName } from './image/byte-reader.ts'
+import { heifHeadBytes, heifMediaType, inspectHeif } from './image/heif.ts'
+import type { Inspect, MetadataPlace } from './image/inspection.ts'
 import { inspectJpeg } from './image/jpeg.ts'
 import { inspectPng } from './image/png.ts'
 import { inspectWebp } from './image/webp.ts'
@@ -12,10 +12,17 @@ export const mostPhotoBytes = 50_000_000
 /** Largest photo, in pixels: what a decoder would have to hold at once. */
 export const mostPhotoPixels = 100_000_000
 
+/** Most that a photo may say of itself; an honest one says at most some 100 KB. */
+const mostMetadataBytes = 16_000_000
+const mostMetadataPlaces = 256
+
 /**
- * A required photo: JPEG, PNG, WebP or AVIF, recognised by its content whatever it is called. Looks at headers and
+ * A required photo: JPEG, PNG, WebP, AVIF or HEIC, recognised by its content whatever it is called. Looks at headers and
  * structure in one pass and never decodes, because decoding a hostile file is the worker's risk to take, not the
- * gateway's. Facts are `{ width, height }` in pixels as the file states them, before any rotation that it asks for.
+ * gateway's. Facts are `{ width, height }` in pixels as the file states them, before any rotation that it asks for, and
+ * `location_removed` where the file told coordinates: `without` is the file without them, and without what phones append
+ * to a picture (a film, a second picture with coordinates of its own). Everything else, the lens included, stays. A HEIC
+ * photo is to be converted.
  *
  * `check` fails with `input_too_large` (over 50 MB or 100 megapixels) or `input_invalid` (empty, another kind of file,
  * an animation, cut off, damaged); the message names `field`.
@@ -44,12 +51,27 @@ export function createImageInput(field: string): FileField {
         if (statedWidth * statedHeight > width * height) [width, height] = [statedWidth, statedHeight]
       }
 
-      const mediaType = await read(file, invalid, async reader => {
-        const format = recognise(await reader.peek(12), invalid)
-        await format.inspect({ reader, bytes: file.bytes, size, invalid })
-        return format.mediaType
+      const places: MetadataPlace[] = []
+      let left = mostMetadataBytes
+      function metadata(place: MetadataPlace): void {
+        if (place.bytes === 0) return
+        left -= place.bytes
+        if (left < 0 || places.push(place) > mostMetadataPlaces)
+          invalid('carries more data about itself than any real picture')
+      }
+
+      const { mediaType, end } = await read(file, invalid, async reader => {
+        const format = await recognise(reader, invalid)
+        const end = await format.inspect({ reader, bytes: file.bytes, size, metadata, invalid })
+        return { mediaType: format.mediaType, end }
       })
-      return { mediaType, facts: { width, height } }
+      const facts = { width, height }
+      // Made anew from its pixels, it tells nothing of where it was taken.
+      if (mediaType === 'image/heic') return { mediaType, facts, convert: 'heic' }
+      const patches = await withoutLocation(file, places)
+      if (patches.length === 0 && end === file.bytes) return { mediaType, facts }
+      const plain = patches.length === 0 ? facts : { ...facts, location_removed: true }
+      return { mediaType, facts: plain, without: { patches, bytes: end } }
     },
   }
 }
@@ -71,13 +93,29 @@ async function read<T>(
   }
 }
 
-function recognise(head: Uint8Array, invalid: (problem: string) => never): { mediaType: string; inspect: Inspect } {
+/** What must be overwritten so that nothing in the file says where its picture was taken. */
+async function withoutLocation(file: ReadableFile, places: readonly MetadataPlace[]): Promise<Patch[]> {
+  const patches: Patch[] = []
+  for (const { at, bytes, clean } of places.filter(({ at }) => at < file.bytes)) {
+    const { body } = await file.open({ start: at, end: Math.min(at + bytes, file.bytes) - 1 })
+    const piece = clean(new Uint8Array(await new Response(body).arrayBuffer()))
+    if (piece !== null) patches.push({ at, bytes: piece })
+  }
+  return patches
+}
+
+async function recognise(
+  reader: ByteReader,
+  invalid: (problem: string) => never,
+): Promise<{ mediaType: string; inspect: Inspect }> {
+  const head = await reader.peek(12)
   const starts = (...bytes: number[]) => bytes.every((byte, index) => head[index] === byte)
   if (starts(0xff, 0xd8, 0xff)) return { mediaType: 'image/jpeg', inspect: inspectJpeg }
   if (starts(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return { mediaType: 'image/png', inspect: inspectPng }
   if (readName(head, 0) === 'RIFF' && readName(head, 8) === 'WEBP')
     return { mediaType: 'image/webp', inspect: inspectWebp }
-  if (readName(head, 4) === 'ftyp') return { mediaType: 'image/avif', inspect: inspectAvif }
-  if (readName(head, 0) === 'GIF8') return invalid('is a GIF; send a JPEG, PNG, WebP or AVIF photo')
-  return invalid('is not a picture that can be read; send a JPEG, PNG, WebP or AVIF photo')
+  if (readName(head, 4) === 'ftyp')
+    return { mediaType: heifMediaType(await reader.peek(heifHeadBytes), invalid), inspect: inspectHeif }
+  if (readName(head, 0) === 'GIF8') return invalid('is a GIF; send a JPEG, PNG, WebP, AVIF or HEIC photo')
+  return invalid('is not a picture that can be read; send a JPEG, PNG, WebP, AVIF or HEIC photo')
 }

@@ -8,7 +8,7 @@ import { createImageInput } from './image-input.ts'
 /** What `surefoot/relief` and `surefoot/sharp` have in common: one photo in, one splat in SHARP's PLY layout out. */
 export const photoToSplat: Pick<ModelDefinition, 'input' | 'files' | 'output' | 'verify'> = {
   input: z.object({
-    image: z.string().describe('The photo: JPEG, PNG, WebP or AVIF, at most 50 MB and 100 megapixels.'),
+    image: z.string().describe('The photo: JPEG, PNG, WebP, AVIF or HEIC, at most 50 MB and 100 megapixels.'),
     focal_length: z
       .number()
       .min(1)

@@ -21,7 +21,7 @@ export function DropZone({ models, model, onModel, onPhoto, over, note }: DropZo
         <input
           className="visually-hidden"
           type="file"
-          accept="image/jpeg,image/png,image/webp,image/avif"
+          accept="image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif"
           aria-label="Choose a photo"
           onChange={event => {
             const photo = firstPhoto(event.target.files)

@@ -1,16 +1,17 @@
-import { readUint } from './byte-reader.ts'
+import { readName, readUint } from './byte-reader.ts'
 import type { Inspection } from './inspection.ts'
+import { exifWithoutLocation, xmpWithoutLocation } from './location.ts'
 
 const startOfScan = 0xda
 const endOfImage = 0xd9
+const app1 = 0xe1
 
 /**
  * JPEG (ITU-T T.81): markers, most of them with a length and data; the size stands in a start-of-frame segment; scans
  * run up to the next marker that is neither a stuffed zero nor a restart. Thumbnails lie inside segments and are jumped
- * over with them, so their end is not taken for the picture's. What follows the end is left alone: phones append
- * second pictures and videos there.
+ * over with them, so their end is not taken for the picture's. Behind the end phones append second pictures and videos.
  */
-export async function inspectJpeg({ reader, size, invalid }: Inspection): Promise<void> {
+export async function inspectJpeg({ reader, size, metadata, invalid }: Inspection): Promise<number> {
   await reader.skip(2)
   let hasSize = false
   let hasScan = false
@@ -24,6 +25,11 @@ export async function inspectJpeg({ reader, size, invalid }: Inspection): Promis
     if (length < 2) invalid('is not a readable JPEG: a segment is damaged')
     if (!isFrame(marker)) {
       if (marker === startOfScan) hasScan = true
+      if (marker === app1) {
+        const at = reader.offset
+        const isExif = readName(await reader.peek(4), 0) === 'Exif'
+        metadata({ at, bytes: length - 2, clean: isExif ? exifWithoutLocation : xmpWithoutLocation })
+      }
       await reader.skip(length - 2)
       continue
     }
@@ -33,6 +39,7 @@ export async function inspectJpeg({ reader, size, invalid }: Inspection): Promis
     hasSize = true
   }
   if (!hasSize || !hasScan) invalid('is a JPEG without a picture in it')
+  return reader.offset
 }
 
 /** Stuffed zero, TEM, RST0 to RST7, SOI: no length follows. */

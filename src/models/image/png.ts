@@ -1,11 +1,14 @@
 import { readName, readUint } from './byte-reader.ts'
 import type { Inspection } from './inspection.ts'
+import { pngChunkWithoutLocation } from './location.ts'
+
+const mayTellLocation = ['eXIf', 'iTXt', 'zTXt', 'tEXt']
 
 /**
  * PNG (third edition): an 8-byte signature, then chunks of length, name, data, checksum; IHDR first, IEND last.
- * What follows IEND is left alone: several phones' screenshot editors leave the old picture's tail there.
+ * Behind IEND several phones' screenshot editors leave the old picture's tail.
  */
-export async function inspectPng({ reader, size, invalid }: Inspection): Promise<void> {
+export async function inspectPng({ reader, size, metadata, invalid }: Inspection): Promise<number> {
   await reader.skip(8)
   let hasPixels = false
   for (let isFirst = true; ; isFirst = false) {
@@ -26,9 +29,11 @@ export async function inspectPng({ reader, size, invalid }: Inspection): Promise
       continue
     }
     if (name === 'IDAT') hasPixels = true
+    if (mayTellLocation.includes(name))
+      metadata({ at: reader.offset - 4, bytes: length + 8, clean: pngChunkWithoutLocation })
     await reader.skip(length + 4)
     if (name !== 'IEND') continue
     if (!hasPixels) invalid('is a PNG without a picture in it')
-    return
+    return reader.offset
   }
 }

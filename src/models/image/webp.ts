@@ -1,11 +1,12 @@
 import { readName, readUint } from './byte-reader.ts'
 import type { Inspection } from './inspection.ts'
+import { exifWithoutLocation, xmpWithoutLocation } from './location.ts'
 
 /**
  * WebP (RFC 9649): a RIFF of chunks; `VP8 ` (lossy) or `VP8L` (lossless) holds the picture, `VP8X` announces
  * extensions, animation among them. Every size that is stated counts, because a decoder allocates by any of them.
  */
-export async function inspectWebp({ reader, bytes, size, invalid }: Inspection): Promise<void> {
+export async function inspectWebp({ reader, bytes, size, metadata, invalid }: Inspection): Promise<number> {
   const riff = await reader.take(12)
   const end = 8 + readUint(riff, 4, 4, 'little')
   let hasPicture = false
@@ -20,6 +21,8 @@ export async function inspectWebp({ reader, bytes, size, invalid }: Inspection):
       if (((header[0] ?? 0) & 0x02) !== 0) invalid('is an animation; send one still picture')
       size(1 + readUint(header, 4, 3, 'little'), 1 + readUint(header, 7, 3, 'little'))
     }
+    if (name === 'EXIF') metadata({ at: reader.offset, bytes: length, clean: exifWithoutLocation })
+    if (name === 'XMP ') metadata({ at: reader.offset, bytes: length, clean: xmpWithoutLocation })
     if (name === 'ANIM' || name === 'ANMF') invalid('is an animation; send one still picture')
     if (name === 'VP8 ') {
       const header = await reader.take(10)
@@ -40,4 +43,5 @@ export async function inspectWebp({ reader, bytes, size, invalid }: Inspection):
   // The bytes that the RIFF header promises and the file lacks: asking for them refuses the file as cut off.
   await reader.skip(end - reader.offset)
   if (!hasPicture) invalid('is a WebP without a picture in it')
+  return end
 }
