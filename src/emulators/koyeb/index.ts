@@ -56,7 +56,10 @@ export function createKoyebEmulator(options: KoyebEmulatorOptions): KoyebEmulato
     started: () => cog.replace(),
     stopped: () => cog.replace(),
   })
-  const manage = createManagement({ token: options.token, service, state: instance.state })
+  const manage = createManagement({
+    ...{ token: options.token, service, state: instance.state },
+    settings: options.settings,
+  })
   setFaults(options.faults ?? [])
 
   function setFaults(faults: readonly (string | FaultRule)[]): void {

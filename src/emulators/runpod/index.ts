@@ -7,6 +7,7 @@ import { createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../misbehave.ts'
 import { type Bucket, createBucket } from '../rate-limit.ts'
+import type { Settings } from '../settings.ts'
 import { problem, wording } from './answers.ts'
 import {
   type CancelView,
@@ -20,6 +21,7 @@ import {
   type WaitingView,
 } from './job.ts'
 import { createLife } from './life.ts'
+import { manage } from './management.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { Answers } from './results.ts'
 import { parseRun } from './run-request.ts'
@@ -45,6 +47,8 @@ export interface RunpodEmulatorOptions {
   /** Workers per endpoint, and how long one idles. Defaults: the vendor's, 3 and 5 s. */
   readonly maxWorkers?: number
   readonly idleMs?: number
+  /** Of `endpoint`, `workers`, `summary` and `listWorkers`; see `Settings`. */
+  readonly settings?: Settings
 }
 
 interface Endpoint {
@@ -127,6 +131,8 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
     if (first === 'bucket') return deliverFile(request, endpoint, Number(verb))
     if (first !== 'v2' || endpoint === '') return problem(404, 'not found')
     if (!isAuthorised(request.headers.get('authorization'))) return wording.refusal(401)
+    if (endpoint === 'serverless' && request.method === 'GET')
+      return manage(options.settings, verb, id === 'workers' ? endpointOf(verb).pool.workers() : null)
     const { pool, limits } = endpointOf(endpoint)
     const room = (limits[verb] ?? limits.status)?.take()
     if (room?.ok === false) return wording.throttled('seconds', room.resetSeconds, clock.now())

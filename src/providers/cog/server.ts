@@ -1,7 +1,8 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
-import type { CancelAnswer, Health, Io, Observation, Provider } from '../contract.ts'
+import type { CancelAnswer, Finding, Health, Intent, Io, Observation, Provider } from '../contract.ts'
 import type { VendorApi } from '../vendor-api.ts'
+import { check } from './check.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { observeHealth } from './observe.ts'
@@ -23,6 +24,8 @@ export interface CogServer<Target extends CogTarget> {
   readonly edge?: Edge
   /** Who is asked for health; null: nobody. Default: the server. */
   readonly health?: ((io: Io) => Promise<Health>) | null
+  /** What else can be looked at without starting anything. Default: the server's version and its model's input. */
+  readonly check?: (target: Target, io: Io, intent: Intent) => Promise<readonly Finding[]>
 }
 
 /**
@@ -62,6 +65,10 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
       return start(job, setting, io)
     },
     ...(health === null ? {} : { health: (_target, io) => health(io) }),
+    async check(target, io, intent) {
+      const parsed = parseTarget(target)
+      return await (server.check?.(parsed, io, intent) ?? check(parsed, mode, api, io, intent))
+    },
     cost({ metrics }, target) {
       const price = pricePerSecond(parseTarget(target))
       if (price === null || metrics?.runMs === undefined) return null

@@ -50,6 +50,11 @@ export const healthSchema: z.ZodType<WireHealth> = z.looseObject({
   user_healthcheck_error: z.string().optional().catch(undefined),
 })
 
+/** `GET /`. */
+export const rootSchema: z.ZodType<{ readonly cog_version?: string }> = z.looseObject({
+  cog_version: z.string().max(mostWord).optional().catch(undefined),
+})
+
 /** A cancel's answer, which says nothing. */
 export const emptySchema: z.ZodType<object> = z.looseObject({})
 

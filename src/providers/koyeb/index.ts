@@ -2,7 +2,8 @@ import { createCogProvider } from '../cog/server.ts'
 import type { Health, Io, Provider } from '../contract.ts'
 import { idleOf, isThisMachine } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
-import { createVendorApi } from '../vendor-api.ts'
+import { createVendorApi, type VendorApi } from '../vendor-api.ts'
+import { check } from './check.ts'
 import { checkReady, failureOfWaking, isEdges, wake } from './edge.ts'
 import { judgeHealth } from './health.ts'
 import { type KoyebOptions, type ParsedOptions, parseOptions, parseTarget } from './options.ts'
@@ -31,6 +32,7 @@ export function koyeb(options: KoyebOptions): Provider {
     // The edge's 404 tells of no deployment that would have to be corrected.
     codeOf: answer => (isEdges(answer) ? 'provider_error' : undefined),
   })
+  const access = accessOf(parsed)
   const server = createCogProvider({
     kind: 'koyeb',
     api,
@@ -41,7 +43,8 @@ export function koyeb(options: KoyebOptions): Provider {
     pricePerSecond: target => priceOf(target, prices),
     // The vendor's instances are elsewhere; an emulator's are on this machine and take http as well.
     reachable: url => (url?.startsWith('https:') || isThisMachine(new URL(baseUrl).hostname) ? url : null),
-    health: healthOf(parsed),
+    health: healthOf(access),
+    check: (target, io) => check(target, access, io),
     edge: {
       ready: io => checkReady(api, io),
       // Where there is no instance nothing was passed on; its 5xx may come after that.
@@ -63,10 +66,20 @@ export function koyeb(options: KoyebOptions): Provider {
 /** A service's idle period unless its plan lets one set another. Source: koyeb.com/docs/run-and-scale/scale-to-zero. */
 const vendorIdleSeconds = 300
 
-/** Asks Koyeb's own API, because every request to the service keeps it awake; null without a token. */
-function healthOf({ token, service, apiUrl }: ParsedOptions): ((io: Io) => Promise<Health>) | null {
+/** Koyeb's own API, for what is asked of the service without waking it; null without a token. */
+interface Access {
+  readonly api: VendorApi
+  readonly service: string
+}
+
+function accessOf({ token, service, apiUrl }: ParsedOptions): Access | null {
   if (token === undefined || service === undefined) return null
-  const api = createVendorApi({ name: 'Koyeb', baseUrl: apiUrl, authorization: `Bearer ${token}` })
+  return { api: createVendorApi({ name: 'Koyeb', baseUrl: apiUrl, authorization: `Bearer ${token}` }), service }
+}
+
+function healthOf(access: Access | null): ((io: Io) => Promise<Health>) | null {
+  if (access === null) return null
+  const { api, service } = access
   return async io => {
     const told = await api.get(`/v1/services/${service}`, serviceSchema, io)
     const deployment = told.service.active_deployment_id

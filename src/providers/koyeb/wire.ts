@@ -30,3 +30,52 @@ export interface WireInstances {
 export const instancesSchema: z.ZodType<WireInstances> = z.looseObject({
   instances: z.array(z.looseObject({ status: z.string().min(1).max(200) })),
 })
+
+/** `GET /v1/deployments/{id}`: how the service is deployed. */
+export interface WireDefinition {
+  /** `WEB`, `WORKER`, ... */
+  readonly type?: string
+  readonly instance_types?: readonly { readonly type?: string }[]
+  readonly scalings?: readonly {
+    readonly min?: number
+    readonly max?: number
+    /** Seconds; `value` is the older name of `deep_sleep_value`. */
+    readonly targets?: readonly {
+      readonly sleep_idle_delay?: { readonly value?: number; readonly deep_sleep_value?: number }
+    }[]
+  }[]
+}
+const word = z.string().max(200).optional().catch(undefined)
+const count = z.number().nonnegative().optional().catch(undefined)
+export const deploymentSchema: z.ZodType<{ readonly deployment: { readonly definition: WireDefinition } }> =
+  z.looseObject({
+    deployment: z.looseObject({
+      definition: z.looseObject({
+        type: word,
+        instance_types: z
+          .array(z.looseObject({ type: word }))
+          .optional()
+          .catch(undefined),
+        scalings: z
+          .array(
+            z.looseObject({
+              min: count,
+              max: count,
+              targets: z
+                .array(
+                  z.looseObject({
+                    sleep_idle_delay: z
+                      .looseObject({ value: count, deep_sleep_value: count })
+                      .optional()
+                      .catch(undefined),
+                  }),
+                )
+                .optional()
+                .catch(undefined),
+            }),
+          )
+          .optional()
+          .catch(undefined),
+      }),
+    }),
+  })

@@ -4,11 +4,12 @@ import type { CancelAnswer, Observation, Provider } from '../contract.ts'
 import { idleOf, isSameOrigin } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, isMissing } from '../vendor-api.ts'
+import { check } from './check.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { maxRequestBytes } from './inputs.ts'
 import { observe } from './observe.ts'
-import { parseOptions, parseTarget, type RunpodOptions, vendorBaseUrl } from './options.ts'
+import { parseOptions, parseTarget, type RunpodOptions, vendorBaseUrl, vendorManagementUrl } from './options.ts'
 import { prices } from './prices.ts'
 import { start } from './start.ts'
 import { judgeWorkers } from './warm.ts'
@@ -28,6 +29,11 @@ export function runpod(options: RunpodOptions): Provider {
   const { apiKey, baseUrl } = parseOptions(options)
   const api = createVendorApi({ name: 'RunPod', baseUrl, authorization: `Bearer ${apiKey}` })
   const isVendor = isSameOrigin(baseUrl, vendorBaseUrl)
+  const management = createVendorApi({
+    name: 'RunPod',
+    baseUrl: isVendor ? vendorManagementUrl : new URL(baseUrl).origin,
+    authorization: `Bearer ${apiKey}`,
+  })
   // The vendor's workers are elsewhere; an emulator's are on this machine and take http as well.
   const reachable = (url: string | null) => (url?.startsWith('https:') || !isVendor ? url : null)
 
@@ -71,6 +77,7 @@ export function runpod(options: RunpodOptions): Provider {
       const answer = await api.ask({ method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)
       return judgeHealth(api.read(answer, healthSchema))
     },
+    check: (target, io, intent) => check(parseTarget(target), management, io, intent),
     warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'run' }),
     async warm(target, io) {
       const answer = await api.ask({ method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)

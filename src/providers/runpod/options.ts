@@ -14,6 +14,8 @@ import { prices } from './prices.ts'
 
 /** The vendor's own API for jobs (not the one that manages endpoints). */
 export const vendorBaseUrl: string = 'https://api.runpod.ai/v2'
+/** The vendor's API that manages endpoints. */
+export const vendorManagementUrl: string = 'https://api.runpod.io'
 
 /** The vendor's bounds of a job's `executionTimeout`, in milliseconds. */
 export const executionTimeoutBounds: { readonly min: number; readonly max: number } = {
@@ -23,7 +25,10 @@ export const executionTimeoutBounds: { readonly min: number; readonly max: numbe
 
 /** What `runpod()` takes. */
 export interface RunpodOptions {
-  /** API key (`rpa_...`) that may submit to the endpoints; a read-only key cannot. Sent to `baseUrl` only. */
+  /**
+   * API key (`rpa_...`) that may submit to the endpoints; a read-only key cannot. Sent to `baseUrl` and, to
+   * read an endpoint's settings, to the vendor's management API (an emulator has it at the origin of `baseUrl`) only.
+   */
   readonly apiKey: string
   /** Another place that speaks this API: an emulator, a proxy. Default: the vendor's. */
   readonly baseUrl?: string

@@ -46,6 +46,36 @@ export const healthSchema: z.ZodType<WireHealth> = z.looseObject({
   workers: z.record(z.string(), z.unknown()),
 })
 
+/** `GET /v2/serverless/{id}` of the management API. */
+export interface WireEndpoint {
+  readonly name?: string
+  /** `QUEUE`, `LOAD_BALANCER`. */
+  readonly type?: string
+  /** `idleTimeout` in seconds. */
+  readonly workers: { readonly min?: number; readonly max?: number; readonly idleTimeout?: number }
+  /** `OFF`, or what it is. */
+  readonly flashboot?: string
+}
+const word = z.string().max(mostWord).optional().catch(undefined)
+export const endpointSchema: z.ZodType<WireEndpoint> = z.looseObject({
+  name: word,
+  type: word,
+  workers: z.looseObject({ min: count, max: count, idleTimeout: count }),
+  flashboot: word,
+})
+
+/** `GET /v2/serverless/{id}/workers`. */
+export interface WireWorkers {
+  readonly summary: { readonly unhealthy: number; readonly throttled: number; readonly total: number }
+}
+export const workersSchema: z.ZodType<WireWorkers> = z.looseObject({
+  summary: z.looseObject({
+    unhealthy: z.int().nonnegative(),
+    throttled: z.int().nonnegative(),
+    total: z.int().nonnegative(),
+  }),
+})
+
 /** What a handler's exception looks like inside `error`, where it is a JSON string. */
 export const exceptionSchema: z.ZodType<{ readonly error_type?: string; readonly error_message: string }> =
   z.looseObject({
