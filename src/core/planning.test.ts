@@ -202,6 +202,18 @@ describe('places', () => {
     expect(begunBy(life, () => life.at(9_000))).toBe('start 1')
   })
 
+  it.each([
+    ['for 15 seconds', undefined, 15_000],
+    ['for as long as it asked', 20_000, 20_000],
+  ])('where this prediction has failed stay free %s, while others have none', (_, retryAfterMs, until) => {
+    const life = createLife({ route: [{}, { name: 'second', free: 0 }], jitter: () => 0 })
+    life.startRejected(sampleFailure('boot_timeout', retryAfterMs === undefined ? {} : { retryAfterMs }))
+    expect(went(life)).toEqual(['first', 'second'])
+    expect(begunBy(life, () => life.at(until - 1))).toBe('')
+    expect(begunBy(life, () => life.at(until))).toBe('start 2')
+    expect(went(life)).toEqual(['first', 'first'])
+  })
+
   it('are not waited for while another deployment has some', () => {
     const life = createLife({ route: [{ free: 0 }, { name: 'second' }] })
     expect([went(life), life.begun]).toEqual([['second'], ['start 1']])

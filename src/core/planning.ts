@@ -11,7 +11,10 @@ const maxRateLimited = 20
 /** Longest wait between two tries. */
 const maxBackoffMs = 30_000
 
-/** How long waiting for the same deployment is better than moving on, after a failure that may pass. */
+/**
+ * How long waiting for the same deployment is better than moving on, after a failure that may pass; and for a full one
+ * better than going back to where more has failed. What is broken fails at once, and so always has a place.
+ */
 const patienceMs = 15_000
 
 /** What comes next for a prediction that nothing works on. */
@@ -23,9 +26,10 @@ export type Plan =
 /**
  * Chooses the next deployment, or says that waiting or failing is what remains. Order: the policy's `routing`; deployments
  * with fewer tries that failed or stalled first, except that a failure which may pass (`retry: same`) gives the same
- * deployment one more try. Deployments whose credentials, target or memory already failed are out.
+ * deployment one more try. Deployments whose credentials, target or memory already failed are out. `since` is when it began
+ * to wait for a place.
  */
-export function planNext(draft: Draft, now: number, policy: Policy, world: World): Plan {
+export function planNext(draft: Draft, now: number, policy: Policy, world: World, since: number = now): Plan {
   const last = lastFailure(draft)
   if (last !== null && retryAdvice(last.failure.code) === 'never') return { kind: 'fail', failure: last.failure }
   if (last !== null && last.failure.code === 'start_unknown' && policy.onUnknown === 'fail')
@@ -62,8 +66,9 @@ export function planNext(draft: Draft, now: number, policy: Policy, world: World
       return { kind: 'wait', until, why: `${first.name} is tried again in ${seconds(until - now)}.` }
   }
   const opened = ordered.filter(deployment => opensAt(draft, deployment, last) <= now)
-  // A full deployment is waited for only where no other one could begin at once.
-  const open = opened.find(deployment => deployment.free > 0) ?? opened[0]
+  const least = opened[0] === undefined || now - since >= patienceMs ? Infinity : triesOn(draft, opened[0])
+  // A full deployment is waited for only where no other one that is as good could begin at once.
+  const open = opened.find(deployment => deployment.free > 0 && triesOn(draft, deployment) <= least) ?? opened[0]
   if (open !== undefined) {
     const budget = dear.length === 0 ? '' : ` The budget does not cover ${dear.join(', ')}.`
     const why = `${reasonFor(draft, open, last, preference)}${budget}`
@@ -110,7 +115,6 @@ export function addAttempt(
   const attempt = createAttempt(world.newId(), draft.attempts.length + 1, plan.deployment.name, now)
   attempt.reserved = reservationFor(plan.deployment, policy)
   draft.attempts.push(attempt)
-  draft.retryAt = null
   decide(draft, now, attempt, `attempt ${attempt.number} on ${attempt.deployment}`, plan.why)
   return attempt
 }
@@ -125,7 +129,7 @@ export function placeWaiting(draft: Draft, attempt: AttemptDraft, now: number, p
   const isPaid = fitsDay(attempt.reserved, policy, world)
   if (isPaid && own.free > 0 && own.closedUntil <= now) return
   const others = { ...draft, attempts: draft.attempts.filter(other => other !== attempt) }
-  const next = planNext(others, now, policy, world)
+  const next = planNext(others, now, policy, world, attempt.plannedAt)
   const why = !isPaid
     ? `Today's budget does not cover ${own.name} any more.`
     : own.closedUntil > now
@@ -188,10 +192,13 @@ function order(
   last: { attempt: AttemptDraft; failure: Failure } | null,
 ): DeploymentWorld[] {
   const again = againOn(draft, last)
-  const active = activeAttempts(draft)
-  const weight = ({ name }: DeploymentWorld) =>
-    name === again ? -1 : failuresOn(draft, name).length + active.filter(attempt => attempt.deployment === name).length
+  const weight = (deployment: DeploymentWorld) => (deployment.name === again ? -1 : triesOn(draft, deployment))
   return deployments.toSorted((a, b) => weight(a) - weight(b))
+}
+
+/** How often this prediction failed or stalled there, or tries now. */
+function triesOn(draft: Draft, { name }: DeploymentWorld): number {
+  return failuresOn(draft, name).length + activeAttempts(draft).filter(({ deployment }) => deployment === name).length
 }
 
 /** The deployment that gets one more try, because its last failure may pass. */
