@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
-import { SurefootError } from '../core/failure.ts'
+import { refuse, SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import type { StoredOutput } from '../core/prediction.ts'
+import { collectOutput } from '../engine/collect.ts'
+import type { Downloaded, FileStore } from '../files/contract.ts'
 import type {
   Heard,
   HeardRequest,
@@ -13,6 +16,7 @@ import type {
   Warming,
 } from '../providers/contract.ts'
 import type { SimulatedClock } from './clock.ts'
+import { sampleModel, sampleOf } from './sample-output.ts'
 
 /** An adapter together with the emulator it talks to, both fresh, on simulated time. */
 export interface ProviderUnderTest {
@@ -28,6 +32,8 @@ export interface ProviderUnderTest {
   readonly costEstimated?: boolean
   /** True where the vendor cannot be asked for a run: what its webhooks told counts as polled. Default false. */
   readonly tellsByWebhook?: boolean
+  /** Where kits' uploads land and outputs are collected. */
+  readonly files: FileStore
   /** Webhooks that arrived so far, oldest first. */
   heard(): readonly HeardRequest[]
   /** Runs that the vendor would bill. */
@@ -35,7 +41,7 @@ export interface ProviderUnderTest {
   close(): void
 }
 
-const image = new TextEncoder().encode('not really a picture, but as good as one')
+const image = sampleOf(40)
 /** Milliseconds. */
 export const hour: number = 60 * 60_000
 
@@ -177,4 +183,47 @@ export async function hearAll(under: ProviderUnderTest, now: number): Promise<st
     }
   }
   return verdicts
+}
+
+/** Settles a promise that needs time to pass: the clock advances by `everyMs` until then, at most an hour. */
+export async function during<T>(under: ProviderUnderTest, promise: Promise<T>, everyMs = 1000): Promise<T> {
+  let isSettled = false
+  const watched = promise.finally(() => {
+    isSettled = true
+  })
+  // Whoever waits for the promise gets its error; meanwhile it is nobody's.
+  watched.catch(() => {})
+  for (let waited = 0; waited < hour && !isSettled; waited += everyMs) await under.clock.advance(everyMs)
+  return await watched
+}
+
+/** Collects what an observation names, as the engine does: into the store, and verified there. Fails as the engine's does. */
+export function collect(under: ProviderUnderTest, observation: Observation): Promise<StoredOutput> {
+  const collected = collectOutput(under.files, url => download(under, url), {
+    predictionId: 'prediction-1',
+    attemptId: marker.attemptId,
+    model: sampleModel,
+    outputs: observation.outputs ?? [],
+    trustedOrigins: under.provider.trustedOrigins,
+    signal: new AbortController().signal,
+  })
+  return during(under, collected)
+}
+
+/** The safe downloader's part of it, on the emulator. */
+async function download({ fetch }: ProviderUnderTest, url: string): Promise<Downloaded> {
+  const cut = (cause: unknown) => refuse('provider_unreachable', 'The download was cut off.', { cause })
+  const response = await fetch(url).catch(cut)
+  if (!response.ok || response.body === null) return refuse('input_invalid', `The link answered ${response.status}.`)
+  const length = response.headers.get('content-length')
+  const chunks = response.body
+  async function* read(): AsyncGenerator<Uint8Array, void> {
+    try {
+      yield* chunks
+    } catch (error) {
+      cut(error)
+    }
+  }
+  const mediaType = response.headers.get('content-type')
+  return { body: read(), mediaType, bytes: length === null ? null : Number(length), name: 'output' }
 }

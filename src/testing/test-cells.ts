@@ -1,6 +1,12 @@
+import type { ProviderSuite } from './describe-provider.ts'
 import type { Cell } from './provider-cells.ts'
 
-interface Skip {
+/** A suite under the name that the table of adapters has for it. */
+export interface NamedSuite extends ProviderSuite {
+  readonly name: string
+}
+
+export interface Skip {
   readonly skip: string
 }
 
@@ -22,6 +28,7 @@ export const usualCells = {
   'start: rejected with 429 and a hint in the body': ['create-429@body'],
   'start: rejected with a bare 429': ['create-429@bare'],
   'start: rejected because nobody listens': ['create-refused'],
+  'start: unknown after a 409 from in between': [],
   'start: unknown after 500': ['create-500'],
   'start: unknown after 502': ['create-502'],
   'start: unknown after 503': ['create-503@accepted'],
@@ -61,10 +68,16 @@ export const usualCells = {
   'poll: HTML pages with 200': ['html-200'],
   'poll: error objects with 200': ['error-object-200'],
   'poll: cut in the middle of the body': ['status-reset'],
+  'poll: the bytes come slowly': ['status-slow'],
   'poll: no byte comes and the signal ends it': ['status-hang'],
-  'output: the bytes arrive': [],
+  'output: small': [],
+  'output: large': [],
   'output: missing': ['empty-output'],
   'output: an empty object': ['empty-output@object'],
+  'output: of the wrong type': [],
+  'output: cut off': ['output-truncated'],
+  'output: the bytes come slowly': ['output-slow'],
+  'output: its link has expired': ['output-expired@60'],
   'output: purged by the vendor': [],
   'cancel: confirmed by polling': [],
   'cancel: before it runs': [],
@@ -83,6 +96,21 @@ export const usualCells = {
   'warm: a worker that works is known to be there': [],
   'warm: a call alone brings a worker': { skip: 'The vendor brings a worker for a run only' },
 } as const satisfies { readonly [cell in Cell]?: readonly string[] | Skip }
+
+/** True for faults of a download: the run's files must then lie in a bucket of its own, not inside the answer. */
+export function servedFiles(faults: readonly string[]): boolean {
+  return faults.some(fault => fault.startsWith('output-'))
+}
+
+/** For a vendor whose outputs never travel inside an answer: how they do. */
+export function withoutInlineOutputs(skip: string): { readonly 'output: larger than the answer may be': Skip } {
+  return { 'output: larger than the answer may be': { skip } }
+}
+
+/** For a vendor that refuses no start with 409. */
+export const without409 = {
+  'start: rejected with 409': { skip: 'No start is refused with 409 there: one from in between proves nothing' },
+} as const
 
 /** For a vendor that cannot be searched for a run: why. */
 export function withoutFind(skip: string): { readonly [cell in Extract<Cell, `find: ${string}`>]: Skip } {

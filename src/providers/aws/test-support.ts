@@ -2,7 +2,7 @@ import { createAwsEmulator } from '../../emulators/aws/index.ts'
 import type { Cells } from '../../testing/describe-provider.ts'
 import type { ProviderUnderTest } from '../../testing/provider-under-test.ts'
 import { openAdapter } from '../../testing/test-adapter.ts'
-import { usualCells } from '../../testing/test-cells.ts'
+import { usualCells, withoutInlineOutputs } from '../../testing/test-cells.ts'
 import type { Setting } from '../../testing/test-prediction.ts'
 import type { Io, Job, JobFile } from '../contract.ts'
 import { ecs } from './ecs/index.ts'
@@ -118,6 +118,7 @@ export function openAws(
 /** What holds for every service of AWS. */
 export const awsCells = {
   ...usualCells,
+  ...withoutInlineOutputs('Outputs lie in the bucket, of any size'),
   'start: rejected because of a bad token that looks like a missing target': {
     skip: 'AWS names a bad key as what it is',
   },

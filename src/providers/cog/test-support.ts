@@ -1,5 +1,11 @@
 import type { ProviderSuite } from '../../testing/describe-provider.ts'
-import { usualCells, withoutFind, withoutSignatures, withoutWarming } from '../../testing/test-cells.ts'
+import {
+  usualCells,
+  withoutFind,
+  withoutInlineOutputs,
+  withoutSignatures,
+  withoutWarming,
+} from '../../testing/test-cells.ts'
 
 const noList = "Cog has no list of runs: lost starts are known by a webhook or a kit's hello (emulators/cog)"
 const noQueue = { skip: 'Cog has no queue: it takes a run at once or refuses it' }
@@ -10,6 +16,7 @@ const unsigned = 'Cog signs nothing; the secret in the URL is checked before a w
 export const cells: ProviderSuite['cells'] = {
   ...usualCells,
   'start: rejected because of a bad token that looks like a missing target': { skip: 'proxies answer 401 for one' },
+  'start: rejected with 409': ['create-409'],
   'start: rejected with 422': ['create-422'],
   'start: rejected because an input cannot be uploaded': { skip: 'Cog takes no uploads' },
   ...withoutFind(noList),
@@ -22,6 +29,7 @@ export const cells: ProviderSuite['cells'] = {
   'poll: a last word nobody knows': { skip: 'Cog stamps no end: an unknown last word stays unclear' },
   'poll: 404 just after the start': noAsking,
   'poll: 404 for good': noAsking,
+  ...withoutInlineOutputs('What limits an output inside a webhook is our own receiver (http/webhooks)'),
   'output: purged by the vendor': { skip: 'Cog keeps no result: what the webhook told is ours' },
   'cancel: too late': { skip: 'Cog says that it is over ("ended"), and polling could never tell more (index.test.ts)' },
   ...withoutSignatures(unsigned),

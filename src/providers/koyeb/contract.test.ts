@@ -1,23 +1,4 @@
-import { createKoyebEmulator } from '../../emulators/koyeb/index.ts'
 import { describeProvider } from '../../testing/describe-provider.ts'
-import { openAdapter } from '../../testing/test-adapter.ts'
-import { cells } from '../cog/test-support.ts'
-import { koyeb } from './index.ts'
+import { contracts } from './test-contract.ts'
 
-describeProvider('koyeb', {
-  open: faults =>
-    openAdapter(faults, {
-      emulator: parts => createKoyebEmulator({ ...parts, awake: true, bootMs: 0, answers: 'inline' }),
-      provider: () => koyeb({ baseUrl: 'https://koyeb.test' }),
-      target: { hardware: 'gpu-nvidia-l4', inputs: { image: 'photo' } },
-      costEstimated: true,
-      tellsByWebhook: true,
-    }),
-  cells: {
-    ...cells,
-    'warm: a place that sleeps is not ready, and looking costs no run': [],
-    'warm: a worker that works is known to be there': [],
-    'warm: a call alone brings a worker': [],
-    'poll: a burst of 503': { skip: 'a 503 of the edge is an answer: the service sleeps or wakes (index.test.ts)' },
-  },
-})
+for (const suite of contracts) describeProvider(suite.name, suite)
