@@ -18,6 +18,51 @@ export interface FileStore {
   remove(key: string): Promise<void>
   /** Path on this machine's disk, for engines that run here; null on remote storage. */
   path(key: string): string | null
+  /** Where others read from and write to the store without us; absent where only this process can. */
+  readonly outside?: OutsideAccess
+}
+
+/**
+ * Links that work without us. Whoever holds a link to write may write again until it ends, so nothing that others rely on
+ * may lie where one leads: `take` copies it to a key that never had such a link.
+ */
+export interface OutsideAccess {
+  /** Anybody may GET the file there until then (milliseconds since 1970); it comes with this name and media type. */
+  readUrl(key: string, until: number, as: { readonly name: string; readonly mediaType: string }): Promise<string>
+  /** Anybody may PUT a file there until then. */
+  writeUrl(key: string, until: number): Promise<string>
+  /**
+   * Copies what was PUT at `from`, as it is at one moment, to `to`, and removes it there. `exists` when `to` is there already,
+   * `missing` when nothing is at `from`. Fails with `input_too_large` over `maxBytes`.
+   */
+  take(
+    from: string,
+    to: string,
+    options: Pick<PutOptions, 'maxBytes' | 'signal'>,
+  ): Promise<'taken' | 'exists' | 'missing'>
+}
+
+/** A bucket of S3 or of something that speaks its API. */
+export interface S3Options {
+  readonly bucket: string
+  /** As the vendor names it: `eu-central-1`, `auto` on R2 and Tigris, `us-east-1` where a server has none. */
+  readonly region: string
+  /** Origin of the API, `https://host`. Default: AWS's for the region. */
+  readonly endpoint?: string
+  /** The same API as workers and callers outside reach it, where that differs. Default `endpoint`. */
+  readonly publicEndpoint?: string
+  /** What every key begins with, without a slash at either end. Default: nothing. */
+  readonly prefix?: string
+  /** Bucket in the path instead of in the host name. Default: where `endpoint` is given. */
+  readonly pathStyle?: boolean
+  /** Checksums of the newer SDKs with every request, which some servers refuse. Default false: where S3 demands one. */
+  readonly checksums?: boolean
+  /** Default: what the AWS SDK finds (environment, shared files, the machine's role). */
+  readonly credentials?: {
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+    readonly sessionToken?: string
+  }
 }
 
 export interface PutOptions {

@@ -11,10 +11,7 @@ const chunkBytes = 256 * 1024
  * the end or cancel: until then a file handle is open.
  */
 export async function openRange(path: string, range?: { start: number; end?: number }): Promise<OpenedFile | null> {
-  const start = range?.start ?? 0
-  const last = range?.end ?? Number.MAX_SAFE_INTEGER
-  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(last) || start < 0 || last < start)
-    refuse('input_invalid', `Not a range of bytes: ${start}-${range?.end ?? ''}.`, { status: 416 })
+  const { start, last } = checkRange(range)
   const file = await openFile(path)
   if (file === null) return null
   try {
@@ -25,6 +22,15 @@ export async function openRange(path: string, range?: { start: number; end?: num
     await file.close()
     throw error
   }
+}
+
+/** First and last byte of a range; refuses with `input_invalid` (416) what is none. */
+export function checkRange(range?: { start: number; end?: number }): { readonly start: number; readonly last: number } {
+  const start = range?.start ?? 0
+  const last = range?.end ?? Number.MAX_SAFE_INTEGER
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(last) || start < 0 || last < start)
+    refuse('input_invalid', `Not a range of bytes: ${start}-${range?.end ?? ''}.`, { status: 416 })
+  return { start, last }
 }
 
 /** A whole file from its beginning, leaving the handle open. */

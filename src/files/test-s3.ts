@@ -1,0 +1,107 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import S3rver from 's3rver'
+import type { S3Options } from './contract.ts'
+
+/** What s3rver has of its own that tests need; it brings no types. */
+interface Server {
+  callback(): RequestListener
+  configureBuckets(): Promise<unknown>
+  readonly store: { existsObject(bucket: string, key: string): Promise<unknown> }
+}
+
+export interface StartedS3 {
+  readonly endpoint: string
+  readonly options: S3Options
+  /** Method and path of every request, `POST /files/key?uploads`, in order. */
+  readonly requests: string[]
+  /** Answers requests itself where it returns true. */
+  intercept: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** The server's own answer, for what was intercepted to be answered later. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** Multipart uploads that were begun and neither completed nor taken back. */
+  pending(): Promise<readonly string[]>
+  close(): Promise<void>
+}
+
+/**
+ * An S3 server on loopback: s3rver 3.7.1, and in front of it what it lacks. It knows neither conditional writes
+ * (`If-None-Match`; here with `conditional`), nor conditional copies (here always), nor `AbortMultipartUpload` (here always), nor
+ * checksums of the newer SDKs.
+ */
+export async function startS3({ conditional = false } = {}): Promise<StartedS3> {
+  const directory = await mkdtemp(join(tmpdir(), 'surefoot-s3-'))
+  const app = new S3rver({ directory, silent: true, configureBuckets: [{ name: 'files' }] }) as unknown as Server
+  await app.configureBuckets()
+  const serve = app.callback()
+  const uploads = join(directory, 'files', '._S3rver_uploads')
+  const requests: string[] = []
+  const etags = async (path: string) =>
+    (
+      await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, {
+        method: 'HEAD',
+        headers: { 'x-test': '1' },
+      })
+    ).headers.get('etag')
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://s3.test')
+    const upload = url.searchParams.get('uploadId')
+    if (request.method === 'DELETE' && upload !== null) {
+      await rm(join(uploads, upload), { recursive: true, force: true })
+      response.writeHead(204).end()
+      return
+    }
+    const isWrite = request.method === 'PUT' || (request.method === 'POST' && upload !== null)
+    const key = url.pathname.slice('/files/'.length)
+    if (
+      conditional &&
+      isWrite &&
+      request.headers['if-none-match'] === '*' &&
+      (await app.store.existsObject('files', key))
+    )
+      return refuse(request, response)
+    const wanted = request.headers['x-amz-copy-source-if-match']
+    if (wanted !== undefined && (await etags(`/${request.headers['x-amz-copy-source']}`)) !== wanted)
+      return refuse(request, response)
+    serve(request, response)
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse): void {
+    request.resume()
+    request.once('end', () =>
+      response
+        .writeHead(412, { 'content-type': 'application/xml' })
+        .end('<Error><Code>PreconditionFailed</Code><Message>No.</Message></Error>'),
+    )
+  }
+
+  const server = createServer((request, response) => {
+    if (request.headers['x-test'] === undefined) requests.push(`${request.method} ${request.url}`)
+    if (!started.intercept(request, response)) void handle(request, response)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const started: StartedS3 = {
+    endpoint,
+    options: {
+      bucket: 'files',
+      region: 'us-east-1',
+      endpoint,
+      credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
+    },
+    requests,
+    intercept: () => false,
+    handle,
+    pending: async () => (await readdir(uploads).catch(() => [])).filter(name => !name.startsWith('.')),
+    async close() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+  return started
+}
