@@ -1,8 +1,10 @@
 import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
 import { createFailure, failureCodes, refuse, SurefootError } from '../core/failure.ts'
+import type { MigrationAction } from '../core/migration.ts'
 import { isTerminal } from '../core/prediction.ts'
 import type { Wish } from '../core/recommend.ts'
+import type { MigrationJson, MigrationsJson } from '../http/migration-shapes.ts'
 import type { ProvidersJson } from '../http/provider-shapes.ts'
 import type { AttemptsJson, ModelJson, PageJson, PredictionJson } from '../http/shapes.ts'
 import { readEvents } from './event-stream.ts'
@@ -18,6 +20,10 @@ export interface Client {
   cancel(id: string): Promise<PredictionJson>
   /** What traffic says about deployments of a model (`owner/name`), and which of them fits the wish. Default: all that it has. */
   providers(model: string, prefer: Wish['prefer'], deployments?: readonly string[]): Promise<ProvidersJson>
+  /** Where each configured migration stands. */
+  migrations(): Promise<readonly MigrationJson[]>
+  /** What a person asks of one, by model (`owner/name`). */
+  migrate(model: string, action: MigrationAction): Promise<MigrationJson>
   /** The prediction now and after each change, until it has ended. */
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
@@ -73,6 +79,8 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
       if (deployments !== undefined) query.set('deployments', deployments.join(','))
       return read(`/v1/providers?${query}`)
     },
+    migrations: async () => (await read<MigrationsJson>('/v1/migrations')).migrations,
+    migrate: (model, action) => read(`/v1/migrations/${model}/${action}`, { method: 'POST' }),
     async *watch(id) {
       const { body } = await call(`/v1/predictions/${encodeURIComponent(id)}/events`)
       try {

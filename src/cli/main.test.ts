@@ -9,7 +9,18 @@ test('help is on stdout and lists every command; each command has its own', asyn
   expect(await run('help')).toEqual({ code, stdout, stderr })
   expect(stdout).toContain('In a clone "npm start --" stands for surefoot.')
   const names = [...stdout.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name ?? '').filter(name => name !== 'help')
-  expect(names).toEqual(['serve', 'worker', 'predict', 'compare', 'list', 'show', 'status', 'doctor', 'emulate'])
+  expect(names).toEqual([
+    'serve',
+    'worker',
+    'predict',
+    'compare',
+    'migrate',
+    'list',
+    'show',
+    'status',
+    'doctor',
+    'emulate',
+  ])
   for (const name of names) {
     const shown = await run(name, '--help')
     expect(shown).toEqual({ code: 0, stdout: expect.stringMatching(`^Usage: surefoot ${name}`), stderr: '' })

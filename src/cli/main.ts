@@ -10,6 +10,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
   worker: () => import('./worker.ts'),
   predict: () => import('./predict.ts'),
   compare: () => import('./compare.ts'),
+  migrate: () => import('./migrate.ts'),
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
   status: () => import('./status.ts'),
@@ -23,6 +24,7 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
   worker              Drive predictions beside other processes on one database
   predict PHOTO       Turn a photo into a 3D Gaussian splat
   compare PHOTO       Run a photo at several providers, side by side
+  migrate [MODEL]     How far a model has moved from one deployment to another
   list                Predictions, newest first
   show ID             What was tried for a prediction, and why
   status [ID]         Who serves the data folder and what runs; or one prediction in a line

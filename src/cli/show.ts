@@ -38,9 +38,11 @@ export const command: Command = {
 
 function print(io: Io, prediction: PredictionJson, { attempts, decisions }: AttemptsJson): void {
   const head = (text: string) => say(io.stdout, paint(io, io.stdout, 'bold', text))
-  const { failure, output, cost, settled } = prediction.surefoot
+  const { failure, output, cost, settled, shadow_of: shadow } = prediction.surefoot
   const since = (time: string) => `+${((Date.parse(time) - Date.parse(prediction.created_at)) / 1_000).toFixed(2)} s`
   head(toRow(prediction).slice(0, 4).join('  '))
+  if (shadow !== undefined)
+    say(io.stdout, `Shadow run of ${shadow} for a migration: compared with it, then its output is removed.`)
   if (output !== null) say(io.stdout, `${output.name}: ${formatOutput(output)}, sha256 ${output.sha256}`)
   if (failure !== null) say(io.stdout, `${failure.code}: ${failure.message} ${failure.advice}`)
   const costs = describeCost(cost, attempts)
