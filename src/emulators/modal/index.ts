@@ -6,6 +6,7 @@ import { createDice, type FaultRule } from '../faults.ts'
 import { createInputs } from '../inputs.ts'
 import { loseCreate, misanswerStatus, refuseCreate, type Wording } from '../misbehave.ts'
 import { createBucket } from '../rate-limit.ts'
+import type { Settings } from '../settings.ts'
 import { type Call, isExpired, isOver } from './call.ts'
 import { grpcWording } from './grpc.ts'
 import { createLife } from './life.ts'
@@ -44,6 +45,8 @@ export interface ModalEmulatorOptions {
   readonly timeoutMs?: number
   /** After this long an exchange with a web endpoint ends in a redirect. Default: the vendor's 150 s. */
   readonly exchangeMs?: number
+  /** Of `function`; see `Settings`. */
+  readonly settings?: Settings
 }
 
 /** Calls and HTTP requests of a new account. Source: modal.com/docs/guide/webhooks. */
@@ -154,6 +157,7 @@ export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
     calls,
     blobs,
     newId,
+    settings: options.settings,
     waitFor,
     cancel: life.cancel,
     async spawn(functionName: string, input: Call['input'], request: Request) {

@@ -11,6 +11,10 @@ const handle: MessageFields = {
   supportedOutputFormats: [51, 'int', 'repeated'],
   appId: [52, 'string'],
 }
+const functionData: MessageFields = {
+  timeoutSecs: [8, 'int'],
+  autoscalerSettings: [31, { minContainers: [1, 'int'], maxContainers: [2, 'int'], scaledownWindow: [5, 'int'] }],
+}
 const input: MessageFields = {
   args: [1, 'bytes'],
   argsBlobId: [7, 'string'],
@@ -52,7 +56,7 @@ export const rpcMessages: { readonly [name: string]: RpcMessages } = {
   AuthTokenGet: { request: {}, response: { token: [1, 'string'] } },
   FunctionGet: {
     request: { appName: [1, 'string'], objectTag: [2, 'string'], environmentName: [4, 'string'] },
-    response: { functionId: [1, 'string'], handleMetadata: [2, handle] },
+    response: { functionId: [1, 'string'], handleMetadata: [2, handle], function: [5, functionData] },
   },
   FunctionMap: {
     request: {

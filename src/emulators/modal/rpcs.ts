@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { decodeCbor, encodeCbor } from '../../wire/cbor.ts'
 import { decodeMessage, encodeMessage, type Message } from '../../wire/protobuf.ts'
 import { misanswerCancel, misanswerStatus } from '../misbehave.ts'
+import type { Settings } from '../settings.ts'
 import { type Call, isExpired, isOver } from './call.ts'
 import { grpcAnswer, grpcFailure, grpcStatus, grpcWording, unframe } from './grpc.ts'
 import { rpcMessages } from './messages.ts'
@@ -13,6 +14,8 @@ export interface RpcTools {
   readonly calls: ReadonlyMap<string, Call>
   readonly blobs: Map<string, Uint8Array<ArrayBuffer>>
   newId(prefix: string): string
+  /** Of `function`: what `FunctionData` holds, which is not told otherwise; see `Settings`. */
+  readonly settings: Settings | undefined
   /** Starts a call, or says why not. */
   spawn(functionName: string, input: Call['input'], request: Request): Promise<Call | Response>
   /** Waits until the call is over, at most so long. */
@@ -52,11 +55,20 @@ const rpcs: { readonly [name: string]: (tools: RpcTools) => Rpc } = {
 
   // Every function exists; an id is its name, so that it means the same after a restart.
   FunctionGet:
-    () =>
-    ({ appName, objectTag }) => ({
-      functionId: `fu-${Buffer.from(`${appName}/${objectTag}`).toString('base64url')}`,
-      handleMetadata: { functionName: objectTag, supportedInputFormats: [1, cbor], supportedOutputFormats: [1, cbor] },
-    }),
+    ({ settings }) =>
+    ({ appName, objectTag }) => {
+      const set = settings?.function
+      if (typeof set === 'number') return notFound(`Function ${appName}/${objectTag}`)
+      return {
+        functionId: `fu-${Buffer.from(`${appName}/${objectTag}`).toString('base64url')}`,
+        handleMetadata: {
+          functionName: objectTag,
+          supportedInputFormats: [1, cbor],
+          supportedOutputFormats: [1, cbor],
+        },
+        ...(set === undefined ? {} : { function: set }),
+      }
+    },
 
   FunctionMap: tools => async (request, http) => {
     const [item] = listOf(request.pipelinedInputs)

@@ -4,6 +4,7 @@ import type { CancelAnswer, Io, Observation, Provider } from '../contract.ts'
 import { isSameOrigin } from '../option-schemas.ts'
 import { createBlobs } from './blobs.ts'
 import { maxInlineBytes } from './bytes.ts'
+import { check } from './check.ts'
 import { toSurefootError } from './failure.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
@@ -116,6 +117,7 @@ export function createFunctionProvider(options: ReadyFunctionOptions): Provider 
     health: async (target, io) => judgeHealth(await statsOf(target, io)),
     warmth: target => warmthOf(parseFunctionTarget(target)),
     warm: async (target, io) => judgeContainers(await statsOf(target, io)),
+    check: (target, io, intent) => check(parseFunctionTarget(target), tools, io, intent).catch(rethrow),
     cost({ metrics }, target) {
       const price = priceOfContainer(parseFunctionTarget(target))
       if (price === null || metrics?.runMs === undefined) return null

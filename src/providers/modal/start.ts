@@ -9,7 +9,14 @@ import { failureBefore, failureOfRpc, isRefusal } from './failure.ts'
 import { buildInput, buildInputOfBytes } from './inputs.ts'
 import type { ModalFunctionTarget } from './options.ts'
 import { type Rpc, RpcError, readAnswer } from './sdk.ts'
-import { callSchema, type FunctionHandle, functionSchema, type WireFunction, type WireFunctionHandle } from './wire.ts'
+import {
+  callSchema,
+  type FunctionHandle,
+  functionSchema,
+  type WireFunction,
+  type WireFunctionData,
+  type WireFunctionHandle,
+} from './wire.ts'
 
 /** Larger inputs of a call that nobody waits for go by blob; the server may name another limit. Source: js/src/function.ts. */
 const maxInputBytes = 8 * 1024
@@ -61,6 +68,15 @@ export function handleOf(target: ModalFunctionTarget, call: string, attemptId: s
   }
 }
 
+/** A function as Modal knows it. */
+export interface FoundFunction {
+  readonly id: string
+  readonly method: string | undefined
+  readonly handle: WireFunctionHandle
+  /** How it was deployed; absent where Modal does not tell. */
+  readonly data: WireFunctionData | undefined
+}
+
 /**
  * Where a function is, and how it takes its input. Fails like an RPC, and with `deployment_missing` for what cannot be
  * called by name: web endpoints, classes with parameters, functions that take pickles only.
@@ -69,7 +85,7 @@ export async function findFunction(
   { rpc, environment }: Pick<StartTools, 'rpc' | 'environment'>,
   target: ModalFunctionTarget,
   io: Io,
-): Promise<{ readonly id: string; readonly method: string | undefined; readonly handle: WireFunctionHandle }> {
+): Promise<FoundFunction> {
   const [first = '', method] = target.function.split('.')
   const request = {
     appName: target.app,
@@ -95,7 +111,7 @@ export async function findFunction(
     refuse('deployment_missing', `${name} was deployed by a Python SDK that is too old to be called from here.`, {
       advice: 'Deploy it again with the Python package modal 1.2 or newer.',
     })
-  return { id: found.functionId, method, handle }
+  return { id: found.functionId, method, handle, data: found.function }
 }
 
 async function buildCall(

@@ -6,6 +6,7 @@ import { describeNetworkError, surelyNotSent } from '../http.ts'
 import { isSameOrigin, isThisMachine } from '../option-schemas.ts'
 import { createVendorApi, isMissing, unknownStart } from '../vendor-api.ts'
 import { maxInlineBytes } from './bytes.ts'
+import { checkWeb } from './check-web.ts'
 import { failureBefore } from './failure.ts'
 import { hear } from './hear.ts'
 import { buildInput } from './inputs.ts'
@@ -100,6 +101,7 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
         return { result: resultUrl(url, `?${callKey}=${call}`), ...(kit ? { stored: uploadKey(attemptId) } : {}) }
       }),
     warmth: target => warmthOf(parseWebTarget(target)),
+    check: (target, io) => checkWeb(parseWebTarget(target).url, credentials, io),
     // Nothing that an endpoint answers tells how long it ran.
     cost: () => null,
     pricePerSecond: target => priceOfContainer(parseWebTarget(target)),

@@ -17,6 +17,12 @@ const text = z.string().optional().catch(undefined)
 export interface WireFunction {
   readonly functionId: string
   readonly handleMetadata?: WireFunctionHandle
+  readonly function?: WireFunctionData
+}
+/** `FunctionData`: how it was deployed. */
+export interface WireFunctionData {
+  readonly timeoutSecs?: number
+  readonly autoscalerSettings?: { readonly minContainers?: number; readonly maxContainers?: number }
 }
 export interface WireFunctionHandle {
   /** Not empty: it is a web endpoint and cannot be called by name. */
@@ -42,6 +48,13 @@ export const functionSchema: z.ZodType<WireFunction> = z.looseObject({
   functionId: id,
   handleMetadata: handleShape
     .extend({ methodHandleMetadata: z.record(z.string(), handleShape).optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
+  function: z
+    .looseObject({
+      timeoutSecs: moment,
+      autoscalerSettings: z.looseObject({ minContainers: count, maxContainers: count }).optional().catch(undefined),
+    })
     .optional()
     .catch(undefined),
 })
