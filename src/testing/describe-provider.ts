@@ -113,7 +113,7 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
     expect(last.outputs).toHaveLength(1)
     const cost = under.provider.cost(last, under.provider.parseTarget(under.target))
     expect(cost).toMatchObject({ currency: 'USD', estimated: under.costEstimated ?? false })
-    expect(cost?.amount).toBeGreaterThan(0)
+    expect(cost?.amount === 0).toBe(under.isFree ?? false)
   },
   'poll: never a worker': async under => {
     const { handle } = await accepted(under)
@@ -126,9 +126,11 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
   'poll: stalls, and nothing visible changes': async under => {
     const { handle } = await accepted(under)
     await follow(under, handle, 2000, 60_000)
-    const before = await poll(under, handle)
+    const { metrics: _before, ...before } = await poll(under, handle)
     await under.clock.advance(60_000)
-    expect(await poll(under, handle)).toEqual(before)
+    // Time goes on, and nothing that a stall watch looks at.
+    const { metrics: _after, ...after } = await poll(under, handle)
+    expect(after).toEqual(before)
     expect(before).toMatchObject({ status: 'running', progress: { fraction: 0.9 } })
   },
   'poll: progress begins again': async under => {
@@ -235,7 +237,7 @@ const checks: { readonly [cell in Cell]: (under: ProviderUnderTest) => Promise<v
 
   'cancel: confirmed by polling': async under => {
     const { handle } = await running(under)
-    expect(await under.provider.cancel?.(handle, io(under))).toBe('requested')
+    expect(['requested', 'ended']).toContain(await under.provider.cancel?.(handle, io(under)))
     expect((await follow(under, handle)).last.status).toBe('canceled')
   },
   'cancel: before it runs': async under => {

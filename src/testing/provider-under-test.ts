@@ -30,6 +30,8 @@ export interface ProviderUnderTest {
   readonly uploadUrl?: string
   /** True where the vendor's metrics leave out time that it bills, so that costs are marked as estimates. Default false. */
   readonly costEstimated?: boolean
+  /** True where runs cost nothing. Default false. */
+  readonly isFree?: boolean
   /** True where the vendor cannot be asked for a run: what its webhooks told counts as polled. Default false. */
   readonly tellsByWebhook?: boolean
   /** Where kits' uploads land and outputs are collected. */
