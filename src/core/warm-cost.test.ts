@@ -8,6 +8,7 @@ const known: WarmPrices = {
   bills: ['boot', 'idle'],
   idleMs: 300_000,
   idleBy: 'target',
+  wokenBy: 'run',
   keptBy: 'run',
   bootMs: 20_000,
   runMs: 5_000,
@@ -25,7 +26,7 @@ describe('one warm-up', () => {
   })
 
   test('bills no run where a call is enough', () => {
-    expect(estimateWarmUp({ ...known, keptBy: 'call' }).seconds).toBe(320)
+    expect(estimateWarmUp({ ...known, wokenBy: 'call' }).seconds).toBe(320)
   })
 
   test('names what it takes on trust', () => {

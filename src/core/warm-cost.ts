@@ -9,7 +9,8 @@ export interface WarmPrices {
   /** How long a worker that nothing uses stays. */
   readonly idleMs: number | null
   readonly idleBy: 'target' | 'vendor'
-  /** A call that is no run keeps a worker, so a warm-up runs nothing. */
+  /** Whether a call that is no run brings a worker, and whether one keeps it. */
+  readonly wokenBy: 'call' | 'run'
   readonly keptBy: 'call' | 'run'
   /** Medians of what was measured. */
   readonly bootMs: number | null
@@ -28,9 +29,9 @@ export interface WarmEstimate {
 /** Taken where nothing was measured or stated: guesses, and named as such. */
 const assumed = { bootMs: 30_000, runMs: 10_000, idleMs: 60_000 } as const
 
-/** What one warm-up of a cold deployment bills: the worker's start, the run, and the time that it then idles. */
+/** What one warm-up of a cold deployment bills: the worker's start, a run where nothing less wakes it, and its idling after that. */
 export function estimateWarmUp(prices: WarmPrices): WarmEstimate {
-  const { boot, run, idle } = partsOf(prices)
+  const { boot, run, idle } = partsOf(prices, prices.wokenBy)
   return toEstimate(boot.ms + run.ms + idle.ms, prices, [boot, run, idle])
 }
 
@@ -40,7 +41,7 @@ export function estimateWarmUp(prices: WarmPrices): WarmEstimate {
  * window.
  */
 export function estimateWindow(window: DailyWindow, everyMs: number, prices: WarmPrices): WarmEstimate & WindowCount {
-  const { boot, run, idle } = partsOf(prices)
+  const { boot, run, idle } = partsOf(prices, prices.keptBy)
   const open = openMs(window)
   const times = Math.max(1, Math.ceil(open / everyMs))
   const apart = times * (boot.ms + run.ms + idle.ms)
@@ -70,8 +71,8 @@ interface Part {
   readonly trust: string | null
 }
 
-function partsOf(prices: WarmPrices): { boot: Part; run: Part; idle: Part } {
-  const { bills, bootMs, runMs, idleMs, idleBy, keptBy } = prices
+function partsOf(prices: WarmPrices, by: 'call' | 'run'): { boot: Part; run: Part; idle: Part } {
+  const { bills, bootMs, runMs, idleMs, idleBy } = prices
   const none = { ms: 0, trust: null }
   const guess = (ms: number, what: string) => ({
     ms,
@@ -79,7 +80,7 @@ function partsOf(prices: WarmPrices): { boot: Part; run: Part; idle: Part } {
   })
   return {
     boot: !bills.includes('boot') ? none : (measured(bootMs) ?? guess(assumed.bootMs, 'A cold start')),
-    run: keptBy === 'call' ? none : (measured(runMs) ?? guess(assumed.runMs, 'A run')),
+    run: by === 'call' ? none : (measured(runMs) ?? guess(assumed.runMs, 'A run')),
     idle: !bills.includes('idle')
       ? none
       : idleMs === null

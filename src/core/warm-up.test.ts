@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { defaultPolicy } from './policy.ts'
 import type { AttemptFact } from './statistics.ts'
-import { type EarlierWarmUp, lastUsedAt, nextWarmUpAt, warmUpPolicy } from './warm-up.ts'
+import { type EarlierWarmUp, lastUsedAt, nextWarmUpAt, usualWaitMs, warmUpPolicy } from './warm-up.ts'
 
 function fact(over: Partial<AttemptFact>): AttemptFact {
   return {
@@ -45,6 +45,16 @@ test.each<[string, number, readonly EarlierWarmUp[], number]>([
   ['not before its wait since a use, failures or not', 1_000_000, [at('failed', 5_000)], 1_240_000],
 ])('the next one comes %s', (_, usedAt, earlier, expected) => {
   expect(nextWarmUpAt(usedAt, earlier, 240_000)).toBe(expected)
+})
+
+test.each([
+  [300_000, 240_000],
+  [60_000, 48_000],
+  [37_500, 30_000],
+  [5_000, 240_000],
+  [null, 240_000],
+])('where workers stay for %j ms, it is warmed after %i ms without use', (idleMs, waitMs) => {
+  expect(usualWaitMs(idleMs)).toBe(waitMs)
 })
 
 test('it is one attempt, whatever its model may try', () => {

@@ -5,6 +5,9 @@ import type { AttemptFact } from './statistics.ts'
 const idPrefix = 'warm-'
 const longestBackoffMs = 60 * 60_000
 
+/** More often than this a deployment is not warmed: it would be one run after the other. */
+export const shortestWaitMs: number = 30_000
+
 /** Whether a prediction is a warm-up: nobody asked for its result. */
 export function isWarmUp(predictionId: string): boolean {
   return predictionId.startsWith(idPrefix)
@@ -33,6 +36,12 @@ export function lastUsedAt(facts: readonly AttemptFact[], now: number): number {
     if (submittedAt !== null && endedAt !== null) at = Math.max(at, endedAt)
   }
   return at
+}
+
+/** Kept awake with a fifth to spare; where a worker goes sooner than that is worth, or nobody knows when, every four minutes. */
+export function usualWaitMs(idleMs: number | null): number {
+  const wait = Math.floor((idleMs ?? 0) * 0.8)
+  return wait < shortestWaitMs ? 240_000 : wait
 }
 
 /** As much of an earlier warm-up as the next one depends on. */

@@ -3,8 +3,10 @@ import type { JsonObject } from '../core/json.ts'
 import type { MigrationAction, MigrationPlan, MigrationState, MigrationVerdict } from '../core/migration.ts'
 import type { Pair, PairSummary } from '../core/migration-pairs.ts'
 import type { Policy } from '../core/policy.ts'
-import type { WebhookEvent } from '../core/prediction.ts'
+import type { PredictionRecord, WebhookEvent } from '../core/prediction.ts'
+import type { DailyWindow } from '../core/schedule.ts'
 import type { Measured } from '../core/statistics.ts'
+import type { WarmEstimate, WindowCount } from '../core/warm-cost.ts'
 import type { Model } from '../models/contract.ts'
 import type { Health, Provider } from '../providers/contract.ts'
 import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
@@ -24,6 +26,16 @@ export interface Deployment {
   readonly startsPerMinute?: number
   /** Share of traffic under `weighted` routing. Default 1. */
   readonly weight?: number
+  /** When it is kept warm. Default: never. */
+  readonly keepWarm?: KeepWarm
+}
+
+/** In which hours a deployment is warmed after how long without use. */
+export interface KeepWarm {
+  readonly window: DailyWindow
+  /** IANA name of the zone whose clocks the window goes by. */
+  readonly timeZone: string
+  readonly everyMs: number
 }
 
 /** A model with the deployments it may run on, in order of preference. */
@@ -88,6 +100,59 @@ export interface MigrationSide {
   readonly measured: Measured
 }
 
+/** Whether a deployment is warm, and what was done about it. */
+export interface WarmUp {
+  /** `model@provider`. */
+  readonly deployment: string
+  /**
+   * `ready`: a worker is there. `waking`: one starts. `asked`: one was asked for, and the vendor does not tell when it is there.
+   * `cold`: only a run brings one, and none was wanted. `never`: nothing there can be warmed. `failed`: see `message`.
+   */
+  readonly state: 'ready' | 'waking' | 'asked' | 'cold' | 'never' | 'failed'
+  /** One sentence. */
+  readonly message: string
+  /** What to do next; null where nothing is. */
+  readonly advice: string | null
+  /** The small prediction that warms, or did; null where there is none. */
+  readonly run: PredictionRecord | null
+}
+
+/** How a deployment of a model would be warmed, and what that costs. */
+export interface WarmPlan {
+  /** `model@provider`. */
+  readonly deployment: string
+  /** What brings a worker; null where nothing there can be warmed. */
+  readonly by: 'call' | 'run' | null
+  /** Why it is one of the model's first choices; null where it is none. */
+  readonly choice: string | null
+  /** Whether it may cost money; see `DeploymentReport`. */
+  readonly billed: boolean
+  /** Of one warm-up; null where nothing there can be warmed. */
+  readonly estimate: WarmEstimate | null
+  readonly keepWarm: WarmWindow | null
+  /** Runs that warmed it since midnight UTC, and what they cost in USD as far as is known. Idle time after them is in no run's cost. */
+  readonly today: { readonly runs: number; readonly cost: number; readonly unpriced: number }
+}
+
+/** Hours in which a deployment is kept warm, and what one day of them costs on which nobody else uses it. */
+export interface WarmWindow extends KeepWarm {
+  readonly isOpen: boolean
+  readonly estimate: WarmEstimate & WindowCount
+}
+
+/** Warming deployments ahead of use. */
+export interface Warmer {
+  /**
+   * Sees to it that a worker is there, with a small run where nothing less brings one and `run` allows it. Asking again while
+   * one starts changes nothing. Throws `input_invalid` (404) for a deployment that is not configured.
+   */
+  warm(deployment: string, options: { readonly run: boolean }): Promise<WarmUp>
+  /** The same about a run that warms; null where there is none of this id. */
+  look(id: string): Promise<WarmUp | null>
+  /** Every deployment of a model (`owner/name`), the first choices first; `input_invalid` (404) where there is no such model. */
+  plan(model: string): Promise<readonly WarmPlan[]>
+}
+
 /** What the front (HTTP, command line, Next.js) may ask of the engine. */
 export interface Engine {
   /**
@@ -124,6 +189,8 @@ export interface Engine {
   migrate(model: string, action: MigrationAction): Promise<MigrationReport>
   /** What the provider says of a deployment's queue and workers; null where it says nothing. Rejects when it cannot be asked. */
   health(deployment: string): Promise<Health | null>
+  /** Warming deployments ahead of use. */
+  readonly warmer: Warmer
   readonly routes: ReadonlyMap<string, Route>
   start(): Promise<void>
   /** Ends loops and calls; leases are given back, running work stays where it is and is picked up on the next start. */

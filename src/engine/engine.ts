@@ -9,12 +9,14 @@ import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
 import { addFile, type ConvertPhoto, checkInput, discardFiles } from './inputs.ts'
 import { createInsight } from './insight.ts'
+import { createKeepWarm } from './keep-warm.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
 import { isLoser } from './pending-effects.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createUploads, withUpload } from './uploads.ts'
+import { createWarmer } from './warm.ts'
 import { createWatchers } from './watchers.ts'
 
 export interface EngineDependencies {
@@ -86,11 +88,14 @@ export function createEngine(dependencies: EngineDependencies): Engine {
 
   const { convertHeic = refuseHeic, keepLocation = false } = dependencies
   const inputs = { store, files, download, newId, now: driver.now, convertHeic, keepLocation }
+  const report = () => insight.report(driver.now())
+  const warmer = createWarmer({ ...dependencies, now: driver.now, report, create })
+  const keepWarm = createKeepWarm({ ...dependencies, now: driver.now, insight, warmer })
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
   let unwatch = () => {}
 
-  async function create(request: CreateRequest): Promise<StoredPrediction> {
+  async function create(request: CreateRequest, id: string = newId()): Promise<StoredPrediction> {
     const route =
       routes.get(request.model) ??
       refuse(
@@ -100,7 +105,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       )
     const pinned = request.deployments === undefined ? null : [...new Set(request.deployments)]
     checkPinned(route, pinned)
-    const { deployments, policy } = routeFor(routes, { model: request.model, route: pinned })
+    const { deployments, policy } = routeFor(routes, { id, model: request.model, route: pinned })
     if (!deployments.some(deployment => canCarry(deployment, links))) {
       refuse(
         'no_route_for_bytes',
@@ -114,7 +119,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= policy.deadlineMs
     const record = createRecord(
       {
-        id: newId(),
+        id,
         model: request.model,
         modelVersion: route.model.version,
         owner: request.owner,
@@ -130,6 +135,9 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     )
     try {
       const stored = await driver.insert(record)
+      // Somebody else was first with this id: what came with this request is nobody's.
+      const isOurs = JSON.stringify(stored.record.input) === JSON.stringify(record.input)
+      if (!isOurs) await discardFiles(inputs, checked.added)
       migrations.created(record)
       return stored
     } catch (error) {
@@ -183,11 +191,12 @@ export function createEngine(dependencies: EngineDependencies): Engine {
 
   const engine: Engine = {
     routes,
-    create,
+    create: request => create(request),
     get,
     list: query => store.list(query),
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),
-    report: () => insight.report(driver.now()),
+    report,
+    warmer,
     migrations: migrations.report,
     migrate: migrations.act,
     async health(name) {
@@ -225,6 +234,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         .then(driver.start)
         .then(() => {
           unwatch = store.watch(change => watchers.changed(change.id))
+          keepWarm.start()
         })
       return started
     },
@@ -233,6 +243,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       stopped ??= Promise.resolve(started)
         .catch(() => {})
         .then(migrations.stop)
+        .then(keepWarm.stop)
         .then(() => {
           unwatch()
           return driver.stop()

@@ -15,7 +15,7 @@ import {
 import type { StageFacts } from '../core/migration-limits.ts'
 import { summarizePairs } from '../core/migration-pairs.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
-import { measure } from '../core/statistics.ts'
+import { type AttemptFact, measure } from '../core/statistics.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { Store } from '../store/contract.ts'
 import type { Deployment, Log, MigrationReport, Route } from './contract.ts'
@@ -91,10 +91,15 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
     }
   }
 
+  /** Warm-ups say nothing of what users get. */
+  async function asked(deployment: string): Promise<readonly AttemptFact[]> {
+    return (await store.recentAttempts(deployment, remembered)).filter(({ warm }) => warm !== true)
+  }
+
   async function factsOf({ shadows }: Moving, state: MigrationState): Promise<StageFacts> {
     const [from, to, pairs] = await Promise.all([
-      store.recentAttempts(state.plan.from, remembered),
-      store.recentAttempts(state.plan.to, remembered),
+      asked(state.plan.from),
+      asked(state.plan.to),
       shadows.pairs(state),
     ])
     return { from, to, pairs }

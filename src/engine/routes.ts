@@ -1,5 +1,6 @@
 import { defaultPolicy } from '../core/policy.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
+import { isWarmUp, warmUpPolicy } from '../core/warm-up.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Deployment, Route } from './contract.ts'
 
@@ -31,16 +32,24 @@ const shadowBudget = { attempts: 1, hedges: 0 } as const
  */
 export function routeFor(
   routes: ReadonlyMap<string, Route>,
-  { model, route: pinned, shadowOf }: Pick<PredictionRecord, 'model' | 'route' | 'shadowOf'>,
+  {
+    id,
+    model,
+    route: pinned,
+    shadowOf,
+  }: Pick<PredictionRecord, 'model' | 'route' | 'shadowOf'> & { readonly id?: string },
 ): Pick<Route, 'deployments' | 'policy'> {
   const route = routes.get(model)
   if (route === undefined) return { deployments: [], policy: defaultPolicy }
   // Records of before there was pinning have no such key.
   if (pinned == null) return route
   const { deployments, policy } = route.pinnable ?? route
+  const isWarming = id !== undefined && isWarmUp(id)
   return {
     deployments: pinned.flatMap(name => deployments.find(deployment => deployment.name === name) ?? []),
     // Whoever names deployments has chosen their order.
-    policy: { ...policy, routing: 'ordered', ...(shadowOf !== undefined && shadowBudget) },
+    policy: isWarming
+      ? warmUpPolicy(policy)
+      : { ...policy, routing: 'ordered', ...(shadowOf !== undefined && shadowBudget) },
   }
 }

@@ -129,6 +129,11 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
     migrations: async () => [],
     migrate: () => refuse('input_invalid', 'There is no migration here.', { status: 404 }),
     health: async () => null,
+    warmer: {
+      warm: async () => refuse('internal', 'Nothing is warmed here.'),
+      look: async () => null,
+      plan: async () => [],
+    },
     routes,
     async create(request) {
       const input = sketch.parseInput(request.input)

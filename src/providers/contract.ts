@@ -209,7 +209,9 @@ export interface Warmth {
   readonly idleBy: 'target' | 'vendor'
   /** What is billed by the second beside the run itself: a worker's start, and the time that it idles. */
   readonly bills: readonly ('boot' | 'idle')[]
-  /** What makes a worker stay: a call of `warm`, which counts as use there, or only a run. */
+  /** What brings a worker: a call of `warm`, or only a run. */
+  readonly wokenBy: 'call' | 'run'
+  /** What makes it stay: a call of `warm`, because it counts as use there, or only a run. */
   readonly keptBy: 'call' | 'run'
 }
 

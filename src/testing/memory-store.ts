@@ -4,7 +4,15 @@ import { spentOn } from '../core/money.ts'
 import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import { isWarmUp } from '../core/warm-up.ts'
-import type { Change, CommitOutcome, FileRow, ListQuery, Reservation, Store, StoredMigration } from '../store/contract.ts'
+import type {
+  Change,
+  CommitOutcome,
+  FileRow,
+  ListQuery,
+  Reservation,
+  Store,
+  StoredMigration,
+} from '../store/contract.ts'
 
 interface Row {
   readonly record: PredictionRecord

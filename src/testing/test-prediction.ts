@@ -7,7 +7,7 @@ import { isTerminal } from '../core/prediction.ts'
 import type { FaultName } from '../emulators/catalogue.ts'
 import type { Emulator, Work } from '../emulators/contract.ts'
 import { createFixedWork } from '../emulators/works.ts'
-import type { CreateRequest, Engine } from '../engine/contract.ts'
+import type { CreateRequest, Deployment, Engine, KeepWarm } from '../engine/contract.ts'
 import { createEngine } from '../engine/engine.ts'
 import type { Model } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
@@ -64,6 +64,8 @@ export interface Setting {
   readonly beginAfterMs?: number
   /** What is asked for, and the file that the work makes of it. Default: a text without an input. */
   readonly errand?: Errand
+  /** When its deployment is kept warm. Default: never. */
+  readonly keepWarm?: KeepWarm
   /** A second place after the first. Default: none. */
   readonly second?: (clock: SimulatedClock) => SecondPlace
 }
@@ -165,14 +167,15 @@ export async function openEngine(faults: readonly string[], setting: Setting): P
   }
   const store = await openSqliteStore({ path: ':memory:', now: clock.now })
   const provider = setting.provider(fetch)
-  const deploy = (provider: Provider, target: object, place: string) => ({
+  const deploy = (provider: Provider, target: object, place: string): Deployment => ({
     name: `text@${place}`,
     providerName: place,
     provider,
     target: provider.parseTarget(target),
     concurrency: 4,
   })
-  const deployments = [deploy(provider, setting.target, provider.kind)]
+  const { keepWarm } = setting
+  const deployments = [{ ...deploy(provider, setting.target, provider.kind), ...(keepWarm && { keepWarm }) }]
   if (second !== null) deployments.push(deploy(second.provider, second.target, 'second'))
   const policy = { ...defaultPolicy, ...setting.policy }
   const engine = createEngine({

@@ -101,7 +101,12 @@ export function baseten(options: BasetenOptions): Provider {
       const target = parseTarget(job.target)
       return (isHeld ? startHeld : start)(job, target, reachable, apiOf(target.model), io)
     },
-    warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'run' }),
+    warmth: target => ({
+      ...idleOf(parseTarget(target), vendorIdleSeconds),
+      bills: ['boot', 'idle'],
+      wokenBy: 'call',
+      keptBy: 'run',
+    }),
     warm(target, io) {
       const parsed = parseTarget(target)
       return wake(parsed, { api: apiOf(parsed.model), management }, io)

@@ -57,7 +57,12 @@ export function koyeb(options: KoyebOptions): Provider {
     ...server,
     // The edge may hold the first request for as long as the service takes to wake.
     limits: { ...server.limits, heldStart: true },
-    warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'call' }),
+    warmth: target => ({
+      ...idleOf(parseTarget(target), vendorIdleSeconds),
+      bills: ['boot', 'idle'],
+      wokenBy: 'call',
+      keptBy: 'call',
+    }),
     warm: (_target, io) => wake(api, io),
     pricesAsOf: target => pricesAsOf(parseTarget(target), prices),
   }

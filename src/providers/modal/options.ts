@@ -166,5 +166,5 @@ export function parseWebTarget(target: unknown): ModalWebTarget & JsonObject {
  * billed. Sources: modal.com/docs/guide/cold-start, modal.com/pricing.
  */
 export function warmthOf(target: IdleTarget): Warmth {
-  return { ...idleOf(target, 60), bills: ['boot', 'idle'], keptBy: 'run' }
+  return { ...idleOf(target, 60), bills: ['boot', 'idle'], wokenBy: 'run', keptBy: 'run' }
 }

@@ -76,5 +76,10 @@ export function parseTarget(target: unknown): ReplicateTarget & JsonObject {
  * that is no deployment is billed like one, which its target cannot tell. Source: replicate.com/docs/topics/billing.
  */
 export function warmthOf(target: ReplicateTarget): Warmth {
-  return { ...idleOf(target, null), bills: 'deployment' in target ? ['boot', 'idle'] : [], keptBy: 'run' }
+  return {
+    ...idleOf(target, null),
+    bills: 'deployment' in target ? ['boot', 'idle'] : [],
+    wokenBy: 'run',
+    keptBy: 'run',
+  }
 }

@@ -78,7 +78,12 @@ export function runpod(options: RunpodOptions): Provider {
       return judgeHealth(api.read(answer, healthSchema))
     },
     check: (target, io, intent) => check(parseTarget(target), management, io, intent),
-    warmth: target => ({ ...idleOf(parseTarget(target), vendorIdleSeconds), bills: ['boot', 'idle'], keptBy: 'run' }),
+    warmth: target => ({
+      ...idleOf(parseTarget(target), vendorIdleSeconds),
+      bills: ['boot', 'idle'],
+      wokenBy: 'run',
+      keptBy: 'run',
+    }),
     async warm(target, io) {
       const answer = await api.ask({ method: 'GET', path: `/${parseTarget(target).endpoint}/health` }, io)
       return judgeWorkers(api.read(answer, healthSchema))

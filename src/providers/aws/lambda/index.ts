@@ -76,7 +76,7 @@ export function lambda(options: LambdaOptions): Provider {
       ]
     },
     // How long an environment stays, and why, AWS does not say; idle it costs nothing. Its start is billed since August 2025.
-    warmth: () => ({ idleMs: null, idleBy: 'vendor', bills: ['boot'], keptBy: 'run' }),
+    warmth: () => ({ idleMs: null, idleBy: 'vendor', bills: ['boot'], wokenBy: 'run', keptBy: 'run' }),
     cost({ metrics }, target) {
       const parsed = parseTarget(target)
       const price = secondsPrice(parsed)

@@ -95,7 +95,12 @@ export function sagemaker(options: SagemakerOptions): Provider {
     hear: async (request, _io, _now, { attemptId }) => hearHello(request, { folder: folderOf(attemptId) }),
     health: async (target, io) => judgeHealth(await endpointOf(target, io)),
     // An instance is billed while it is up; how long it stays, the endpoint's own scaling policy says.
-    warmth: target => ({ ...idleOf(parseTarget(target), null), bills: ['boot', 'idle'], keptBy: 'run' }),
+    warmth: target => ({
+      ...idleOf(parseTarget(target), null),
+      bills: ['boot', 'idle'],
+      wokenBy: 'run',
+      keptBy: 'run',
+    }),
     warm: async (target, io) => judgeInstances(await endpointOf(target, io)),
     async check(target, io, intent) {
       const parsed = parseTarget(target)
