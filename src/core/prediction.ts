@@ -170,6 +170,8 @@ export interface PredictionRecord {
   readonly retryAt: number | null
   readonly decisions: readonly Decision[]
   readonly webhook: Webhook | null
+  /** When input and output were removed because they were kept long enough; absent while they are kept. */
+  readonly dataRemovedAt?: number
   /** When every attempt was released and every notification delivered or dead; null while anything is open. */
   readonly settledAt: number | null
 }

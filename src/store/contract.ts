@@ -50,6 +50,17 @@ export interface Store {
   /** Answers the key whose bytes no file needs any more; null when others share it, or when there is no such file. */
   deleteFile(id: string): Promise<string | null>
 
+  /** Keeps a file at least until then, whatever its age; false when there is none any more. */
+  holdFile(id: string, until: number): Promise<boolean>
+  /** Deletes a file unless something needs it at that moment, or it is gone: then null. `freed` is what `deleteFile` answers. */
+  deleteUnneeded(id: string, now: number): Promise<{ readonly freed: string | null } | null>
+  /** Files created before then that nothing needs `now`, oldest first. */
+  oldestFiles(query: { before: number; now: number; limit: number }): Promise<readonly FileRow[]>
+  /** Settled predictions created before then whose data are kept, oldest first. */
+  oldestKept(query: { before: number; limit: number }): Promise<readonly StoredPrediction[]>
+  /** Bytes of all outputs of settled predictions and of all files; those that files share count once. */
+  keptBytes(): Promise<number>
+
   /** Calls back after each commit of this process (other processes: as soon as the store can tell). A hint, never truth. */
   watch(listener: (change: { id: string; version: number; dueNow: boolean }) => void): () => void
   now(): Promise<number>

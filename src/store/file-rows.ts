@@ -1,3 +1,4 @@
+import type { Insertable, Selectable } from 'kysely'
 import { refuse } from '../core/failure.ts'
 import type { FileRow } from './contract.ts'
 import type { Database, FilesTable } from './schema.ts'
@@ -42,7 +43,7 @@ export async function deleteFileRow(db: Database, id: string): Promise<string | 
 /** One file by id. */
 export async function findFileRow(db: Database, id: string): Promise<FileRow | null> {
   const row = await db.selectFrom('files').selectAll().where('id', '=', id).executeTakeFirst()
-  return row === undefined ? null : fromRow(row)
+  return row === undefined ? null : fromFileRow(row)
 }
 
 /** An owner's files, newest first, those after the file `after`. Refuses a cursor that is not (or no longer) a file of the owner. */
@@ -62,15 +63,16 @@ export async function listFileRows(
     )
   }
   const rows = await select.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(query.limit).execute()
-  return rows.map(fromRow)
+  return rows.map(fromFileRow)
 }
 
-function toRow(file: FileRow): FilesTable {
+function toRow(file: FileRow): Insertable<FilesTable> {
   const { mediaType, createdAt, expiresAt, ...same } = file
   return { ...same, media_type: mediaType, created_at: createdAt, expires_at: expiresAt }
 }
 
-function fromRow(row: FilesTable): FileRow {
-  const { media_type, created_at, expires_at, ...same } = row
+/** A row as callers know it. */
+export function fromFileRow(row: Selectable<FilesTable>): FileRow {
+  const { media_type, created_at, expires_at, needed_until, ...same } = row
   return { ...same, mediaType: media_type, createdAt: created_at, expiresAt: expires_at }
 }

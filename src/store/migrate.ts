@@ -3,6 +3,7 @@ import { createFailure, SurefootError } from '../core/failure.ts'
 import { initial } from './migrations/0001-initial.ts'
 import { fileDigests } from './migrations/0002-file-digests.ts'
 import { modelMigrations } from './migrations/0003-model-migrations.ts'
+import { retention } from './migrations/0004-retention.ts'
 import type { Database, Schema } from './schema.ts'
 
 /** One step of the schema. `up` runs once, inside the transaction that also records `version`. */
@@ -13,7 +14,7 @@ export interface Migration {
 }
 
 /** Every migration, oldest first. Released ones never change; a new schema is a new entry. */
-export const migrations: readonly Migration[] = [initial, fileDigests, modelMigrations]
+export const migrations: readonly Migration[] = [initial, fileDigests, modelMigrations, retention]
 
 /**
  * Brings a database to the newest schema: all missing steps in one transaction, so that it is either old or new. Doing

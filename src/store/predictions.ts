@@ -1,5 +1,6 @@
 import { type Expression, type ExpressionBuilder, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { PredictionRecord } from '../core/prediction.ts'
+import { keptBytesOf } from '../core/retention.ts'
 import { reservationsFit, writeAttempts } from './attempts.ts'
 import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
 import { type Condition, later, type Moment, type StoreDialect } from './dialect.ts'
@@ -14,7 +15,8 @@ export interface PreparedChange {
   readonly json: string
 }
 
-const stored = ['id', 'version', 'next_at', 'record'] as const
+/** The columns that `fromRow` reads. */
+export const stored = ['id', 'version', 'next_at', 'record'] as const
 type StoredRow = Pick<Selectable<PredictionsTable>, (typeof stored)[number]>
 
 /** Applies one change inside the caller's transaction, on its own merits. */
@@ -62,6 +64,7 @@ async function writeRow(db: Database, change: Change, json: string, now: number)
     // Whole milliseconds: a bigint takes no fraction, and later is never too early.
     next_at: nextAt === null ? null : Math.ceil(nextAt),
     settled: record.settledAt === null ? 0 : 1,
+    kept_bytes: keptBytesOf(record),
     record: json,
     ...toLeaseColumns(change.lease, now),
   }
@@ -211,6 +214,7 @@ function isFreeFor(engine: string, now: Moment) {
     or([eb('lease_until', 'is', null), eb('lease_until', '<=', now), eb('lease_engine', '=', engine)])
 }
 
-function fromRow(row: StoredRow): StoredPrediction {
+/** A row as callers know it. */
+export function fromRow(row: StoredRow): StoredPrediction {
   return { record: JSON.parse(row.record) as PredictionRecord, version: row.version, nextAt: row.next_at }
 }

@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Generated, Kysely, Transaction } from 'kysely'
 import type { FailureCode } from '../core/failure.ts'
 import type { AttemptState, PredictionStatus } from '../core/prediction.ts'
 
@@ -25,6 +25,8 @@ export interface PredictionsTable {
   readonly lease_engine: string | null
   readonly lease_until: number | null
   readonly settled: number
+  /** Bytes of its output where it is settled and its data are kept; null else. */
+  readonly kept_bytes: number | null
   /** JSON of `PredictionRecord`. */
   readonly record: string
 }
@@ -68,6 +70,7 @@ export interface FilesTable {
   readonly metadata: string
   readonly created_at: number
   readonly expires_at: number | null
+  readonly needed_until: Generated<number>
 }
 
 /** The database, or one transaction on it. */

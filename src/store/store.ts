@@ -6,6 +6,7 @@ import type { CommitOutcome, Store } from './contract.ts'
 import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
 import { deleteFileRow, findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
+import { deleteUnneeded, holdFile, oldestFiles, oldestKept, sumKept } from './kept.ts'
 import { findMigration, writeMigration } from './model-migrations.ts'
 import {
   applyChange,
@@ -116,6 +117,13 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     getFile: async id => await findFileRow(db, id),
     listFiles: async query => await listFileRows(db, query),
     deleteFile: async id => await db.transaction().execute(transaction => deleteFileRow(transaction, id)),
+
+    holdFile: async (id, until) => await holdFile(db, id, until),
+    deleteUnneeded: async (id, now) =>
+      await db.transaction().execute(transaction => deleteUnneeded(transaction, id, now)),
+    oldestFiles: async query => await oldestFiles(db, query),
+    oldestKept: async query => await oldestKept(db, query),
+    keptBytes: async () => await sumKept(db),
 
     watch(listener) {
       listeners.add(listener)

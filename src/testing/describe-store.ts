@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createFailure } from '../core/failure.ts'
 import { type MigrationPlan, startMigration } from '../core/migration.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
+import { withoutData } from '../core/retention.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
 import { commitOne, type OpenedStore, openForTest } from './opened-store.ts'
@@ -412,6 +413,38 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
     })
   })
 
+  describe(`${name}: what is kept`, () => {
+    const output = { key: 'outputs/o', name: 'scene.ply', mediaType: 'a/b', bytes: 70, sha256: '0', facts: {} }
+    const ended = (id: string, over: Partial<PredictionRecord> = {}) =>
+      samplePrediction({ id, status: 'succeeded', completedAt: 2_000, settledAt: 2_000, output, ...over })
+
+    it('are the outputs of settled predictions and files, until their data are removed', async () => {
+      const { store } = await setup()
+      expect(await store.keptBytes()).toBe(0)
+      const records = [
+        ended('b', { createdAt: 3_000 }),
+        ended('a'),
+        ended('failed', { createdAt: 9_000, output: null }),
+      ]
+      for (const record of records) await store.commit([sampleChange(record, { nextAt: null })])
+      // Still running: whatever its age, it is nobody's to remove.
+      await store.commit([sampleChange(samplePrediction({ id: 'live', output }))])
+      await store.putFile(sampleFileRow({ id: 'f', bytes: 5 }))
+      await store.putFile(sampleFileRow({ id: 'same', bytes: 5 }))
+      const oldest = async (before: number, limit = 9) =>
+        (await store.oldestKept({ before, limit })).map(({ record }) => record.id)
+      expect([await store.keptBytes(), await oldest(9_000), await oldest(99_000), await oldest(99_000, 1)]).toEqual([
+        145,
+        ['a', 'b'],
+        ['a', 'b', 'failed'],
+        ['a'],
+      ])
+      const change = sampleChange(withoutData(ended('a'), 5_000), { version: 1, nextAt: null })
+      expect(await store.commit([change])).toEqual(['committed'])
+      expect([await store.keptBytes(), await oldest(99_000)]).toEqual([75, ['b', 'failed']])
+    })
+  })
+
   describe(`${name}: files`, () => {
     it('stores, replaces, finds and forgets a file', async () => {
       const { store } = await setup()
@@ -456,6 +489,47 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         expect(freed).toBe(second.key === first.key ? null : first.key)
         expect(await store.deleteFile(second.id)).toBe(second.key)
       }
+    })
+
+    it('holds a file for as long as something needs it', async () => {
+      const { store } = await setup()
+      await store.putFile(sampleFileRow({ id: 'f' }))
+      expect([await store.holdFile('f', 5_000), await store.holdFile('f', 4_000)]).toEqual([true, true])
+      expect([await store.holdFile('gone', 5_000), await store.deleteUnneeded('gone', 9_000)]).toEqual([false, null])
+      expect([await store.deleteUnneeded('f', 5_000), await store.getFile('f')]).toEqual([
+        null,
+        sampleFileRow({ id: 'f' }),
+      ])
+      expect([await store.deleteUnneeded('f', 5_001), await store.getFile('f')]).toEqual([{ freed: 'files/f' }, null])
+    })
+
+    it('either holds a file or deletes it, never both', async () => {
+      const { store } = await setup()
+      for (let round = 0; round < 20; round++) {
+        const { id } = await store.putFile(sampleFileRow({ id: `f${round}` }))
+        const [isHeld, deleted] = await Promise.all([store.holdFile(id, 5_000), store.deleteUnneeded(id, 2_000)])
+        expect(isHeld).toBe(deleted === null)
+        expect((await store.getFile(id)) === null).toBe(!isHeld)
+      }
+    })
+
+    it('finds the oldest that nothing needs', async () => {
+      const { store } = await setup()
+      for (const [id, createdAt] of [
+        ['c', 3_000],
+        ['a', 1_000],
+        ['held', 1_500],
+        ['b', 2_000],
+      ] as const)
+        await store.putFile(sampleFileRow({ id, createdAt, sha256: id }))
+      await store.holdFile('held', 8_000)
+      const oldest = async (before: number, now: number, limit = 9) =>
+        (await store.oldestFiles({ before, now, limit })).map(({ id }) => id)
+      expect([await oldest(3_000, 5_000), await oldest(9_000, 9_000), await oldest(9_000, 5_000, 1)]).toEqual([
+        ['a', 'b'],
+        ['a', 'held', 'b', 'c'],
+        ['a'],
+      ])
     })
 
     it("lists an owner's files newest first, page by page", async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { invariant, refuse } from '../core/failure.ts'
 import { spentOn } from '../core/money.ts'
 import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
+import { keptBytesOf } from '../core/retention.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import { isWarmUp } from '../core/warm-up.ts'
 import type {
@@ -46,6 +47,7 @@ export function createMemoryStore(now: () => number): Store {
   const deliveries = new Set<string>()
   const secrets = new Map<string, string>()
   const files = new Map<string, FileRow>()
+  const neededUntil = new Map<string, number>()
   const migrations = new Map<string, StoredMigration>()
   const listeners = new Set<Parameters<Store['watch']>[0]>()
 
@@ -71,6 +73,12 @@ export function createMemoryStore(now: () => number): Store {
     else open.add(record.id)
     for (const attempt of record.attempts) note(record.id, attempt)
     return 'committed'
+  }
+
+  function dropFile(id: string): string | null {
+    const file = files.get(id)
+    files.delete(id)
+    return file === undefined || [...files.values()].some(({ key }) => key === file.key) ? null : file.key
   }
 
   function note(prediction: string, attempt: Attempt): void {
@@ -216,10 +224,28 @@ export function createMemoryStore(now: () => number): Store {
         return refuse('input_invalid', 'The file that this page starts after does not exist.')
       return own.slice(from, from + limit)
     },
-    async deleteFile(id) {
-      const file = files.get(id)
-      files.delete(id)
-      return file === undefined || [...files.values()].some(({ key }) => key === file.key) ? null : file.key
+    deleteFile: async id => dropFile(id),
+    async holdFile(id, until) {
+      neededUntil.set(id, Math.max(until, neededUntil.get(id) ?? 0))
+      return files.has(id)
+    },
+    deleteUnneeded: async (id, at) =>
+      files.has(id) && (neededUntil.get(id) ?? 0) < at ? { freed: dropFile(id) } : null,
+    oldestFiles: async ({ before, now: at, limit }) =>
+      [...files.values()]
+        .filter(({ id, createdAt }) => createdAt < before && (neededUntil.get(id) ?? 0) < at)
+        .sort((a, b) => newestFirst(b, a))
+        .slice(0, limit),
+    oldestKept: async ({ before, limit }) =>
+      [...rows.values()]
+        .filter(({ record }) => keptBytesOf(record) !== null && record.createdAt < before)
+        .sort((a, b) => newestFirst(b.record, a.record))
+        .slice(0, limit)
+        .map(stored),
+    async keptBytes() {
+      const byKey = new Map([...files.values()].map(({ key, bytes }) => [key, bytes]))
+      const sizes = [...byKey.values(), ...[...rows.values()].map(({ record }) => keptBytesOf(record) ?? 0)]
+      return sizes.reduce((sum, bytes) => sum + bytes, 0)
     },
     watch(listener) {
       listeners.add(listener)
