@@ -1,91 +1,94 @@
-/** What `describeProvider` checks: the rows of the table of adapters. */
-export type Cell =
-  | 'start: accepted'
-  | 'start: accepted with an input too large to inline'
-  | 'start: rejected with 401'
-  | 'start: rejected with 402'
-  | 'start: rejected with 403'
-  | 'start: rejected because the target is missing'
-  | 'start: rejected because of a bad token that looks like a missing target'
-  | 'start: rejected with 409'
-  | 'start: rejected with 413'
-  | 'start: rejected with 422'
-  | 'start: rejected with 429 and seconds'
-  | 'start: rejected with 429 and a fraction'
-  | 'start: rejected with 429 and a date'
-  | 'start: rejected with 429 and a hint in the body'
-  | 'start: rejected with a bare 429'
-  | 'start: rejected because nobody listens'
-  | 'start: rejected because an input cannot be uploaded'
-  | 'start: unknown after a 409 from in between'
-  | 'start: unknown after 500'
-  | 'start: unknown after 502'
-  | 'start: unknown after 503'
-  | 'start: unknown after 504'
-  | 'start: unknown after 524'
-  | 'start: unknown after an HTML page with 200'
-  | 'start: unknown after an error object with 200'
-  | 'start: unknown after a cut connection'
-  | 'start: unknown when no byte comes and the signal ends it'
-  | 'find: a lost start by its webhook'
-  | 'find: a lost start without a webhook'
-  | 'find: a lost start without a webhook, with a large input'
-  | "find: never somebody else's run with the same input"
-  | 'poll: every stage to success, with progress'
-  | 'poll: never a worker'
-  | 'poll: never booted'
-  | 'poll: stalls, and nothing visible changes'
-  | 'poll: progress begins again'
-  | 'poll: the model fails'
-  | 'poll: the GPU runs out of memory'
-  | 'poll: the machine runs out of memory'
-  | 'poll: the vendor gives up booting'
-  | 'poll: the worker is taken away'
-  | 'poll: the vendor cannot store the output'
-  | 'poll: ended by the vendor before it started'
-  | 'poll: a word nobody knows'
-  | 'poll: a last word nobody knows'
-  | 'poll: 404 just after the start'
-  | 'poll: 404 for good'
-  | 'poll: 401 while it runs'
-  | 'poll: 402'
-  | 'poll: 403'
-  | 'poll: 409'
-  | 'poll: 422'
-  | 'poll: 429 and seconds'
-  | 'poll: 429 and a fraction'
-  | 'poll: 429 and a date'
-  | 'poll: 429 and a hint in the body'
-  | 'poll: a bare 429'
-  | 'poll: a burst of 503'
-  | 'poll: HTML pages with 200'
-  | 'poll: error objects with 200'
-  | 'poll: cut in the middle of the body'
-  | 'poll: the bytes come slowly'
-  | 'poll: no byte comes and the signal ends it'
-  | 'output: small'
-  | 'output: large'
-  | 'output: larger than the answer may be'
-  | 'output: missing'
-  | 'output: an empty object'
-  | 'output: of the wrong type'
-  | 'output: cut off'
-  | 'output: the bytes come slowly'
-  | 'output: its link has expired'
-  | 'output: purged by the vendor'
-  | 'cancel: confirmed by polling'
-  | 'cancel: before it runs'
-  | 'cancel: ignored'
-  | 'cancel: too late'
-  | 'cancel: lost, then confirmed'
-  | 'webhook: good'
-  | 'webhook: forged'
-  | 'webhook: changed on its way'
-  | 'webhook: played again later'
-  | 'webhook: stamped by a wrong clock'
-  | 'webhook: late'
-  | 'webhook: several times'
-  | 'webhook: out of order'
-  | 'warm: a place that sleeps is not ready, and looking costs no run'
-  | 'warm: a worker that works is known to be there'
-  | 'warm: a call alone brings a worker'
+/** What `describeProvider` checks, in this order: the rows of the table of adapters. */
+export const cells = [
+  'start: accepted',
+  'start: accepted with an input too large to inline',
+  'start: rejected with 401',
+  'start: rejected with 402',
+  'start: rejected with 403',
+  'start: rejected because the target is missing',
+  'start: rejected because of a bad token that looks like a missing target',
+  'start: rejected with 409',
+  'start: rejected with 413',
+  'start: rejected with 422',
+  'start: rejected with 429 and seconds',
+  'start: rejected with 429 and a fraction',
+  'start: rejected with 429 and a date',
+  'start: rejected with 429 and a hint in the body',
+  'start: rejected with a bare 429',
+  'start: rejected because nobody listens',
+  'start: rejected because an input cannot be uploaded',
+  'start: unknown after a 409 from in between',
+  'start: unknown after 500',
+  'start: unknown after 502',
+  'start: unknown after 503',
+  'start: unknown after 504',
+  'start: unknown after 524',
+  'start: unknown after an HTML page with 200',
+  'start: unknown after an error object with 200',
+  'start: unknown after a cut connection',
+  'start: unknown when no byte comes and the signal ends it',
+  'find: a lost start by its webhook',
+  'find: a lost start without a webhook',
+  'find: a lost start without a webhook, with a large input',
+  "find: never somebody else's run with the same input",
+  'poll: every stage to success, with progress',
+  'poll: never a worker',
+  'poll: never booted',
+  'poll: stalls, and nothing visible changes',
+  'poll: progress begins again',
+  'poll: the model fails',
+  'poll: the GPU runs out of memory',
+  'poll: the machine runs out of memory',
+  'poll: the vendor gives up booting',
+  'poll: the worker is taken away',
+  'poll: the vendor cannot store the output',
+  'poll: ended by the vendor before it started',
+  'poll: a word nobody knows',
+  'poll: a last word nobody knows',
+  'poll: 404 just after the start',
+  'poll: 404 for good',
+  'poll: 401 while it runs',
+  'poll: 402',
+  'poll: 403',
+  'poll: 409',
+  'poll: 422',
+  'poll: 429 and seconds',
+  'poll: 429 and a fraction',
+  'poll: 429 and a date',
+  'poll: 429 and a hint in the body',
+  'poll: a bare 429',
+  'poll: a burst of 503',
+  'poll: HTML pages with 200',
+  'poll: error objects with 200',
+  'poll: cut in the middle of the body',
+  'poll: the bytes come slowly',
+  'poll: no byte comes and the signal ends it',
+  'output: small',
+  'output: large',
+  'output: larger than the answer may be',
+  'output: missing',
+  'output: an empty object',
+  'output: of the wrong type',
+  'output: cut off',
+  'output: the bytes come slowly',
+  'output: its link has expired',
+  'output: purged by the vendor',
+  'cancel: confirmed by polling',
+  'cancel: before it runs',
+  'cancel: ignored',
+  'cancel: too late',
+  'cancel: lost, then confirmed',
+  'webhook: good',
+  'webhook: forged',
+  'webhook: changed on its way',
+  'webhook: played again later',
+  'webhook: stamped by a wrong clock',
+  'webhook: late',
+  'webhook: several times',
+  'webhook: out of order',
+  'warm: a place that sleeps is not ready, and looking costs no run',
+  'warm: a worker that works is known to be there',
+  'warm: a call alone brings a worker',
+] as const
+
+export type Cell = (typeof cells)[number]
