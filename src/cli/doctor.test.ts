@@ -101,7 +101,7 @@ test('a provider that is well is ok, and nothing is started there', async () => 
   })
   const ended = await run('doctor', '--json')
   expect(ended).toMatchObject({ code: 0, stderr: '' })
-  expect(about('relief@there', ended)[0]).toEqual(['ok', expect.stringContaining('no job waits')])
+  expect(about('relief@there', ended)).toContainEqual(['ok', expect.stringContaining('no job waits')])
   expect(about('clock', ended)).toEqual([['ok', expect.stringContaining(origin)]])
   expect(emulator.state().submits).toBe(0)
 })
@@ -114,7 +114,7 @@ test('a wrong key is a problem, and what to do about it is said', async () => {
   })
   const ended = await run('doctor', 'there', '--json')
   expect(ended.code).toBe(1)
-  expect(about('relief@there', ended)[0]).toEqual([
+  expect(about('relief@there', ended)).toContainEqual([
     'problem',
     expect.stringMatching(/RunPod answered 401.*credentials/i),
   ])
@@ -180,7 +180,7 @@ test('a probe tells an output that is too large for the answer, and how to get i
   expect(about('relief@there', ended).at(-1)).toEqual([
     'problem',
     expect.stringMatching(
-      /^The run finished on its worker, but its output is not here .*output_lost: .* carries 7\.5 MB at most: switch kit upload on/,
+      /^The run finished on its worker at [\d.]+ s, but its output is not here .*output_lost: .* usually has 17\.\d MB.* carries 7\.5 MB at most: switch kit upload on/,
     ),
   ])
   expect(emulator.state().submits).toBe(1)

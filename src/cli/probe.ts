@@ -116,5 +116,7 @@ async function probePlace(
     return [problem('probe', `The probe was refused before anything was started: ${failure?.message}`, advice)]
   }
   const prediction = await connection.persist(client => client.get(id))
-  return [judgeProbe({ prediction, attempts }, provider.limits)]
+  const { usualBytes } = route.model.output
+  const ways = { ...provider.limits, ...(usualBytes === undefined ? {} : { usualBytes }) }
+  return [judgeProbe({ prediction, attempts }, ways)]
 }

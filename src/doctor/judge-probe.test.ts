@@ -35,6 +35,7 @@ function probeOf(code: FailureCode | null, attempts: readonly AttemptJson[]): Pr
     prediction: {
       status: code === null ? 'canceled' : 'failed',
       metrics: { total_time: 44 },
+      completed_at: at(44),
       surefoot: {
         progress: null,
         failure,
@@ -55,27 +56,31 @@ test.each<[FailureCode, Partial<AttemptJson>, string]>([
   [
     'output_lost',
     {},
-    'The run finished on its worker, but its output is not here (queued 1 s, booted 2 s, ran 41 s; there: COMPLETED)',
+    'The run finished on its worker at 44 s, but its output is not here (queued 1 s, booted 2 s, ran 41 s; there: COMPLETED)',
   ],
-  ['out_of_memory', { running_at: null, booting_at: null }, 'A worker took the run and did not finish it (queued 44 s'],
+  [
+    'out_of_memory',
+    { running_at: null, booting_at: null },
+    'A worker took the run and had not finished it at 44 s (queued 44 s',
+  ],
   [
     'boot_timeout',
     { running_at: null },
-    'The start was taken, and its worker did not become ready (queued 1 s, booted 43 s',
+    'The start was taken, and its worker was not ready at 44 s (queued 1 s, booted 43 s',
   ],
   [
     'queue_timeout',
     { running_at: null, booting_at: null },
-    'The start was taken, and no worker took the run (queued 44 s',
+    'The start was taken, and no worker had taken the run at 44 s (queued 44 s',
   ],
   ['auth_rejected', { queued_at: null, booting_at: null, running_at: null }, 'The start was refused; it cost'],
   [
     'start_unknown',
     { queued_at: null, booting_at: null, running_at: null },
-    'The start was sent, and its answer was lost',
+    'The start was sent, its answer was lost, and nothing was heard of it until 44 s',
   ],
   ['no_route_for_bytes', { submitted_at: null }, 'Nothing was started'],
-  ['provider_error', {}, 'The start was taken, and the run did not end well (queued 1 s'],
+  ['provider_error', {}, 'The start was taken, and the run failed at 44 s (queued 1 s'],
 ])('%s tells how far it got', (code, differences, words) => {
   const finding = judgeProbe(probeOf(code, [{ ...attempt, ...differences }]), limits)
   expect(finding).toMatchObject({ level: 'problem', message: expect.stringContaining(words) })
@@ -84,7 +89,18 @@ test.each<[FailureCode, Partial<AttemptJson>, string]>([
 
 test('an output that was lost is told with the size of the way back', () => {
   const probe = probeOf('output_lost', [attempt])
-  expect(judgeProbe(probe, limits).advice).toContain('carries 7.5 MB at most: switch kit upload on')
+  const usualBytes = 66_061_086
+  expect(judgeProbe(probe, { ...limits, usualBytes }).advice).toMatch(
+    /^The output usually has 66\.1 MB, and an answer there carries 7\.5 MB at most: switch kit upload on/,
+  )
+  expect(judgeProbe(probe, limits).advice).toContain(
+    'If it had more than the 7.5 MB that an answer there carries: switch',
+  )
+  const own = createFailure('output_lost', '').advice
+  expect(judgeProbe(probe, { ...limits, usualBytes: 1_000 }).advice).toBe(own)
+  // An address came back, and the bytes did not.
+  const collecting = probeOf('output_lost', [{ ...attempt, collecting_at: at(40) }])
+  expect(judgeProbe(collecting, { ...limits, usualBytes }).advice).toBe(own)
   expect(judgeProbe(probe, { inlineOutputBytes: null }).advice).toBe(createFailure('output_lost', '').advice)
 })
 
@@ -103,8 +119,19 @@ test('an output is ok; one that took a second try is a warning', () => {
   const second = judgeProbe({ ...won, attempts: [failed, attempt] }, limits)
   expect(second).toMatchObject({
     level: 'warning',
-    message: expect.stringMatching(/It was tried 2 times\. Before that: worker_lost: It died\.$/),
+    message: expect.stringMatching(/It was tried 2 times within 44 s\. Before that: worker_lost: It died\.$/),
   })
+})
+
+test('a run that shows nothing where its end is told by webhook only', () => {
+  const { advice } = judgeProbe(probeOf('stalled', [attempt]), { ...limits, needsCallback: true })
+  expect(advice).toContain('see that the public URL can be reached from there')
+  expect(judgeProbe(probeOf('stalled', [attempt]), limits).advice).not.toContain('public URL')
+})
+
+test('a server that refuses a start because of its setup has not taken it', () => {
+  const refused = { ...attempt, queued_at: null, booting_at: null, running_at: null }
+  expect(judgeProbe(probeOf('boot_timeout', [refused]), limits).message).toMatch(/^The start was refused/)
 })
 
 test('one that was interrupted says nothing of the provider', () => {
