@@ -3,6 +3,7 @@ export {
   type Config,
   type DeploymentConfig,
   defineConfig,
+  type KeepWarmConfig,
   type MigrationConfig,
   type ModelConfig,
   type ProviderContext,

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { defaultPolicy, localPolicy } from '../core/policy.ts'
+import { weekdays } from '../core/schedule.ts'
 import type { Provider } from '../providers/contract.ts'
-import { type Config, defineConfig } from './config.ts'
+import { type Config, defineConfig, type KeepWarmConfig } from './config.ts'
 import { loadConfig } from './load-config.ts'
 import { parseConfig } from './parse-config.ts'
 import { resolveConfig } from './resolve-config.ts'
@@ -252,6 +253,41 @@ test.each<[string, object, string]>([
     { models: { relief: { route: ['relief@local'], policy: { stallMs: 0 } } } },
     'models.relief.policy.stallMs: ',
   ],
+  [
+    'an hour that no clock shows',
+    { deployments: { 'relief@local': { keepWarm: { from: '8am' } } } },
+    'deployments.relief@local.keepWarm.from: is no time of the day, such as 08:00',
+  ],
+  [
+    'hours without length',
+    { deployments: { 'relief@local': { keepWarm: { from: '08:00', to: '08:00' } } } },
+    'deployments.relief@local.keepWarm.from: must be before 24:00 and differ from "to"',
+  ],
+  [
+    'a time zone that nobody knows',
+    { deployments: { 'relief@local': { keepWarm: { timeZone: 'Europe/Atlantis' } } } },
+    'keepWarm.timeZone: is no time zone that is known here',
+  ],
+  [
+    'a day that no week has',
+    { deployments: { 'relief@local': { keepWarm: { days: ['monday'] } } } },
+    'keepWarm.days.0: ',
+  ],
+  [
+    'warm-ups one after the other',
+    { deployments: { 'relief@local': { keepWarm: { everySeconds: 5 } } } },
+    'keepWarm.everySeconds: must be at least 30',
+  ],
+  [
+    'an unknown key of the hours',
+    { deployments: { 'relief@local': { keepWarm: { form: '08:00' } } } },
+    'unknown key "deployments.relief@local.keepWarm.form". Did you mean "from"?',
+  ],
+  [
+    'hours where nothing stays warm',
+    { deployments: { 'relief@local': { keepWarm: {} } } },
+    'deployments.relief@local.keepWarm: nothing can be kept warm there',
+  ],
   ['an empty route', { models: { relief: { route: [] } } }, 'models.relief.route: '],
   ['a port in words', { port: '8787' }, 'port: '],
   ['a webhook origin with a path', { webhookOrigins: ['http://127.0.0.1:3000/hook'] }, 'webhookOrigins.0: has a path'],
@@ -315,6 +351,32 @@ test.each<[string, object, string]>([
 ])('refuses %s in one sentence', (_, config, message) => {
   const said = messageOf(() => resolveConfig(parseConfig(config, 'surefoot.config.ts'), '/data'))
   expect(said).toContain(message)
+})
+
+describe('hours in which a deployment is kept warm', () => {
+  const hoursOf = (keepWarm: KeepWarmConfig, idleMs: number | null = 300_000) => {
+    const warmth = { idleMs, idleBy: 'target', bills: [], wokenBy: 'run', keptBy: 'run' } as const
+    const config = { providers: { remote: { ...remote, warmth: () => warmth } } }
+    const deployments = { 'relief@remote': { target: { version: 'v1' }, keepWarm } }
+    const route = resolved({ ...config, deployments }).routes.get('surefoot/relief')
+    return route?.pinnable?.deployments.find(({ name }) => name === 'relief@remote')?.keepWarm
+  }
+
+  test('are all hours in UTC unless they are given, and go by how long a worker stays', () => {
+    expect(hoursOf({})).toEqual({
+      ...{ window: { fromMinute: 0, toMinute: 1440, days: weekdays }, timeZone: 'UTC', everyMs: 240_000 },
+    })
+    expect(hoursOf({}, 1_000_000)?.everyMs).toBe(800_000)
+    expect(hoursOf({ everySeconds: 90 })?.everyMs).toBe(90_000)
+  })
+
+  test('are read as minutes, past midnight too', () => {
+    const given = { from: '22:00', to: '06:30', days: ['fri'], timeZone: 'Europe/Berlin' } as const
+    expect(hoursOf(given)).toMatchObject({
+      ...{ window: { fromMinute: 1320, toMinute: 390, days: ['fri'] }, timeZone: 'Europe/Berlin' },
+    })
+    expect(hoursOf({ from: '20:00', to: '00:00' })?.window.toMinute).toBe(1440)
+  })
 })
 
 test('defineConfig returns what it was given', () => {

@@ -11,6 +11,7 @@ import { local } from '../providers/local/index.ts'
 import type { Config, DeploymentConfig, ModelConfig } from './config.ts'
 import { isProvider } from './parse-config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
+import { resolveKeepWarm } from './resolve-keep-warm.ts'
 import { resolveMigration } from './resolve-migration.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
@@ -64,7 +65,7 @@ function resolveProviders(
 
 function resolveDeployment(
   name: string,
-  { target, concurrency, startsPerMinute }: DeploymentConfig,
+  { target, concurrency, startsPerMinute, keepWarm }: DeploymentConfig,
   providers: Readonly<Record<string, Provider>>,
 ): { deployment: Deployment; model: Model } {
   const where = `deployments.${name}`
@@ -87,6 +88,9 @@ function resolveDeployment(
       target: parsed,
       concurrency: concurrency ?? defaultConcurrency(provider, parsed),
       ...(startsPerMinute === undefined ? {} : { startsPerMinute }),
+      ...(keepWarm === undefined
+        ? {}
+        : { keepWarm: resolveKeepWarm(`${where}.keepWarm`, keepWarm, provider.warmth?.(parsed)) }),
     },
   }
 }
