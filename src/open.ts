@@ -10,10 +10,12 @@ import type { FileStore } from './files/contract.ts'
 import { createDiskFiles } from './files/disk.ts'
 import { createDownload } from './files/download.ts'
 import { createOutsidePost } from './files/outside-post.ts'
+import { createS3Files } from './files/s3.ts'
 import { createSigner, type Signer } from './files/signing.ts'
 import { createProviderLinks } from './http/links.ts'
 import { createWebhookSender } from './http/webhooks-out.ts'
 import { convertHeic } from './photos/convert-heic.ts'
+import { isThisMachine } from './providers/option-schemas.ts'
 import type { Store } from './store/contract.ts'
 import { type FolderLock, lockFolder } from './store/lock.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -47,7 +49,7 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
   try {
     const store = await openStore(config).catch(alone ? refuseFolder(config) : undefined)
     closing.push(store.close)
-    const files = createDiskFiles({ directory: join(config.dataDirectory, 'files') })
+    const files = openFiles(config)
     const signer = createSigner(await store.secret('links'))
     const webhooks = createWebhookSender({
       secret: await store.secret('webhooks'),
@@ -99,6 +101,18 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
     await close()
     throw error
   }
+}
+
+/**
+ * A bucket on this machine is no place where workers elsewhere could read or write: with a public URL their bytes go
+ * through the gateway then. Without one nothing but this machine is left, such as an emulator.
+ */
+function openFiles({ bucket, publicUrl, dataDirectory }: LoadedConfig): FileStore {
+  if (bucket === null) return createDiskFiles({ directory: join(dataDirectory, 'files') })
+  const { outside, ...files } = createS3Files(bucket)
+  const address = bucket.publicEndpoint ?? bucket.endpoint
+  const isHere = address !== undefined && isThisMachine(new URL(address).hostname)
+  return isHere && publicUrl !== null ? files : { ...files, outside }
 }
 
 /** Nobody owns it, and commands need no owner's URL: they open the database themselves. */

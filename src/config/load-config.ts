@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Route } from '../engine/contract.ts'
+import type { S3Options } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config } from './config.ts'
 import { type LogLevel, logLevels } from './log-level.ts'
@@ -26,6 +27,8 @@ export interface LoadedConfig {
   readonly dataDirectory: string
   /** URL of a PostgreSQL database that processes share, or null for the data folder's own. */
   readonly database: string | null
+  /** The bucket that files are kept in, or null for the data folder. */
+  readonly bucket: S3Options | null
   readonly host: string
   readonly port: number
   /** An origin without a trailing slash. */
@@ -60,6 +63,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
   return {
     dataDirectory,
     database: settings.database ?? config.database ?? null,
+    bucket: config.files?.s3 ?? null,
     host: settings.host ?? config.host ?? '127.0.0.1',
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,

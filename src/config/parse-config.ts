@@ -1,8 +1,6 @@
 import { z } from 'zod'
 import { wordsOfIssue } from '../core/issue-words.ts'
 import { routings } from '../core/policy.ts'
-import { parseClockTime, weekdays } from '../core/schedule.ts'
-import { shortestWaitMs } from '../core/warm-up.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config, ProviderContext } from './config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
@@ -73,36 +71,37 @@ const modelSchema = z.strictObject({
   migration: migrationSchema.optional(),
 })
 
-const clockTime = z.string().refine(text => parseClockTime(text) !== null, 'is no time of the day, such as 08:00')
-
-const keepWarmSchema = z
-  .strictObject({
-    from: clockTime.optional(),
-    to: clockTime.optional(),
-    days: z.array(z.enum(weekdays)).min(1).optional(),
-    timeZone: z.string().refine(isTimeZone, 'is no time zone that is known here, such as Europe/Berlin').optional(),
-    everySeconds: z
-      .int()
-      .min(shortestWaitMs / 1000)
-      .max(86_400)
-      .optional(),
-  })
-  .refine(({ from, to }) => from !== '24:00' && (from === undefined || from !== to), {
-    path: ['from'],
-    message: 'must be before 24:00 and differ from "to"; leave both out for all day',
-  })
-
 const deploymentSchema = z.strictObject({
   target: z.unknown().optional(),
   concurrency: z.int().min(1).max(10_000).optional(),
   startsPerMinute: z.int().min(1).optional(),
-  keepWarm: keepWarmSchema.optional(),
 })
 
 const originSchema = z
   .url({ protocol: /^https?$/, error: 'is not an http or https URL', abort: true })
   .refine(isOrigin, 'has a path, a query or credentials; only scheme, host and port belong there')
   .transform(url => new URL(url).origin)
+
+const credentialsSchema = z.strictObject({
+  accessKeyId: z.string().min(1),
+  secretAccessKey: z.string().min(1),
+  sessionToken: z.string().min(1).optional(),
+})
+
+const s3Schema = z.strictObject({
+  bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'is no name of a bucket'),
+  region: z.string().min(1),
+  endpoint: originSchema.optional(),
+  publicEndpoint: originSchema.optional(),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/, 'is not made of A-Z, a-z, 0-9, ".", "_", "-" and "/" between them')
+    .max(300)
+    .optional(),
+  pathStyle: z.boolean().optional(),
+  checksums: z.boolean().optional(),
+  credentials: credentialsSchema.optional(),
+})
 
 const providerName = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'names a provider by other than a-z, 0-9 and -')
 
@@ -125,6 +124,7 @@ const configSchema = z.strictObject({
     .optional(),
   models: z.record(z.string(), modelSchema).optional(),
   deployments: z.record(z.string(), deploymentSchema).optional(),
+  files: z.strictObject({ s3: s3Schema }).optional(),
 })
 
 /** Checks a config's shape, strictly: one sentence names the first thing that is wrong, and the nearest right word. */
@@ -155,9 +155,10 @@ export function isProvider(value: unknown): value is Provider {
   )
 }
 
-function keysAt([room, , part, detail]: readonly PropertyKey[]): string[] {
+function keysAt(path: readonly PropertyKey[]): string[] {
+  const [room, , part, detail] = path
   if (room === undefined) return Object.keys(configSchema.shape)
-  if (room === 'deployments' && part === 'keepWarm') return Object.keys(keepWarmSchema.shape)
+  if (room === 'files') return filesKeysAt(path)
   if (room === 'deployments') return Object.keys(deploymentSchema.shape)
   if (part === 'migration' && detail === 'limits') return Object.keys(limitsSchema.shape)
   if (part === 'migration' && detail === 'shadow') return Object.keys(shadowSchema.shape)
@@ -166,12 +167,9 @@ function keysAt([room, , part, detail]: readonly PropertyKey[]): string[] {
   return part === 'route' ? ['deployment'] : Object.keys(modelSchema.shape)
 }
 
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
+function filesKeysAt([, s3, credentials]: readonly PropertyKey[]): string[] {
+  if (s3 === undefined) return ['s3']
+  return Object.keys((credentials === undefined ? s3Schema : credentialsSchema).shape)
 }
 
 function isOrigin(url: string): boolean {

@@ -4,7 +4,7 @@ import type { ActiveFaults } from './faults.ts'
 
 /** What our adapters put into a kit's input: see `kitPart` of `providers/kit.ts`. */
 const kitSchema = z.object({
-  surefoot: z.object({ attempt: z.string(), upload: z.object({ url: z.url() }), hello: z.url() }),
+  surefoot: z.object({ attempt: z.string(), upload: z.object({ url: z.url() }), hello: z.url().optional() }),
 })
 
 /** What our kit's worker does beside the work; a stranger's handler would not know the key `surefoot`. */
@@ -30,7 +30,8 @@ export function kitOf(run: KitRun, send: typeof globalThis.fetch, closed: AbortS
   const { upload, hello } = parsed.data.surefoot
   return {
     hello() {
-      if (run.faults.has('hello-lost')) return
+      // Without an address of ours there is nobody to greet.
+      if (hello === undefined || run.faults.has('hello-lost')) return
       const body = JSON.stringify({ surefoot: 'hello', id: run.id })
       const headers = { 'content-type': 'application/json' }
       // A hello is a courtesy: the run goes on whether or not anybody listened.

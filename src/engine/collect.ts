@@ -28,7 +28,7 @@ export async function collectOutput(
   const { model, outputs, signal } = request
   const [reference] = outputs
   if (reference === undefined) return refuse('output_lost', 'The provider named no output.')
-  const key = outputKey(request, reference)
+  const key = outputKey(request, reference, files)
   await bring(files, download, key, reference, request)
   signal.throwIfAborted()
   const stat = await files.stat(key)
@@ -54,12 +54,18 @@ export async function collectOutput(
   }
 }
 
-/** Where an attempt's output lies: one key per attempt, or where a kit has put it. */
+/**
+ * Where an attempt's output lies: one key per attempt; or where a kit has put it, unless others could write there again by
+ * the link that the kit had.
+ */
 export function outputKey(
   { predictionId, attemptId, model }: Pick<CollectRequest, 'predictionId' | 'attemptId' | 'model'>,
   reference: OutputReference,
+  { outside }: Pick<FileStore, 'outside'>,
 ): string {
-  return reference.kind === 'stored' ? reference.key : `outputs/${predictionId}/${attemptId}/${model.output.name}`
+  return reference.kind === 'stored' && outside === undefined
+    ? reference.key
+    : `outputs/${predictionId}/${attemptId}/${model.output.name}`
 }
 
 async function openOrLost(files: FileStore, key: string, range?: { start: number; end?: number }) {
@@ -78,7 +84,7 @@ async function bring(
   try {
     switch (reference.kind) {
       case 'stored':
-        return
+        return await takeUpload(files, reference.key, key, options)
       case 'path':
         return await took(files.adopt(key, reference.path, options))
       case 'data':
@@ -91,6 +97,17 @@ async function bring(
   } catch (error) {
     throw asOutputFailure(error)
   }
+}
+
+/** From where a link to write leads to where none does; in a store without such links it stays where it is. */
+async function takeUpload(
+  { outside }: FileStore,
+  from: string,
+  to: string,
+  options: { readonly maxBytes: number; readonly signal: AbortSignal },
+): Promise<void> {
+  if ((await outside?.take(from, to, options)) === 'missing')
+    refuse('output_lost', 'The upload that was announced is not there.')
 }
 
 /** `exists`: an earlier collect of this attempt got as far as the file; it is verified like any other. */

@@ -6,6 +6,7 @@ import { notifyTimeoutMs } from '../core/notify.ts'
 import type { FoundRun, Observation } from '../core/observation.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Attempt, PredictionRecord } from '../core/prediction.ts'
+import { uploadKey, uploadName } from '../core/upload.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
 import { collectOutput, outputKey } from './collect.ts'
@@ -86,6 +87,12 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     const answer = { attempt: effect.attempt, effect: effect.effect }
     const deployment = deploymentOf(record, effect.deployment)
     const { startTimeoutMs } = deployment.provider.limits
+    let job: Job
+    try {
+      job = await jobFor(record, effect.attempt, deployment)
+    } catch (error) {
+      return { type: 'startRejected', ...answer, failure: failureFrom(error, 'provider_unreachable') }
+    }
     if (leaseUntil - now() <= startTimeoutMs) {
       return {
         type: 'startRejected',
@@ -99,7 +106,6 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         ),
       }
     }
-    const job = jobFor(record, effect.attempt, deployment)
     try {
       const limitMs = startLimitMs(deployment.provider.limits, policyOf(record))
       const result = await withLimit(effect, limitMs, io => deployment.provider.start(job, io))
@@ -127,9 +133,12 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     return route.policy
   }
 
-  function jobFor(record: PredictionRecord, attemptId: string, deployment: Deployment): Job {
+  /** Bytes go past us where the store can be reached without us. */
+  async function jobFor(record: PredictionRecord, attemptId: string, deployment: Deployment): Promise<Job> {
     const marker: Marker = { attemptId, secret: markerSecret(attemptId) }
     const until = record.deadlineAt + linkGraceMs
+    const { outside } = files
+    const upload = await outside?.writeUrl(uploadKey(attemptId), until)
     const jobFiles: { [field: string]: JobFile } = {}
     for (const [field, file] of Object.entries(record.files)) {
       jobFiles[field] = {
@@ -137,7 +146,7 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         mediaType: file.mediaType,
         bytes: file.bytes,
         sha256: file.sha256,
-        url: links.input(file.key, file.name, until),
+        url: (await outside?.readUrl(file.key, until, file)) ?? links.input(file.key, file.name, until),
         path: files.path(file.key),
         async open() {
           const opened = await files.open(file.key)
@@ -154,7 +163,7 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       input,
       files: jobFiles,
       webhookUrl: links.webhook(deployment.providerName, attemptId, marker.secret),
-      uploadUrl: name => links.upload(attemptId, name, until),
+      uploadUrl: name => (name === uploadName && upload) || links.upload(attemptId, name, until),
       runLimitMs: policyOf(record).runMs,
       deadlineInMs: Math.max(0, record.deadlineAt - now()),
     }
@@ -245,7 +254,7 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
   async function remove(request: Parameters<typeof outputKey>[0] & { outputs: Attempt['outputs'] }): Promise<void> {
     const [reference] = request.outputs ?? []
     const removals = [uploads.remove(request.attemptId)]
-    if (reference !== undefined) removals.push(files.remove(outputKey(request, reference)))
+    if (reference !== undefined) removals.push(files.remove(outputKey(request, reference, files)))
     await Promise.all(removals).catch(error =>
       log('warn', 'An output that nobody wants could not be removed.', { error: String(error) }),
     )

@@ -106,10 +106,10 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     const pinned = request.deployments === undefined ? null : [...new Set(request.deployments)]
     checkPinned(route, pinned)
     const { deployments, policy } = routeFor(routes, { id, model: request.model, route: pinned })
-    if (!deployments.some(deployment => canCarry(deployment, links))) {
+    if (!deployments.some(deployment => canCarry(deployment, links, files))) {
       refuse(
         'no_route_for_bytes',
-        `None of ${deployments.map(deployment => deployment.name).join(', ')} can be reached with this file without a public base URL.`,
+        `None of ${deployments.map(deployment => deployment.name).join(', ')} can be reached with this file without a public base URL or storage that it reaches.`,
         { status: 422 },
       )
     }
@@ -276,10 +276,10 @@ function isNews(shown: StoredPrediction, stored: StoredPrediction): boolean {
   return stored.version > shown.version || after?.fraction !== before?.fraction || after?.stage !== before?.stage
 }
 
-/** Whether inputs can get to a deployment and outputs back, given whether providers can reach us. */
-export function canCarry(deployment: Deployment, links: Links): boolean {
+/** Whether inputs can get to a deployment and outputs back, given whether providers can reach us or our storage. */
+export function canCarry(deployment: Deployment, links: Links, { outside }: Pick<FileStore, 'outside'>): boolean {
   const { inputForms, outputForms } = deployment.provider.limits
-  const reachable = links.input('probe', 'probe', 0) !== null
+  const reachable = outside !== undefined || links.input('probe', 'probe', 0) !== null
   const inward = inputForms.some(form => form !== 'url' || reachable)
   const outward = outputForms.some(form => form !== 'stored' || reachable)
   return inward && outward

@@ -102,7 +102,7 @@ describe('an input file', () => {
       input: { prompt: 'a', image: '/v1/files/f1' },
       files: {
         image: {
-          key: 'files/f1',
+          key: 'files/f1/image',
           name: 'image',
           mediaType: 'image/test',
           bytes: 5,
@@ -111,7 +111,7 @@ describe('an input file', () => {
         },
       },
     })
-    expect(stage.rows.get('f1')).toMatchObject({ owner: 'local', key: 'files/f1', createdAt: 1_000 })
+    expect(stage.rows.get('f1')).toMatchObject({ owner: 'local', key: 'files/f1/image', createdAt: 1_000 })
   })
 
   it('behind a URL is fetched with its name; the input keeps the URL as it was given', async () => {
@@ -139,6 +139,11 @@ describe('an input file', () => {
 
   it('is kept under a name and a media type that links, headers and databases can carry', async () => {
     const stage = setup()
+    const odd = ['a b.jpg', 'ö.png', '...', '/x', `${'l'.repeat(300)}.jpg`]
+    const keys = await Promise.all(odd.map(async (name, index) => (await stage.add(`photo ${index}`, { name })).key))
+    expect(keys.map(key => key.split('/').at(-1))).toEqual([
+      ...['a_b.jpg', '_.png', 'file', '_x', `${'l'.repeat(96)}.jpg`],
+    ])
     for (const name of ['\ud800', '', '..']) expect((await stage.add('photo', { name })).name).toMatch(/^(_|file)$/)
     for (const mediaType of ['image/\u0001', 'image', `${'a'.repeat(100)}/b`, ''])
       expect(await stage.add('photo', { mediaType })).toMatchObject({ mediaType: 'application/octet-stream' })
@@ -213,7 +218,7 @@ describe('a file that tells too much', () => {
     expect(files.image).toMatchObject({ bytes: 11, name: 'image', mediaType: 'image/test' })
     expect([input.image, stage.files.keys(), [...stage.rows.keys()]]).toEqual([
       '/v1/files/f1-sent',
-      ['files/f1-sent'],
+      ['files/f1-sent/image'],
       ['f1-sent'],
     ])
     // Refused for another reason, nothing of it stays.
@@ -262,20 +267,20 @@ describe('the same bytes again', () => {
     const stage = setup()
     const rows = [await stage.add('photo'), await stage.add('photo', { name: 'again.jpg' }), await stage.add('other')]
     expect(rows.map(({ id, key, name }) => [id, key, name])).toEqual([
-      ['f1', 'files/f1', 'photo.jpg'],
-      ['f2', 'files/f1', 'again.jpg'],
-      ['f3', 'files/f3', 'photo.jpg'],
+      ['f1', 'files/f1/photo.jpg', 'photo.jpg'],
+      ['f2', 'files/f1/photo.jpg', 'again.jpg'],
+      ['f3', 'files/f3/photo.jpg', 'photo.jpg'],
     ])
-    expect(stage.files.keys().toSorted()).toEqual(['files/f1', 'files/f3'])
+    expect(stage.files.keys().toSorted()).toEqual(['files/f1/photo.jpg', 'files/f3/photo.jpg'])
   })
 
   it('are there again where somebody had lost them', async () => {
     const stage = setup()
     await stage.add('photo')
-    await stage.files.remove('files/f1')
+    await stage.files.remove('files/f1/photo.jpg')
     const { id, key } = await stage.add('photo')
-    expect([id, key, stage.files.keys()]).toEqual(['f2', 'files/f1', ['files/f1']])
-    expect(await stage.files.stat('files/f1')).toEqual({ bytes: 5 })
+    expect([id, key, stage.files.keys()]).toEqual(['f2', 'files/f1/photo.jpg', ['files/f1/photo.jpg']])
+    expect(await stage.files.stat('files/f1/photo.jpg')).toEqual({ bytes: 5 })
   })
 })
 

@@ -42,7 +42,7 @@ export async function addFile(
   id: string = dependencies.newId(),
 ): Promise<FileRow> {
   const { store, files, now } = dependencies
-  const key = `files/${id}`
+  const key = `files/${id}/${toKeySegment(toFileName(request.name))}`
   const put = await files.put(key, request.body, { maxBytes: request.maxBytes, ...(signal && { signal }) })
   const { bytes, sha256 } = put.kind === 'exists' ? await digest(files, key) : put
   const row: FileRow = {
@@ -72,6 +72,12 @@ export async function addFile(
   }
   await files.remove(key)
   return stored
+}
+
+/** A name as the last part of a key: workers elsewhere tell types by the end of a link's path. */
+function toKeySegment(name: string): string {
+  const plain = name.replaceAll(/[^A-Za-z0-9._-]+/g, '_').slice(-100)
+  return /^\.*$/.test(plain) ? 'file' : plain
 }
 
 /** What a file that somebody stored at the same moment has. */

@@ -153,7 +153,10 @@ export function createS3Files(
     outside: {
       async readUrl(key, until, { name, mediaType }) {
         checkKey(key)
-        const more = { ResponseContentType: mediaType, ResponseContentDisposition: `attachment; filename="${name}"` }
+        const more = {
+          ResponseContentType: mediaType,
+          ResponseContentDisposition: `attachment; filename="${plainName(name)}"`,
+        }
         return await link(until, ({ sdk, at }) => new sdk.GetObjectCommand({ ...at(key), ...more }))
       },
       async writeUrl(key, until) {
@@ -180,6 +183,11 @@ export function createS3Files(
       },
     },
   }
+}
+
+/** What a header may hold between quotes. */
+function plainName(name: string): string {
+  return name.replaceAll(/[^\x20-\x7e]|["\\%]/g, '_')
 }
 
 function isMissing(error: unknown): boolean {

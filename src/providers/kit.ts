@@ -8,16 +8,17 @@ import type { Job } from './contract.ts'
 export const kitKey = 'surefoot'
 
 /**
- * What a worker of our kits gets besides its input: `{ attempt, upload: { url }, hello }`. It calls `hello` first thing and
- * PUTs its output to `upload.url`. `reachable` answers a URL of ours as the worker can reach it, or null. Fails with
- * `no_route_for_bytes` where it cannot.
+ * What a worker of our kits gets besides its input: `{ attempt, upload: { url }, hello? }`. It calls `hello` first thing, where
+ * it can reach us, and PUTs its output to `upload.url`. `reachable` answers a URL as the worker can reach it, or null. Fails
+ * with `no_route_for_bytes` where there is none for the upload.
  */
 export function kitPart(job: Job, vendorName: string, reachable: (url: string | null) => string | null): JsonObject {
   const [url, hello] = [reachable(job.uploadUrl(uploadName)), reachable(job.webhookUrl)]
-  if (url !== null && hello !== null) return { attempt: job.marker.attemptId, upload: { url }, hello }
+  if (url !== null) return { attempt: job.marker.attemptId, upload: { url }, ...(hello === null ? {} : { hello }) }
   const message = `A kit's worker on ${vendorName} uploads its output, and has no address of ours to upload to.`
   return refuse('no_route_for_bytes', message, {
-    advice: 'Set a public base URL (https), so that the worker can reach Surefoot.',
+    advice:
+      'Set a public base URL (https), or keep files on S3 (`files.s3`), so that the worker has a place to upload to.',
   })
 }
 

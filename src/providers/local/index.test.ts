@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createFailure, SurefootError } from '../../core/failure.ts'
 import { localPolicy } from '../../core/policy.ts'
 import type { Job, Observation, Provider } from '../contract.ts'
 import { local } from './index.ts'
@@ -279,12 +280,24 @@ describe('a start', () => {
     expect(answer).toMatchObject({ kind: 'rejected', failure: { code: 'deployment_missing' } })
   })
 
-  test('with a file that is not on this disk is rejected', async () => {
-    const { provider, job } = await setup()
+  test('with a file that is not on this disk brings it into its folder', async () => {
+    const { provider, job, folder } = await setup()
     const { image } = job('copy').files
     if (image === undefined) throw new Error('The job has no image.')
-    const answer = await provider.start(job('copy', { files: { image: { ...image, path: null } } }), io)
-    expect(answer).toMatchObject({ kind: 'rejected', failure: { code: 'no_route_for_bytes' } })
+    const open = async () => new Blob(['from elsewhere']).stream()
+    const elsewhere = job('copy', { files: { image: { ...image, path: null, open } } })
+    await reach(provider, await begin(provider, elsewhere), 'succeeded')
+    expect(await readFile(join(folder('attempt1'), 'scene.ply'), 'utf8')).toBe('from elsewhere')
+  })
+
+  test('with a file that cannot be had is rejected, and leaves no folder', async () => {
+    const { provider, job, folder } = await setup()
+    const { image } = job('copy').files
+    if (image === undefined) throw new Error('The job has no image.')
+    const open = () => Promise.reject(new SurefootError(createFailure('provider_unreachable', 'The store is away.')))
+    const answer = await provider.start(job('copy', { files: { image: { ...image, path: null, open } } }), io)
+    expect(answer).toMatchObject({ kind: 'rejected', failure: { code: 'provider_unreachable' } })
+    expect(await exists(folder('attempt1'))).toBe(false)
   })
 
   test('where no folder can be made is rejected', async () => {

@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
-import { createFailure } from '../../core/failure.ts'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { createFailure, SurefootError } from '../../core/failure.ts'
 import type { Json } from '../../core/json.ts'
 import type { CancelAnswer, Job, Provider, StartAnswer } from '../contract.ts'
 import {
@@ -63,8 +66,14 @@ export function local(options: LocalOptions): Provider {
   }
 
   /** From here on a process may exist, so nothing may throw that has an answer. */
-  async function begin(folder: WorkFolder, attempt: string, job: WorkOrder): Promise<StartAnswer> {
+  async function begin(
+    folder: WorkFolder,
+    attempt: string,
+    order: Omit<WorkOrder, 'files'>,
+    bring: () => Promise<WorkOrder['files']>,
+  ): Promise<StartAnswer> {
     try {
+      const job: WorkOrder = { ...order, files: await bring() }
       await writeJson(folder.job, job)
       const isSharp = job.module === engines.get(sharpEngine)
       const child = await startWorker(folder, isSharp ? environment : {})
@@ -116,7 +125,7 @@ export function local(options: LocalOptions): Provider {
       }
       // Beside the start, and without a say in it: what cannot be removed today is in nobody's way.
       void sweepNowAndThen().catch(() => {})
-      return await begin(folder, attempt, prepared)
+      return await begin(folder, attempt, prepared, () => bringFiles(job, folder, io.signal))
     },
 
     async poll(handle) {
@@ -161,7 +170,11 @@ export function local(options: LocalOptions): Provider {
 }
 
 /** What the worker needs to know, or why it cannot be started. */
-function prepare(job: Job, engines: ReadonlyMap<string, string>, memoryMb: number): WorkOrder | StartAnswer {
+function prepare(
+  job: Job,
+  engines: ReadonlyMap<string, string>,
+  memoryMb: number,
+): Omit<WorkOrder, 'files'> | StartAnswer {
   const name = job.target.engine ?? engineOfModel.get(job.model)
   const module = typeof name === 'string' ? engines.get(name) : undefined
   // Whatever config says: a relief is never handed out under SHARP's name.
@@ -172,16 +185,18 @@ function prepare(job: Job, engines: ReadonlyMap<string, string>, memoryMb: numbe
         advice: `Name one in the deployment's target; there are: ${[...engines.keys()].join(', ')}.`,
       }),
     }
-  const files: { [field: string]: string } = {}
+  return { module, input: job.input, target: job.target, runLimitMs: job.runLimitMs, memoryMb }
+}
+
+/** Paths of the input files; what lies in another store than this disk is brought into the folder. */
+async function bringFiles(job: Job, folder: WorkFolder, signal: AbortSignal): Promise<WorkOrder['files']> {
+  const paths: { [field: string]: string } = {}
   for (const [field, file] of Object.entries(job.files)) {
-    if (file.path === null)
-      return {
-        kind: 'rejected',
-        failure: createFailure('no_route_for_bytes', `The file "${field}" is not on this machine's disk.`),
-      }
-    files[field] = file.path
+    const path = file.path ?? join(folder.path, `input-${encodeURIComponent(field)}`)
+    if (file.path === null) await pipeline(await file.open(), createWriteStream(path, { flags: 'wx' }), { signal })
+    paths[field] = path
   }
-  return { module, input: job.input, target: job.target, files, runLimitMs: job.runLimitMs, memoryMb }
+  return paths
 }
 
 /** Ends a worker. Never by a process id that might have become somebody else's. */
@@ -200,6 +215,7 @@ async function end(folder: WorkFolder, child: ChildProcess | undefined, now: num
 
 /** Nothing was started; the machine says why. */
 function rejectFor(error: unknown): StartAnswer {
+  if (SurefootError.is(error)) return { kind: 'rejected', failure: error.failure }
   const message = error instanceof Error ? error.message : String(error)
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT'))
     return { kind: 'rejected', failure: createFailure('storage_full', `No room for a work folder: ${message}`) }
