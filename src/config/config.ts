@@ -1,6 +1,13 @@
 import type { MigrationLimits } from '../core/migration-limits.ts'
 import type { Policy } from '../core/policy.ts'
+
+
+import type { Weekday } from '../core/schedule.ts'
+
+
 import type { S3Options } from '../files/contract.ts'
+
+
 import type { Provider } from '../providers/contract.ts'
 
 /** What `surefoot.config.ts` exports by default. Everything has a default: an empty config runs `relief` on this machine. */

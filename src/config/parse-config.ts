@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { wordsOfIssue } from '../core/issue-words.ts'
 import { routings } from '../core/policy.ts'
+import { parseClockTime, weekdays } from '../core/schedule.ts'
+import { shortestWaitMs } from '../core/warm-up.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config, ProviderContext } from './config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
@@ -71,10 +73,30 @@ const modelSchema = z.strictObject({
   migration: migrationSchema.optional(),
 })
 
+const clockTime = z.string().refine(text => parseClockTime(text) !== null, 'is no time of the day, such as 08:00')
+
+const keepWarmSchema = z
+  .strictObject({
+    from: clockTime.optional(),
+    to: clockTime.optional(),
+    days: z.array(z.enum(weekdays)).min(1).optional(),
+    timeZone: z.string().refine(isTimeZone, 'is no time zone that is known here, such as Europe/Berlin').optional(),
+    everySeconds: z
+      .int()
+      .min(shortestWaitMs / 1000)
+      .max(86_400)
+      .optional(),
+  })
+  .refine(({ from, to }) => from !== '24:00' && (from === undefined || from !== to), {
+    path: ['from'],
+    message: 'must be before 24:00 and differ from "to"; leave both out for all day',
+  })
+
 const deploymentSchema = z.strictObject({
   target: z.unknown().optional(),
   concurrency: z.int().min(1).max(10_000).optional(),
   startsPerMinute: z.int().min(1).optional(),
+  keepWarm: keepWarmSchema.optional(),
 })
 
 const originSchema = z
@@ -159,6 +181,7 @@ function keysAt(path: readonly PropertyKey[]): string[] {
   const [room, , part, detail] = path
   if (room === undefined) return Object.keys(configSchema.shape)
   if (room === 'files') return filesKeysAt(path)
+  if (room === 'deployments' && part === 'keepWarm') return Object.keys(keepWarmSchema.shape)
   if (room === 'deployments') return Object.keys(deploymentSchema.shape)
   if (part === 'migration' && detail === 'limits') return Object.keys(limitsSchema.shape)
   if (part === 'migration' && detail === 'shadow') return Object.keys(shadowSchema.shape)
@@ -170,6 +193,14 @@ function keysAt(path: readonly PropertyKey[]): string[] {
 function filesKeysAt([, s3, credentials]: readonly PropertyKey[]): string[] {
   if (s3 === undefined) return ['s3']
   return Object.keys((credentials === undefined ? s3Schema : credentialsSchema).shape)
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
 }
 
 function isOrigin(url: string): boolean {
