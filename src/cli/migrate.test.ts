@@ -98,7 +98,7 @@ describe('the picture', () => {
       { verdict: { kind: 'back', why: '0 of 3.', missing: [] } },
       /Waits for +the roll-back, within seconds: 0 of 3\./,
     ],
-    ['another plan', { configured: false }, /has another plan in its config and only follows/],
+    ['another plan', { configured: false }, /The config of this gateway has another plan/],
     ['a share below one cell', { to: { ...migration.to, percent: 1 } }, /^ {2}█░+ {2}1 % begin/m],
     [
       'outputs that differ',

@@ -19,7 +19,9 @@ export function drawMigration(io: Pick<Io, 'env' | 'stdout'>, migration: Migrati
     ]),
     '\n',
     formatTable([...rowsOf(migration)]),
-    ...(configured ? [] : ['\nThis gateway has another plan in its config and only follows; start it again.\n']),
+    ...(configured
+      ? []
+      : ['\nThe config of this gateway has another plan; whoever starts with a plan begins it anew.\n']),
     `\n${paint(io, io.stdout, 'bold', 'History')}\n`,
     formatTable(migration.history.map(({ at, what, why }) => [toMinute(at), what, why])),
   ].join('')

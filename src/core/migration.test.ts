@@ -117,6 +117,13 @@ describe('a step', () => {
       /^17 of 20 attempts .* at most 94.8 %/,
     ],
     ['goes back at the third of three failures', { to: times(3, lost(to)) }, {}, 'back', /^0 of 3/],
+    [
+      'does not go back by what failed before it began',
+      { to: times(3, lost(to, { plannedAt: began - 1 })) },
+      {},
+      'stay',
+      /0 of 20/,
+    ],
     ['does not go back at the second', { to: times(2, lost(to)) }, {}, 'stay', /2 of 20/],
     [
       'goes back at the first refusal of the account',
@@ -226,6 +233,13 @@ describe('a step', () => {
       { limits: { dearer: 1.5 } },
       'back',
       /^0.33 USD were spent at sharp@replicate on 11 finished images/,
+    ],
+    [
+      'does not go back while all others may cost nothing',
+      { to: times(1, won(to, { cost: 0.3 })) },
+      { limits: { dearer: 1.5 } },
+      'stay',
+      /1 of 20/,
     ],
     [
       'counts what failures cost',

@@ -82,7 +82,7 @@ export interface MigrationReport {
   readonly state: MigrationState
   /** What would be decided now. */
   readonly verdict: MigrationVerdict
-  /** False while another process has begun one with another plan: then this one only follows it. */
+  /** False while another process has begun one with another plan than this one's: all of them go by that. */
   readonly configured: boolean
   /** Measured by all that is remembered of it, at most 200 attempts. */
   readonly from: MigrationSide

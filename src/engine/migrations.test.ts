@@ -122,6 +122,13 @@ describe('shadow runs', () => {
     expect(await stuck.shadows()).toHaveLength(3)
   })
 
+  it('are one attempt each: a second one would only cost', async () => {
+    const { serve, shadows, clock } = await setupMoving({ newScript: () => ({ ...plainScript, end: 'failed' }) })
+    await serve(1)
+    await clock.advance(120_000)
+    expect(await shadows()).toMatchObject([{ status: 'failed', attempts: [{ failure: { code: 'model_error' } }] }])
+  })
+
   it('that cannot be stored do no harm to the prediction', async () => {
     const { prepare, routes, finish, clock, store, read } = await setup()
     const route = routes.get(model)
@@ -263,7 +270,7 @@ describe('the way', () => {
     for (const by of engines()) expect((await by.migrations())[0]?.state.stage.name).toBe('done')
   })
 
-  it('begins anew where a process starts with another plan; those with the old one follow and do not judge', async () => {
+  it('begins anew where a process starts with another plan; those with the old one go by it, too', async () => {
     const { engine, boot, configure, serve, stageOf, clock } = await setupMoving()
     await engine.migrate(model, 'advance')
     configure({ steps: [10, 100], shadow: { share: 1, runs: 2 } })

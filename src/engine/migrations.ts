@@ -97,18 +97,12 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
   }
 
   async function factsOf({ shadows }: Moving, state: MigrationState): Promise<StageFacts> {
-    const [from, to, pairs] = await Promise.all([
-      asked(state.plan.from),
-      asked(state.plan.to),
-      shadows.pairs(state),
-    ])
+    const [from, to, pairs] = await Promise.all([asked(state.plan.from), asked(state.plan.to), shadows.pairs(state)])
     return { from, to, pairs }
   }
 
   async function judge(entry: Moving): Promise<void> {
     const { state, version } = await read(entry, false)
-    // A process that is configured otherwise follows what is stored, but does not judge by a plan that is not its own.
-    if (!isSamePlan(state.plan, entry.plan)) return
     const isJudged = !state.paused && (state.stage.name === 'shadow' || state.stage.name === 'step')
     if (!isJudged) return void (await entry.shadows.pairs(state))
     const next = followVerdict(state, judgeMigration(state, await factsOf(entry, state)), await store.now())
@@ -143,9 +137,10 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
     }
   }
 
-  async function copy({ plan, route, shadows }: Moving, record: PredictionRecord): Promise<void> {
+  async function copy({ route, shadows }: Moving, to: string, record: PredictionRecord): Promise<void> {
     const { deployments, policy } = route.pinnable ?? route
-    if (!deployments.some(({ name }) => name === plan.to)) return
+    // Where another process moves it to what is not configured here.
+    if (!deployments.some(({ name }) => name === to)) return
     const shadow = createRecord(
       {
         id: newId(),
@@ -155,7 +150,7 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
         source: record.source,
         input: record.input,
         files: record.files,
-        route: [plan.to],
+        route: [to],
         deadlineMs: policy.deadlineMs,
         deadlineBy: 'policy',
         webhook: null,
@@ -185,10 +180,10 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
       const entry = moving.get(record.model)
       if (entry?.state?.stage.name !== 'shadow' || entry.state.paused) return
       if (record.route !== null || record.shadowOf !== undefined) return
-      const { share, runs } = entry.state.plan.shadow
+      const { to, shadow } = entry.state.plan
       // Rounds overlap where predictions come fast: a crowd of copies would be paid for one look at them.
-      if (random() >= share || entry.shadows.open() >= runs) return
-      const copying = copy(entry, record).catch(error =>
+      if (random() >= shadow.share || entry.shadows.open() >= shadow.runs) return
+      const copying = copy(entry, to, record).catch(error =>
         log('warn', 'A shadow run could not be begun.', { prediction: record.id, error: String(error) }),
       )
       underWay.add(copying)

@@ -18,7 +18,7 @@ export interface MigrationJson {
   readonly since: string
   /** A person holds it: nothing is judged. */
   readonly paused: boolean
-  /** False while another process has begun one with another plan: then this gateway only follows it. */
+  /** False while another process has begun one with another plan than this gateway's: all of them go by that. */
   readonly configured: boolean
   /** By all that is remembered of it, at most 200 attempts. */
   readonly from: MigrationSideJson
