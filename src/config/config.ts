@@ -1,13 +1,7 @@
 import type { MigrationLimits } from '../core/migration-limits.ts'
 import type { Policy } from '../core/policy.ts'
-
-
-import type { Weekday } from '../core/schedule.ts'
-
-
 import type { S3Options } from '../files/contract.ts'
-
-
+import type { Weekday } from '../core/schedule.ts'
 import type { Provider } from '../providers/contract.ts'
 
 /** What `surefoot.config.ts` exports by default. Everything has a default: an empty config runs `relief` on this machine. */
@@ -94,6 +88,22 @@ export interface DeploymentConfig {
   readonly concurrency?: number
   /** Most starts within any 60 seconds, by all processes together. Default: no limit. */
   readonly startsPerMinute?: number
+  /** Hours in which a worker is kept there, which costs what its idling costs: see docs/warm.md. `{}` is always. Default: never. */
+  readonly keepWarm?: KeepWarmConfig
+}
+
+/** In these hours a deployment is warmed whenever nothing has used it for a while. */
+export interface KeepWarmConfig {
+  /** `08:00`, by the clocks of the time zone. Default `00:00`. */
+  readonly from?: string
+  /** `20:00`; where it lies before `from` the hours go on past midnight. Default `24:00`. */
+  readonly to?: string
+  /** The days on which the hours begin: `sun mon tue wed thu fri sat`. Default: all. */
+  readonly days?: readonly Weekday[]
+  /** IANA name, such as `Europe/Berlin`. Default `UTC`. */
+  readonly timeZone?: string
+  /** Seconds without use after which it is warmed again, 30 to 86,400. Default: four fifths of the time that a worker stays, else 240. */
+  readonly everySeconds?: number
 }
 
 /**
