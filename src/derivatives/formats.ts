@@ -1,0 +1,98 @@
+/** How the names of derivatives end, without the dot before. */
+export type Ending = 'sog' | 'compressed.ply' | 'spz' | 'clean.ply' | 'html' | 'json' | 'webp'
+
+/** What can be made of a splat. */
+export interface Format {
+  readonly ending: Ending
+  readonly mediaType: string
+  /** What it is made of. Default: of the splat's Gaussians, so that presets apply. */
+  readonly of?: 'photo' | 'facts'
+  /** For people. */
+  readonly label: string
+}
+
+/** Change it whenever the same splat is to become another file: what was made before is then made anew. */
+export const derivativesRecipe = 1
+
+const sog: Format = {
+  ending: 'sog',
+  mediaType: 'application/octet-stream',
+  label: 'SOG: the smallest, for PlayCanvas and Spark',
+}
+const cleanPly: Format = {
+  ending: 'clean.ply',
+  mediaType: 'application/octet-stream',
+  label: 'PLY without the elements that old viewers refuse',
+}
+
+export const formats: readonly Format[] = [
+  sog,
+  { ending: 'compressed.ply', mediaType: 'application/octet-stream', label: 'compressed PLY: made and read fastest' },
+  { ending: 'spz', mediaType: 'application/octet-stream', label: "SPZ, version 3: Niantic's format" },
+  {
+    ending: 'clean.ply',
+    mediaType: 'application/octet-stream',
+    label: 'PLY without the elements that old viewers refuse',
+  },
+  { ending: 'html', mediaType: 'text/html', label: 'one page with viewer and scene, to share' },
+  { ending: 'json', mediaType: 'application/json', of: 'facts', label: 'what a viewer must know of the camera' },
+  { ending: 'webp', mediaType: 'image/webp', of: 'photo', label: 'the photo as a poster' },
+]
+
+/** What is left out of a splat before it is converted. */
+export interface Limits {
+  /** Gaussians of less opacity go; 0 to 1. */
+  readonly leastOpacity: number
+  /** So many Gaussians at most: the others are merged into their neighbours, which takes half a minute for a million. */
+  readonly mostSplats: number | null
+}
+
+export const noLimits: Limits = { leastOpacity: 0, mostSplats: null }
+
+/**
+ * Named limits. `phone` keeps a scene within what phones and headsets draw at full rate without a tree of levels (Spark's
+ * default budget for the weakest of them is 0.5 million).
+ */
+export const presets: Readonly<Record<Preset, Limits>> = { phone: { leastOpacity: 0.02, mostSplats: 500_000 } }
+
+export type Preset = 'phone'
+
+/** A file that can be made of an output. */
+export interface Derivative {
+  /** `scene.phone.sog`: the output's name without its ending, the preset where there is one, the format's ending. */
+  readonly name: string
+  readonly format: Format
+  readonly preset: Preset | null
+}
+
+/** Every derivative of an output of this name that answers list; each other preset and format is made as well when asked for. */
+export function listDerivatives(output: string): readonly Derivative[] {
+  const base = toBase(output)
+  const plain = formats.map((format): Derivative => ({ name: `${base}.${format.ending}`, format, preset: null }))
+  return [...plain, { name: `${base}.phone.sog`, format: sog, preset: 'phone' }]
+}
+
+/** The derivative of an output that a file name stands for, or null. */
+export function parseDerivative(output: string, name: string): Derivative | null {
+  const base = toBase(output)
+  if (!name.startsWith(`${base}.`)) return null
+  const rest = name.slice(base.length + 1)
+  for (const format of formats) {
+    if (rest === format.ending) return { name, format, preset: null }
+    if (format.of !== undefined) continue
+    for (const preset of Object.keys(presets) as Preset[])
+      if (rest === `${preset}.${format.ending}`) return { name, format, preset }
+  }
+  return null
+}
+
+/** The format of any file by its name's ending; a plain `.ply` is a clean one. Null for an ending that stands for none. */
+export function formatOf(name: string): Format | null {
+  const lower = name.toLowerCase()
+  const found = formats.find(({ ending }) => lower.endsWith(`.${ending}`))
+  return found ?? (lower.endsWith('.ply') ? cleanPly : null)
+}
+
+function toBase(output: string): string {
+  return output.replace(/\.[^.]*$/, '')
+}
