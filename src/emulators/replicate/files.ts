@@ -104,7 +104,21 @@ export function createFiles({ clock, newId, secret }: FilesOptions): Files {
   }
 }
 
-function show(file: StoredFile): Record<string, unknown> {
+/** An uploaded file as the API shows it. */
+export interface FileView {
+  readonly id: string
+  readonly name: string
+  readonly content_type: string
+  readonly size: number
+  readonly etag: string
+  readonly checksums: { readonly sha256: string }
+  readonly metadata: { readonly [key: string]: unknown }
+  readonly created_at: string
+  readonly expires_at: string
+  readonly urls: { readonly get: string }
+}
+
+function show(file: StoredFile): FileView {
   return {
     id: file.id,
     name: file.name,

@@ -13,7 +13,7 @@ import { parseCreate } from './create-request.ts'
 import { createFiles } from './files.ts'
 import { createLife } from './life.ts'
 import { isExpired, refuseCreate } from './misbehave.ts'
-import { readDeployment, readModel } from './models.ts'
+import { account, hardware, type PageView, readDeployment, readModel } from './models.ts'
 import { isOver, isPurged, listView, type Run, view } from './run.ts'
 import { createWebhooks } from './webhooks.ts'
 
@@ -128,13 +128,9 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
           return files.remove(second ?? '')
         case 'GET account':
           if (tokenRefused) return problem(401, 'You did not pass a valid authentication token', 'Unauthenticated')
-          return json({ type: 'user', username: 'emulated', name: 'Emulated Account' })
+          return json(account)
         case 'GET hardware':
-          return json([
-            { name: 'CPU', sku: 'cpu' },
-            { name: 'Nvidia L40S GPU', sku: 'gpu-l40s' },
-            { name: 'Nvidia A100 (80GB) GPU', sku: 'gpu-a100-large' },
-          ])
+          return json(hardware)
         case 'GET webhooks':
           if (second === 'default' && third === 'secret') return json({ key: webhookSecret })
       }
@@ -248,7 +244,9 @@ export function createReplicateEmulator(options: ReplicateEmulatorOptions): Repl
     const more = start + pageSize < all.length
     const next = new URL(`${origin}${url.pathname}${url.search}`)
     next.searchParams.set('cursor', items.at(-1)?.id ?? '')
-    return json({ next: more ? next.href : null, previous: null, results: items.map(item => item.show()) })
+    const results = items.map(item => item.show())
+    const shown: PageView<unknown> = { next: more ? next.href : null, previous: null, results }
+    return json(shown)
   }
 
   function deliverOutput(request: Request, [, id = '', index = '']: readonly string[]): Response {

@@ -1,5 +1,6 @@
 import type { WorkOutput } from '../contract.ts'
 import type { ActiveFaults } from '../faults.ts'
+import type { Misworded, Weird } from '../misbehave.ts'
 
 export type RunStatus = 'starting' | 'processing' | 'succeeded' | 'failed' | 'canceled' | 'aborted'
 export type EventName = 'start' | 'output' | 'logs' | 'completed'
@@ -48,10 +49,32 @@ export function isPurged(run: Run, now: number): boolean {
   return run.faults.has('data-removed') || now - run.completedAt >= retentionMs
 }
 
+/** A prediction object without faults. */
+export interface PredictionView {
+  readonly id: string
+  readonly model: string
+  readonly version: string
+  readonly deployment?: string
+  readonly input: { readonly [field: string]: unknown }
+  readonly output: unknown
+  readonly status: RunStatus
+  readonly error: string | null
+  readonly logs: string
+  readonly metrics?: { readonly predict_time: number; readonly total_time: number }
+  readonly created_at: string
+  readonly started_at: string | null
+  readonly completed_at: string | null
+  readonly deadline?: string
+  readonly data_removed: boolean
+  readonly source: 'api'
+  readonly urls: { readonly get: string; readonly cancel: string; readonly web: string }
+  readonly webhook?: string
+  readonly webhook_events_filter?: readonly EventName[]
+}
+
 /** The prediction object as every endpoint and webhook shows it. */
-export function view(run: Run, now: number): Record<string, unknown> {
+export function view(run: Run, now: number): Misworded<PredictionView> {
   const purged = isPurged(run, now)
-  const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
   return {
     id: run.id,
     model: run.model,
@@ -63,10 +86,10 @@ export function view(run: Run, now: number): Record<string, unknown> {
     error: run.error,
     logs: purged ? '' : run.logs,
     ...(run.completedAt === null ? {} : { metrics: metricsOf(run, run.completedAt) }),
-    created_at: time(run.createdAt),
-    started_at: time(run.startedAt),
-    completed_at: time(run.completedAt),
-    ...(run.deadlineAt === null ? {} : { deadline: time(run.deadlineAt) }),
+    created_at: timeOf(run.createdAt),
+    started_at: run.startedAt === null ? null : timeOf(run.startedAt),
+    completed_at: run.completedAt === null ? null : timeOf(run.completedAt),
+    ...(run.deadlineAt === null ? {} : { deadline: timeOf(run.deadlineAt) }),
     data_removed: purged,
     source: 'api',
     urls: {
@@ -79,8 +102,15 @@ export function view(run: Run, now: number): Record<string, unknown> {
   }
 }
 
-/** The same as a list shows it; in the vendor's own example items have neither logs nor webhook. */
-export function listView(run: Run, now: number): Record<string, unknown> {
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** What a list leaves out: in the vendor's own example items have neither logs nor webhook. */
+type Unlisted = 'logs' | 'webhook' | 'webhook_events_filter'
+
+/** The same as a list shows it. */
+export function listView(run: Run, now: number): Omit<Misworded<PredictionView>, Unlisted> {
   const { logs: _logs, webhook: _webhook, webhook_events_filter: _events, ...rest } = view(run, now)
   return rest
 }
@@ -95,13 +125,13 @@ export function outputOf(run: Run): unknown {
   return urls.length === 1 ? urls[0] : urls
 }
 
-function wordOf(run: Run): string {
+function wordOf(run: Run): RunStatus | Weird {
   if (!run.faults.has('weird-status')) return run.status
   if (run.faults.text('weird-status') === 'end') return isOver(run) ? 'EXPIRED' : run.status
   return run.status === 'processing' ? 'weird' : run.status
 }
 
-function metricsOf(run: Run, completedAt: number): Record<string, number> {
+function metricsOf(run: Run, completedAt: number): NonNullable<PredictionView['metrics']> {
   return {
     predict_time: run.startedAt === null ? 0 : (completedAt - run.startedAt) / 1000,
     total_time: (completedAt - run.createdAt) / 1000,
