@@ -4,6 +4,7 @@ import type { Deployment, Route } from '../engine/contract.ts'
 import type { Intent } from '../providers/contract.ts'
 import { askProvider } from './ask-provider.ts'
 import { inspectDataFolder } from './data-folder.ts'
+import { inspectDatabase } from './database.ts'
 import { about, ok, type Reported, warning } from './finding.ts'
 import { judgeClock, watchClocks } from './judge-clock.ts'
 import { judgePolicy } from './judge-policy.ts'
@@ -49,14 +50,16 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
       marker: { attemptId: marker, secret: marker },
       intent: intentOf(route, options.mayWrite),
     })
-  const [folder, asked] = await Promise.all([
+  const [folder, database, asked] = await Promise.all([
     inspectDataFolder(config.dataDirectory, options.fetch),
+    config.database === null ? [] : inspectDatabase(config.database, now),
     Promise.all(places.map(ask)),
   ])
   const routes = new Set(places.map(({ route }) => route))
   return [
     ...about('config', [judgeConfig(config)]),
     ...about('data folder', folder.findings),
+    ...about('database', database),
     ...about('public URL', await inspectPublicUrl(publicUrl, folder.gateway, options.fetch)),
     ...about('clock', judgeClock(watch.offBy)),
     ...places.flatMap(({ deployment, route }, index) =>

@@ -2,7 +2,7 @@ import type { Finding } from '../providers/contract.ts'
 
 export { duration, ok, problem, warning } from '../providers/finding.ts'
 
-/** A finding, and what it is about: a deployment, a provider, a model, `config`, `data folder`, `public URL`, `clock`. */
+/** A finding, and what it is about: a deployment, a provider, a model, `config`, `data folder`, `database`, `public URL`, `clock`. */
 export interface Reported extends Finding {
   readonly about: string
 }
