@@ -174,6 +174,8 @@ test('OpenAPI 3.1 names every route, its bodies and its errors', async () => {
     '/v1/models/{owner}/{name}/predictions',
     '/v1/models/{owner}/{name}/versions',
     '/v1/models/{owner}/{name}/versions/{version}',
+    '/v1/models/{owner}/{name}/warm',
+    '/v1/models/{owner}/{name}/warm/{id}',
     '/v1/outputs/{prediction}/{name}',
     '/v1/predictions',
     '/v1/predictions/{id}',

@@ -14,6 +14,7 @@ import { addProviders } from './providers.ts'
 import { guard, secureHeaders } from './safety.ts'
 import { addStudio } from './studio.ts'
 import { addUploads } from './uploads.ts'
+import { addWarm } from './warm.ts'
 import { addWebhooks } from './webhooks.ts'
 
 /**
@@ -56,6 +57,7 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   addModels(app, deps)
   addProviders(app, deps)
   addMigrations(app, deps)
+  addWarm(app, deps)
   addHealth(app, deps)
   addOpenApi(app)
   addStudio(app, deps)
