@@ -60,7 +60,7 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
     ...about('config', [judgeConfig(config)]),
     ...about('data folder', folder.findings),
     ...about('database', database),
-    ...about('public URL', await inspectPublicUrl(publicUrl, folder.gateway, options.fetch)),
+    ...about('public URL', await inspectPublicUrl(publicUrl, folder.gateway, options.fetch, largest(routes))),
     ...about('clock', judgeClock(watch.offBy)),
     ...places.flatMap(({ deployment, route }, index) =>
       about(deployment.name, [
@@ -78,6 +78,11 @@ function intentOf({ pinnable, policy, model }: Route, mayWrite: boolean): Intent
   const { queueMs, bootMs, runMs, deadlineMs } = pinnable?.policy ?? policy
   const { properties } = model.inputSchema
   return { queueMs, bootMs, runMs, deadlineMs, fields: Object.keys(properties ?? {}), mayWrite }
+}
+
+function largest(routes: ReadonlySet<Route>): number | null {
+  const bytes = [...routes].flatMap(({ model }) => model.output.usualBytes ?? [])
+  return bytes.length === 0 ? null : Math.max(...bytes)
 }
 
 function judgeConfig({ path, routes }: LoadedConfig) {

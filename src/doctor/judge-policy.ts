@@ -1,3 +1,4 @@
+import type { Policy } from '../core/policy.ts'
 import type { Deployment, Route } from '../engine/contract.ts'
 import { isBilled } from '../engine/insight.ts'
 import type { Finding } from '../providers/contract.ts'
@@ -30,6 +31,7 @@ function judgeTime({ deployments, policy }: Route): Finding[] {
         'Raise deadlineMs, or lower queueMs, bootMs and runMs.',
       ),
     )
+  if (!isHere) findings.push(...judgeTimers(policy))
   if (!isHere && attempts === 1)
     findings.push(
       warning('attempts', 'One attempt is all there is: when it fails, the prediction fails.', 'Raise attempts.'),
@@ -41,6 +43,33 @@ function judgeTime({ deployments, policy }: Route): Finding[] {
         'silent-run',
         `${silent} shows nothing of a run before its end, so one that hangs is ended after ${duration(runMs)} only.`,
         'Set runMs to the longest that a good run takes.',
+      ),
+    )
+  return findings
+}
+
+/** Timers of one policy of which one makes another meaningless. */
+function judgeTimers({ deadlineMs, bootMs, queueMs, runMs, stallMs, lastStageMs, collectMs }: Policy): Finding[] {
+  const never: string[] = []
+  if (queueMs >= deadlineMs) never.push(`queueMs (${duration(queueMs)})`)
+  if (bootMs >= deadlineMs) never.push(`bootMs (${duration(bootMs)})`)
+  if (runMs >= deadlineMs) never.push(`runMs (${duration(runMs)})`)
+  if (collectMs >= deadlineMs) never.push(`collectMs (${duration(collectMs)})`)
+  const findings: Finding[] = []
+  if (never.length > 0)
+    findings.push(
+      warning(
+        'timers',
+        `${never.join(', ')} cannot pass before the deadline of ${duration(deadlineMs)}: what it is for ends by the deadline instead, and nothing is tried elsewhere.`,
+        'Make each of them shorter than deadlineMs.',
+      ),
+    )
+  if (stallMs >= runMs || lastStageMs >= runMs)
+    findings.push(
+      warning(
+        'timers',
+        `A run that stands still is not noticed before its limit: stallMs is ${duration(stallMs)}, lastStageMs ${duration(lastStageMs)}, runMs ${duration(runMs)}.`,
+        'Make stallMs and lastStageMs shorter than runMs.',
       ),
     )
   return findings

@@ -79,7 +79,12 @@ describe('policies', () => {
 
   test.each<[string, Differences, Partial<Policy>, string]>([
     ['the default', searchable, {}, 'ok: Runs on sharp@there: at most 3 attempts within 30 min'],
-    ['a deadline that ends the first attempt', searchable, { deadlineMs: 60_000 }, 'warning: The deadline of 60 s'],
+    [
+      'a deadline that ends the first attempt',
+      searchable,
+      { deadlineMs: 1_499_000 },
+      'warning: The deadline of 1499 s',
+    ],
     ['one attempt', searchable, { attempts: 1 }, 'warning: One attempt'],
     ['a long silence', { ...searchable, limits: { silent: true } }, { runMs: 601_000 }, 'warning: .*shows nothing'],
     [
@@ -97,6 +102,15 @@ describe('policies', () => {
     expect(brief(judgePolicy(createRoute([createDeployment(differences)], policy), null))).toEqual([
       expect.stringMatching(new RegExp(`^${expected}`)),
     ])
+  })
+
+  test.each<[string, Partial<Policy>, string]>([
+    ['a boot that outlives the deadline', { deadlineMs: 60_000 }, 'queueMs (5 min), bootMs (10 min), runMs (10 min)'],
+    ['a stall that outlives the run', { runMs: 120_000 }, 'stallMs is 2 min, lastStageMs 60 s, runMs 2 min'],
+  ])('timers: %s', (_what, policy, words) => {
+    const findings = judgePolicy(createRoute([createDeployment(searchable)], policy), null)
+    const [found] = findings.filter(({ code }) => code === 'timers')
+    expect(found).toMatchObject({ level: 'warning', message: expect.stringContaining(words) })
   })
 
   test('what one deployment of two is kept from is a warning', () => {

@@ -19,7 +19,7 @@ const ours = (path: string) =>
   path === link ? new Response('the photo') : Response.json({ code: 'input_invalid' }, { status: 404 })
 
 async function levels(fetch: typeof globalThis.fetch, at: string | null = gateway): Promise<string[]> {
-  return (await inspectPublicUrl(publicUrl, at, fetch)).map(({ level }) => level)
+  return (await inspectPublicUrl(publicUrl, at, fetch, null)).map(({ level }) => level)
 }
 
 test('leads to the gateway when its signed links and webhooks do', async () => {
@@ -42,5 +42,5 @@ test('does not when nobody answers', async () => {
 
 test('cannot be seen without a gateway, and need not be there', async () => {
   expect(await levels(networkWith(ours), null)).toEqual(['warning'])
-  expect((await inspectPublicUrl(null, gateway, networkWith(ours))).map(({ level }) => level)).toEqual(['ok'])
+  expect((await inspectPublicUrl(null, gateway, networkWith(ours), null)).map(({ level }) => level)).toEqual(['ok'])
 })

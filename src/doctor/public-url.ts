@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Finding } from '../providers/contract.ts'
 import { describeNetworkError } from '../providers/http.ts'
 import { ok, problem, warning } from './finding.ts'
+import { tryUpload } from './public-upload.ts'
 
 const patienceMs = 15_000
 const predictionSchema = z.looseObject({ output: z.unknown(), input: z.record(z.string(), z.unknown()) })
@@ -10,12 +11,14 @@ const refusalSchema = z.looseObject({ code: z.string() })
 
 /**
  * Whether the public URL leads to the gateway at `gateway`: what a signed link gives on the one it must give on the other,
- * and a webhook that names no run must be refused in our own words.
+ * a webhook that names no run must be refused in our own words, and so must an upload as large as an output.
  */
 export async function inspectPublicUrl(
   publicUrl: string | null,
   gateway: string | null,
   fetch: typeof globalThis.fetch,
+  /** What the largest output that may be uploaded usually has; null where nobody has said. */
+  uploadBytes: number | null,
 ): Promise<Finding[]> {
   if (publicUrl === null) return [ok('public-url', 'There is none; what that means is said of each deployment.')]
   if (gateway === null) {
@@ -24,7 +27,11 @@ export async function inspectPublicUrl(
   }
   const signal = AbortSignal.timeout(patienceMs)
   try {
-    return [...(await tryLink(publicUrl, gateway, fetch, signal)), await tryWebhook(publicUrl, fetch, signal)]
+    return [
+      ...(await tryLink(publicUrl, gateway, fetch, signal)),
+      await tryWebhook(publicUrl, fetch, signal),
+      ...(uploadBytes === null ? [] : [await tryUpload(publicUrl, uploadBytes, fetch)]),
+    ]
   } catch (error) {
     return [
       problem('public-url', `${publicUrl} cannot be reached: ${describeNetworkError(error, signal)}.`, proxyAdvice),
