@@ -122,6 +122,12 @@ async function writeConverted(transform: Transform, path: string, sideCar: SideC
     const decimate = { kind: 'decimate', count: limits.mostSplats, percent: null }
     source = await transform.processSourceBridged(source, [decimate], pool)
   }
+  // The format's axes are x right, y up, z back (https://github.com/nianticlabs/spz); since 3.0 splat-transform leaves the
+  // PLY's there, which viewers that follow the format show upside down.
+  if (format === 'spz') {
+    const turn = { kind: 'rotate', value: { x: 180, y: 0, z: 0 } }
+    source = await transform.processSourceBridged(source, [turn], pool)
+  }
   progress('write', null)
   const options = {
     ...(format === 'spz' ? { spzVersion: 3 } : {}),
