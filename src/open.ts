@@ -77,6 +77,7 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
       checkWebhook: webhooks.check,
       convertHeic,
       keepLocation: config.keepLocation,
+      retention: config.retention,
       log,
     })
     closing.push(engine.stop)

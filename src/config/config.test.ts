@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { defaultPolicy, localPolicy } from '../core/policy.ts'
+import { defaultRetention } from '../core/retention.ts'
 import { weekdays } from '../core/schedule.ts'
 import type { Provider } from '../providers/contract.ts'
 import { type Config, defineConfig, type KeepWarmConfig } from './config.ts'
@@ -78,6 +79,7 @@ describe('loadConfig', () => {
       database: null,
       publicUrl: null,
       webhookOrigins: [],
+      retention: defaultRetention,
       keepLocation: false,
       logLevel: 'info',
       path: null,

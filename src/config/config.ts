@@ -1,7 +1,7 @@
 import type { MigrationLimits } from '../core/migration-limits.ts'
 import type { Policy } from '../core/policy.ts'
-import type { S3Options } from '../files/contract.ts'
 import type { Weekday } from '../core/schedule.ts'
+import type { S3Options } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 
 /** What `surefoot.config.ts` exports by default. Everything has a default: an empty config runs `relief` on this machine. */
@@ -30,6 +30,15 @@ export interface Config {
    * Default none: every other receiver must be on the public internet, or any caller could post into your network.
    */
   readonly webhookOrigins?: readonly string[]
+  /** How long data are kept, and how many. See docs/storage.md. */
+  readonly retention?: {
+    /** Inputs, outputs and uploads older than this are removed, once their prediction is settled. Default 30; null: never. */
+    readonly days?: number | null
+    /** Beyond so many gigabytes (1e9 bytes) of them the oldest go first. Default 20; null: no limit. */
+    readonly gigabytes?: number | null
+    /** With less room than this on the disk nothing new is taken on (507, `storage_full`). Default 0.5. */
+    readonly spareGigabytes?: number
+  }
   /**
    * Photos go to providers with the coordinates of where they were taken. Default false: coordinates are removed before
    * anybody gets the photo, and what phones append to it (films, second pictures) is cut off. The lens always stays.

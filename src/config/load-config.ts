@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { defaultRetention, type Retention } from '../core/retention.ts'
 import type { Route } from '../engine/contract.ts'
 import type { S3Options } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
@@ -35,6 +36,7 @@ export interface LoadedConfig {
   readonly publicUrl: string | null
   /** Origins that get webhooks although they are private. */
   readonly webhookOrigins: readonly string[]
+  readonly retention: Retention
   /** Photos keep the coordinates of where they were taken. */
   readonly keepLocation: boolean
   /** The least level that is logged. */
@@ -68,6 +70,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
     webhookOrigins: config.webhookOrigins ?? [],
+    retention: toRetention(config.retention),
     keepLocation: config.keepLocation ?? false,
     logLevel: readLogLevel(env.SUREFOOT_LOG),
     ...resolveConfig(config, dataDirectory, env),
@@ -115,4 +118,13 @@ function readLogLevel(value: string | undefined): LogLevel {
   if (value === undefined || value === '') return 'info'
   const level = logLevels.find(candidate => candidate === value)
   return level ?? refuseConfig(`SUREFOOT_LOG: there is no level "${value}".${suggest(value, logLevels)}`)
+}
+
+function toRetention({ days, gigabytes, spareGigabytes }: Config['retention'] = {}): Retention {
+  const { ageMs, bytes, spareBytes } = defaultRetention
+  return {
+    ageMs: days === undefined ? ageMs : days && days * 24 * 3_600_000,
+    bytes: gigabytes === undefined ? bytes : gigabytes && gigabytes * 1e9,
+    spareBytes: spareGigabytes === undefined ? spareBytes : spareGigabytes * 1e9,
+  }
 }

@@ -134,6 +134,14 @@ const configSchema = z.strictObject({
   port: z.int().min(0).max(65_535).optional(),
   publicUrl: originSchema.optional(),
   webhookOrigins: z.array(originSchema).optional(),
+  retention: z
+    .strictObject({
+      days: z.number().positive().max(36_500).nullable(),
+      gigabytes: z.number().positive().nullable(),
+      spareGigabytes: z.number().min(0),
+    })
+    .partial()
+    .optional(),
   keepLocation: z.boolean().optional(),
   providers: z
     .record(

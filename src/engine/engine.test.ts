@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { Observation } from '../core/observation.ts'
 import { isTerminal } from '../core/prediction.ts'
+import type { FileField } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { StoredPrediction } from '../store/contract.ts'
 import { plainScript } from '../testing/scripted-provider.ts'
 import { serverKey } from '../testing/simulation-process.ts'
 import { textModel } from '../testing/text-model.ts'
+import type { AddFileRequest } from './contract.ts'
 import { markerSecret } from './marker.ts'
 import { hang, request, setup } from './test-support.ts'
 
@@ -39,6 +41,39 @@ describe('create', () => {
     await stage.clock.advance(65_000)
     expect(await stage.read(short.record.id)).toMatchObject({ status: 'canceled', failure: null, deadlineBy: 'client' })
     expect(await stage.read(long.record.id)).toMatchObject({ status: 'failed', deadlineBy: 'policy' })
+  })
+})
+
+describe('a disk without room', () => {
+  it('takes on nothing new, whatever is running already', async () => {
+    const stage = await setup({ script: () => endless })
+    let room = 600
+    const retention = { ageMs: null, bytes: null, spareBytes: 500 }
+    const { engine } = await stage.boot({ retention, files: { ...stage.files, room: async () => room } })
+    const { record } = await engine.create(request())
+    room = 499
+    const full = { status: 507, failure: { code: 'storage_full' } }
+    await expect(engine.create(request())).rejects.toMatchObject(full)
+    await expect(engine.addFile(upload('photo'))).rejects.toMatchObject(full)
+    expect([stage.files.keys(), (await engine.list({ owner: null, limit: 9 })).length]).toEqual([[], 1])
+    await stage.clock.advance(5_000)
+    expect(await stage.read(record.id)).toMatchObject({ status: 'processing' })
+  })
+})
+
+describe('housekeeping', () => {
+  it('removes old data in the background, never the file of a prediction that goes on', async () => {
+    const model = { ...textModel, fileFields: { image: photoField } }
+    const stage = await setup({ model, script: () => endless, policy: { deadlineMs: 3 * 3_600_000 } })
+    const retention = { ageMs: 3_600_000, bytes: null, spareBytes: 0 }
+    const { engine } = await stage.boot({ retention })
+    const [used, unused] = [await engine.addFile(upload('used')), await engine.addFile(upload('unused'))]
+    await engine.create(request({ files: { image: used } }))
+    await stage.clock.advance(3_600_000 + 11 * 60_000)
+    expect([await stage.store.getFile(unused.id), await stage.store.getFile(used.id)]).toEqual([null, used])
+    expect(stage.files.keys()).toEqual([used.key])
+    await stage.clock.advance(3 * 3_600_000)
+    expect(await stage.store.getFile(used.id)).toBe(null)
   })
 })
 
@@ -394,4 +429,15 @@ async function* text(words: string): AsyncGenerator<Uint8Array> {
 
 function dedupe<T>(list: readonly T[]): T[] {
   return list.filter((entry, index) => index === 0 || entry !== list[index - 1])
+}
+
+const photoField: FileField = {
+  required: true,
+  maxBytes: 100,
+  check: async () => ({ mediaType: 'image/jpeg', facts: {} }),
+}
+
+function upload(words: string): AddFileRequest {
+  const body = new Blob([words]).stream()
+  return { owner: 'local', name: 'photo.jpg', mediaType: 'image/jpeg', metadata: {}, body, maxBytes: 100 }
 }

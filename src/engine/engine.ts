@@ -2,6 +2,7 @@ import type { Clock, Random } from '../core/clock.ts'
 import { createRecord } from '../core/create-record.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import type { Retention } from '../core/retention.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './contract.ts'
@@ -9,6 +10,7 @@ import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
 import { addFile, type ConvertPhoto, checkInput, discardFiles } from './inputs.ts'
 import { createInsight } from './insight.ts'
+import { createJanitor } from './janitor.ts'
 import { createKeepWarm } from './keep-warm.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
@@ -43,6 +45,8 @@ export interface EngineDependencies {
   readonly log: Log
   /** Makes a JPEG of a HEIC photo. Default: HEIC is refused. */
   readonly convertHeic?: ConvertPhoto
+  /** How long data are kept, and how much room must be left. Default: for ever, and none. */
+  readonly retention?: Retention
   /** Photos keep the coordinates of where they were taken. Default false: these are removed before anybody gets them. */
   readonly keepLocation?: boolean
 }
@@ -52,6 +56,12 @@ const lookAgainMs = 1_000
 
 /** Somebody looks at a page and waits for it. */
 const healthTimeoutMs = 5_000
+
+/** How long files outlast the deadline of a prediction that uses them: clocks differ, and shadow runs begin later. */
+const filesHeldMs = 3_600_000
+
+/** Nothing is ever removed or refused. */
+const everything: Retention = { ageMs: null, bytes: null, spareBytes: 0 }
 
 /** How long fetching an input from a URL may take; creating waits for it. */
 const inputTimeoutMs = 30_000
@@ -86,11 +96,12 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     return attempt !== undefined && isLoser(attempt)
   }
 
-  const { convertHeic = refuseHeic, keepLocation = false } = dependencies
+  const { convertHeic = refuseHeic, keepLocation = false, retention = everything } = dependencies
   const inputs = { store, files, download, newId, now: driver.now, convertHeic, keepLocation }
   const report = () => insight.report(driver.now())
   const warmer = createWarmer({ ...dependencies, now: driver.now, report, create })
   const keepWarm = createKeepWarm({ ...dependencies, now: driver.now, insight, warmer })
+  const janitor = createJanitor({ store, files, retention, clock, now: driver.now, log: dependencies.log })
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
   let unwatch = () => {}
@@ -114,6 +125,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       )
     }
     if (request.webhook !== null) dependencies.checkWebhook?.(request.webhook.url)
+    await checkRoom(files, retention)
     const limit = createLimit(clock, inputTimeoutMs, 'Fetching the input')
     const checked = await checkInput(inputs, route.model, request, limit.signal).finally(limit.done)
     const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= policy.deadlineMs
@@ -134,6 +146,10 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       driver.now(),
     )
     try {
+      for (const file of checked.used) {
+        if (await store.holdFile(file, record.deadlineAt + filesHeldMs)) continue
+        refuse('input_invalid', `File ${file} has just been removed; upload it again.`, { status: 422 })
+      }
       const stored = await driver.insert(record)
       // Somebody else was first with this id: what came with this request is nobody's.
       const isOurs = JSON.stringify(stored.record.input) === JSON.stringify(record.input)
@@ -207,7 +223,10 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       return await deployment.provider.health(deployment.target, io).finally(limit.done)
     },
     watch,
-    addFile: request => addFile(inputs, request, request.signal),
+    async addFile(request) {
+      await checkRoom(files, retention)
+      return await addFile(inputs, request, request.signal)
+    },
     upload: uploads.put,
     async hear(providerName, attemptId, secret, request) {
       const provider = findProvider(routes, providerName)
@@ -235,6 +254,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         .then(() => {
           unwatch = store.watch(change => watchers.changed(change.id))
           keepWarm.start()
+          janitor.start()
         })
       return started
     },
@@ -244,6 +264,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         .catch(() => {})
         .then(migrations.stop)
         .then(keepWarm.stop)
+        .then(janitor.stop)
         .then(() => {
           unwatch()
           return driver.stop()
@@ -252,6 +273,17 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     },
   }
   return engine
+}
+
+/** What is started must also be finished: nothing new is taken on where there is too little room for that. */
+async function checkRoom(files: FileStore, { spareBytes }: Retention): Promise<void> {
+  const room = (await files.room?.()) ?? Number.POSITIVE_INFINITY
+  if (room >= spareBytes) return
+  const free = `Only ${Math.floor(room / 1e6)} MB are free for files`
+  refuse('storage_full', `${free}; ${Math.ceil(spareBytes / 1e6)} MB are kept free for what runs already.`, {
+    advice: 'Free space, lower the retention, or move the data folder to a larger disk.',
+    status: 507,
+  })
 }
 
 function refuseHeic(): never {

@@ -28,6 +28,8 @@ export type ConvertPhoto = (body: AsyncIterable<Uint8Array>, signal: AbortSignal
 export interface CheckedInput {
   readonly input: JsonObject
   readonly files: { readonly [field: string]: StoredInput }
+  /** Ids of the files in `files`: they must outlast the prediction. */
+  readonly used: readonly string[]
   /** Files that were stored for this request: nobody else knows of them, so they go when it comes to nothing. */
   readonly added: readonly FileRow[]
 }
@@ -108,6 +110,7 @@ export async function checkInput(
   const input: { [field: string]: Json | undefined } = { ...model.parseInput(values) }
   const files: { [field: string]: StoredInput } = {}
   const added: FileRow[] = []
+  const used: string[] = []
   for (const field of Object.keys(request.files)) {
     if (!(field in model.fileFields))
       refuse('input_invalid', `${model.name} has no input file "${field}".`, { status: 422 })
@@ -137,6 +140,7 @@ export async function checkInput(
           await removeFile(dependencies, original.id)
         }
       }
+      used.push(row.id)
       files[field] = {
         key: row.key,
         name: row.name,
@@ -151,7 +155,7 @@ export async function checkInput(
     await discardFiles(dependencies, added)
     throw error
   }
-  return { input, files, added }
+  return { input, files, used, added }
 }
 
 /** Removes files of a request that came to nothing; never fails, because what led here is what must be told. */

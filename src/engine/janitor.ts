@@ -1,8 +1,10 @@
+import type { Clock } from '../core/clock.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import { keptBytesOf, type Retention, withoutData } from '../core/retention.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { FileRow, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log } from './contract.ts'
+import { startLoop } from './loop.ts'
 
 export interface JanitorDependencies {
   readonly store: Pick<Store, 'commit' | 'deleteUnneeded' | 'oldestFiles' | 'oldestKept' | 'keptBytes'>
@@ -21,6 +23,34 @@ export interface Swept {
 }
 
 const batch = 50
+const everyMs = 10 * 60_000
+
+export interface Janitor {
+  start(): void
+  /** Resolves when the round that is under way has ended. */
+  stop(): Promise<void>
+}
+
+/** Keeps house from its start on: at once, and again every ten minutes. */
+export function createJanitor(dependencies: JanitorDependencies & { readonly clock: Clock }): Janitor {
+  const { clock, log, retention } = dependencies
+  const isNeeded = retention.ageMs !== null || retention.bytes !== null
+  const round = async () => void (await sweep(dependencies))
+  const report = (error: unknown) => log('warn', 'Housekeeping failed; it is tried again.', { error: String(error) })
+  let first: Promise<void> = Promise.resolve()
+  let end = async () => {}
+  return {
+    start() {
+      if (!isNeeded) return
+      first = round().catch(report)
+      end = startLoop(clock, everyMs, round, report)
+    },
+    async stop() {
+      await end()
+      await first
+    },
+  }
+}
 
 /**
  * One round of housekeeping: removes the input and output of settled predictions, and stored files, that are older than

@@ -1,7 +1,8 @@
 import { expect, onTestFinished } from 'vitest'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
-import type { Download } from '../files/contract.ts'
+import type { Retention } from '../core/retention.ts'
+import type { Download, FileStore } from '../files/contract.ts'
 import type { Model } from '../models/contract.ts'
 import type { Io, Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -40,6 +41,8 @@ interface ProcessOptions {
   readonly alone?: boolean
   readonly skewMs?: number
   readonly store?: Store
+  readonly files?: FileStore
+  readonly retention?: Retention
 }
 
 /** A store, files, a scripted provider on a clock that stands still, and processes to be booted on them. */

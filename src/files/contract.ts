@@ -16,6 +16,8 @@ export interface FileStore {
   stat(key: string): Promise<{ readonly bytes: number } | null>
   /** No error when there is none. */
   remove(key: string): Promise<void>
+  /** Bytes for which there is room. Absent where nobody can say, as with a bucket. */
+  room?(): Promise<number>
   /** Path on this machine's disk, for engines that run here; null on remote storage. */
   path(key: string): string | null
   /** Where others read from and write to the store without us; absent where only this process can. */

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, rm, rmdir, stat } from 'node:fs/promises'
+import { type FileHandle, link, lstat, mkdir, open, rm, rmdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import type { FileStore, PutOptions, PutResult } from './contract.ts'
@@ -130,6 +130,11 @@ export function createDiskFiles({ directory, write = writeAll, now = Date.now }:
           ))
         )
           break
+    },
+    async room() {
+      // What is left for others than the system's administrator.
+      const { bavail, bsize } = await statfs(root)
+      return bavail * bsize
     },
     path: key => toPath(key),
   }

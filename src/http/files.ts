@@ -136,7 +136,10 @@ export function addFiles(app: App, deps: AppDependencies): void {
     },
     async (c, { params: { prediction, name }, query: { expiry, signature } }) => {
       checkLink(deps, ['output', prediction, name], { expiry, signature })
-      const output = (await store.get(prediction))?.record.output
+      const record = (await store.get(prediction))?.record
+      const output = record?.output
+      if (record?.dataRemovedAt !== undefined)
+        return refuseHttp('not_found', `It was kept until ${new Date(record.dataRemovedAt).toISOString()}.`)
       if (output == null || output.name !== name) return refuseHttp('not_found', 'There is no such output.')
       return serveFile(c, files, { ...output, expiry }, clock.now())
     },

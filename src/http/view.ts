@@ -27,7 +27,7 @@ export function toPredictionView(
     started_at: toTimeOrNull(record.startedAt),
     completed_at: toTimeOrNull(record.completedAt),
     ...(record.deadlineBy === 'client' ? { deadline: toTime(record.deadlineAt) } : {}),
-    data_removed: false,
+    data_removed: record.dataRemovedAt !== undefined,
     source: record.source,
     urls: { get: self, cancel: `${self}/cancel` },
     ...(record.webhook === null ? {} : { webhook: record.webhook.url, webhook_events_filter: record.webhook.events }),
