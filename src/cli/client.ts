@@ -7,6 +7,7 @@ import type { Wish } from '../core/recommend.ts'
 import type { MigrationJson, MigrationsJson } from '../http/migration-shapes.ts'
 import type { ProvidersJson } from '../http/provider-shapes.ts'
 import type { AttemptsJson, ModelJson, PageJson, PredictionJson } from '../http/shapes.ts'
+import type { WarmPlanJson, WarmPlansJson, WarmUpJson, WarmUpsJson } from '../http/warm-shapes.ts'
 import { readEvents } from './event-stream.ts'
 
 /** What commands ask of a gateway. Ends that the gateway states are `SurefootError`s in its own words; see also `isGone`. */
@@ -24,6 +25,14 @@ export interface Client {
   migrations(): Promise<readonly MigrationJson[]>
   /** What a person asks of one, by model (`owner/name`). */
   migrate(model: string, action: MigrationAction): Promise<MigrationJson>
+  /** How deployments of a model (`owner/name`) would be warmed. */
+  warmPlans(model: string): Promise<readonly WarmPlanJson[]>
+  warm(
+    model: string,
+    request: { readonly deployments: readonly string[]; readonly run: boolean },
+  ): Promise<readonly WarmUpJson[]>
+  /** How far a run that warms is. */
+  warmRun(model: string, id: string): Promise<WarmUpJson>
   /** The prediction now and after each change, until it has ended. */
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
@@ -81,6 +90,13 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
     },
     migrations: async () => (await read<MigrationsJson>('/v1/migrations')).migrations,
     migrate: (model, action) => read(`/v1/migrations/${model}/${action}`, { method: 'POST' }),
+    warmPlans: async model => (await read<WarmPlansJson>(`/v1/models/${model}/warm`)).deployments,
+    async warm(model, request) {
+      const headers = { 'content-type': 'application/json' }
+      const init = { method: 'POST', headers, body: JSON.stringify(request) }
+      return (await read<WarmUpsJson>(`/v1/models/${model}/warm`, init)).warmups
+    },
+    warmRun: (model, id) => read(`/v1/models/${model}/warm/${encodeURIComponent(id)}`),
     async *watch(id) {
       const { body } = await call(`/v1/predictions/${encodeURIComponent(id)}/events`)
       try {

@@ -18,6 +18,7 @@ test('help is on stdout and lists every command; each command has its own', asyn
     'list',
     'show',
     'status',
+    'warm',
     'doctor',
     'emulate',
   ])

@@ -1,5 +1,6 @@
 import { isTerminal } from '../core/prediction.ts'
 import type { PredictionJson } from '../http/shapes.ts'
+import type { Client } from './client.ts'
 import { type Command, noArguments, parseOptions } from './command.ts'
 import { connectToExisting } from './connection.ts'
 import { formatTable } from './format.ts'
@@ -38,12 +39,31 @@ export const command: Command = {
       say(io.stdout, `Gateway  ${connection.url ?? nobody}`)
       say(io.stdout, `Data     ${config.dataDirectory}`)
       say(io.stdout, `Running  ${live.length}${describeFollowed(newest)}`)
+      for (const line of await describeWarm(connection.client)) say(io.stdout, line)
       io.stdout.write(formatTable(live.map(toRow)))
       return 0
     } finally {
       await connection.close()
     }
   },
+}
+
+/** A line for each deployment that is kept warm: its hours, what they cost, and what its runs have cost today. */
+async function describeWarm(client: Client): Promise<string[]> {
+  const models = await client.models()
+  const plans = await Promise.all(models.map(({ owner, name }) => client.warmPlans(`${owner}/${name}`)))
+  return plans.flat().flatMap(({ deployment, keep_warm, today }) => {
+    if (keep_warm === null) return []
+    const { hours, time_zone, every_seconds, open, estimate } = keep_warm
+    const when = `${hours} ${time_zone}, ${open ? 'open' : 'shut'} now, every ${every_seconds} s without use`
+    const { amount, assumptions } = estimate
+    const price =
+      amount === null
+        ? 'what a day costs is not known'
+        : `about ${Number(amount.toPrecision(2))} USD a day, an estimate`
+    const spent = `today ${today.runs} ${today.runs === 1 ? 'run' : 'runs'}, ${Number(today.cost.toPrecision(3))} USD without idling`
+    return [`Warm     ${deployment} ${when}: ${price} (${assumptions.join(' ').replace(/\.$/, '')}); ${spent}`]
+  })
 }
 
 /** How many predictions have ended while something of theirs may still run or cost. */
