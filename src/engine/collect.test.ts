@@ -11,6 +11,24 @@ const key = 'outputs/p1/a1/text.txt'
 const url = 'https://files.test/text.txt'
 const done: OutputReference = { kind: 'data', uri: `data:text/plain;base64,${btoa('done')}` }
 
+/** A store that others write to by links, as far as a collect sees it. */
+function writtenByOthers(files: FileStore): Partial<FileStore> {
+  return {
+    outside: {
+      readUrl: async () => '',
+      writeUrl: async () => '',
+      async take(from, to) {
+        if ((await files.stat(to)) !== null) return 'exists'
+        const opened = await files.open(from)
+        if (opened === null) return 'missing'
+        await files.put(to, opened.body, { maxBytes: 100 })
+        await files.remove(from)
+        return 'taken'
+      },
+    },
+  }
+}
+
 function setup({
   download,
   files: over,
@@ -47,6 +65,24 @@ function setup({
       ),
   }
 }
+
+describe('an upload that its sender could replace', () => {
+  const upload: OutputReference = { kind: 'stored', key: 'uploads/a1/output' }
+
+  it('is taken to a key of our own and verified there, also when the first try died after that', async () => {
+    const stage = setup({ files: writtenByOthers })
+    await stage.files.put(upload.key, text('done'), { maxBytes: 100 })
+    const output = await stage.collect(upload)
+    expect(output).toMatchObject({ key, bytes: 4 })
+    expect(stage.files.keys()).toEqual([key])
+    expect(await stage.collect(upload)).toEqual(output)
+  })
+
+  it('is lost when nothing is there', async () => {
+    const collecting = setup({ files: writtenByOthers }).collect(upload)
+    await expect(collecting).rejects.toMatchObject({ failure: { code: 'output_lost' } })
+  })
+})
 
 describe('an output', () => {
   const stored = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Effect, PredictionEvent } from '../core/events.ts'
-import { createFailure, SurefootError } from '../core/failure.ts'
+import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import { defaultPolicy } from '../core/policy.ts'
 import type { OutputReference, PredictionRecord } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
@@ -102,6 +102,38 @@ describe('a start', () => {
     })
     expect(job?.uploadUrl('text.txt')).toBe('https://us.test/uploads/a1/text.txt')
     expect(await new Response(await job?.files.image?.open()).text()).toBe('abc')
+  })
+
+  it('names links of a store that is reached without us, for what the kit uploads too', async () => {
+    let job: Job | undefined
+    const file = { key: 'files/f1', name: 'photo.jpg', mediaType: 'image/jpeg', bytes: 3, sha256: 'f', facts: {} }
+    const stage = setup({
+      provider: provider => ({
+        start(given, io) {
+          job = given
+          return provider.start(given, io)
+        },
+      }),
+      record: { files: { image: file } },
+      files: () => ({
+        outside: {
+          readUrl: async (key, until, { name }) => `https://s3.test/${key}?${name}&${until}`,
+          writeUrl: async (key, until) => `https://s3.test/${key}?${until}`,
+          take: async () => 'missing',
+        },
+      }),
+    })
+    await stage.perform(start)
+    const until = stage.clock.now() + 60_000 + 10 * 60_000
+    expect(job?.files.image?.url).toBe(`https://s3.test/files/f1?photo.jpg&${until}`)
+    expect(job?.uploadUrl('output')).toBe(`https://s3.test/uploads/a1/output?${until}`)
+  })
+
+  it('for which no links can be had is not sent', async () => {
+    const refused = async () => refuse('auth_rejected', 'No credentials.')
+    const stage = setup({ files: () => ({ outside: { readUrl: refused, writeUrl: refused, take: refused } }) })
+    expect(await stage.perform(start)).toMatchObject({ type: 'startRejected', failure: { code: 'auth_rejected' } })
+    expect(stage.scripted.runs).toEqual([])
   })
 
   it('is not sent when the lease is too short for its answer', async () => {

@@ -99,6 +99,14 @@ test('our kit gets the attempt, a link to upload to and an address to say hello 
   expect(answer).toMatchObject({ handle: { endpoint: 'abc123', id: 'j1-u1', stored: 'uploads/attempt-1/output' } })
 })
 
+test('our kit uploads to storage that it reaches although it cannot reach us, and greets nobody', async () => {
+  const { provider, io, body } = setup([queued])
+  const places = { uploadUrl: () => 'https://s3.test/up?X-Amz-Signature=1', webhookUrl: null }
+  await provider.start(job({ target: { endpoint: 'abc123', kit: true }, ...places }), io)
+  const surefoot = { attempt: 'attempt-1', upload: { url: 'https://s3.test/up?X-Amz-Signature=1' } }
+  expect(body().input).toEqual(expect.objectContaining({ surefoot }))
+})
+
 test.each([
   ['there is no public URL', { uploadUrl: () => null, webhookUrl: null }],
   ['the URL is plain http', { uploadUrl: () => 'http://us.test/up', webhookUrl: 'http://us.test/hook' }],
