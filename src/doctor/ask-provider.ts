@@ -26,17 +26,21 @@ export async function askProvider({ provider, target }: Deployment, options: Ask
   // A program of this machine that loads its libraries is slower than any call; and searching would leave a folder behind.
   const patienceMs = thisHostOnly ? mostPatienceMs : Math.min(callTimeoutMs, mostPatienceMs)
   const io = (): Io => ({ fetch, signal: AbortSignal.timeout(patienceMs) })
-  try {
-    if (thisHostOnly) return [...((await provider.check?.(target, io(), intent)) ?? [])]
-    if (provider.check !== undefined) findings.push(...(await provider.check(target, io(), intent)))
-    else if (provider.find !== undefined) {
-      await provider.find(marker, now, io())
-      findings.push(ok('searched', 'It can be searched for runs: the credentials are accepted.'))
-    }
-    if (provider.health !== undefined) findings.push(judgeHealth(await provider.health(target, io())))
-  } catch (error) {
-    return [...findings, judgeError(error)]
+  const search = async (): Promise<Finding[]> => {
+    await provider.find?.(marker, now, io())
+    return [ok('searched', 'It can be searched for runs: the credentials are accepted.')]
   }
+  const questions: (() => Promise<readonly Finding[]>)[] = []
+  if (provider.check !== undefined) questions.push(async () => (await provider.check?.(target, io(), intent)) ?? [])
+  else if (provider.find !== undefined && !thisHostOnly) questions.push(search)
+  const { health } = provider
+  if (health !== undefined && !thisHostOnly) questions.push(async () => [judgeHealth(await health(target, io()))])
+  for (const ask of questions) {
+    const found = await ask().catch((error: unknown) => [judgeError(error)])
+    // A key that is refused is refused every time.
+    findings.push(...found.filter(each => !findings.some(({ message }) => message === each.message)))
+  }
+  if (thisHostOnly) return findings
   if (findings.length > 0) return findings
   return [warning('not-asked', 'It can be asked nothing without a run.', 'Use --probe to run a photo there.')]
 }

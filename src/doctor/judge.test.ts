@@ -154,7 +154,8 @@ describe('a provider that is asked', () => {
     ['by check and health', { check: async () => [], find: refusing, health: health('ok') }, ['ok']],
     ['by a search, else', { find: async () => [], health: health('queueing') }, ['ok', 'warning']],
     ['with a crash loop', { health: health('crash-loop') }, ['problem']],
-    ['that refuses', { find: refusing, health: health('ok') }, ['problem']],
+    ['that refuses one of two', { find: refusing, health: health('ok') }, ['problem', 'ok']],
+    ['that refuses both in the same words', { check: refusing, health: refusing }, ['problem']],
     ['that has no harmless question', {}, ['warning']],
   ])('%s', async (_what, provider, levels) => {
     const findings = await askProvider(createDeployment({ provider: provider ?? {} }), options)

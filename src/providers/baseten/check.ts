@@ -1,7 +1,7 @@
 import { SurefootError } from '../../core/failure.ts'
 import type { Finding, Intent, Io } from '../contract.ts'
 import { duration, judgeRunLimit, ok, problem, warning } from '../finding.ts'
-import { isMissing, isSuccess, type VendorApi } from '../vendor-api.ts'
+import { isMissing, type VendorApi } from '../vendor-api.ts'
 import type { BasetenTarget } from './options.ts'
 import { deploymentSchema, environmentSchema, type WireDeployment } from './wire.ts'
 
@@ -30,18 +30,21 @@ export async function check(
   intent: Intent,
 ): Promise<readonly Finding[]> {
   const limits = [...judgeLimits(target, mode, intent)]
-  const answer = await management.ask({ method: 'GET', path: settingsPath(target) }, io)
-  if (answer.status === 401 || answer.status === 403) {
-    const message = `Baseten: this key may not read the deployment's settings (${answer.status}).`
-    return [...limits, ok('baseten-deployment', message, 'Look at its replicas and their limits yourself.')]
-  }
-  if (isMissing(answer)) {
+  // Starts need nothing of this API: that it is away or refuses us fails nothing.
+  const answer = await management.ask({ method: 'GET', path: settingsPath(target) }, io).catch((error: unknown) => {
+    if (SurefootError.is(error)) return null
+    throw error
+  })
+  if (answer !== null && isMissing(answer)) {
     const message = 'Baseten: there is no such model or deployment, or this key may not see it.'
     return [...limits, problem('baseten-deployment', message, "Correct the deployment's target.")]
   }
-  if (!isSuccess(answer)) throw new SurefootError(management.failureOf(answer))
-  const environment = environmentSchema.safeParse(answer.json).data?.current_deployment
-  const deployment = environment ?? management.read(answer, deploymentSchema)
+  const environment = environmentSchema.safeParse(answer?.json).data?.current_deployment
+  const deployment = environment ?? deploymentSchema.safeParse(answer?.json).data
+  if (deployment === undefined) {
+    const message = `Baseten: the deployment's settings cannot be read with this key (${answer?.status ?? 'no answer'}).`
+    return [...limits, ok('baseten-deployment', message, 'Look at its replicas and their limits yourself.')]
+  }
   return [...limits, judgeStatus(deployment), ...judgeReplicas(deployment)]
 }
 

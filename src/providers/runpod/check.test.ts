@@ -38,7 +38,7 @@ test('a healthy endpoint is read by the management API, and nothing is started',
 test.each<[string, Settings, string, string]>([
   ['an endpoint that is not there', { endpoint: 404 }, 'problem runpod-endpoint', 'no endpoint abc123'],
   ['an endpoint without a queue', { endpoint: { type: 'LOAD_BALANCER' } }, 'problem runpod-endpoint', 'has no queue'],
-  ['a key for jobs only', { endpoint: 403 }, 'ok runpod-endpoint', 'may not read'],
+  ['a key for jobs only', { endpoint: 403 }, 'ok runpod-endpoint', 'cannot be read with this key (403)'],
   ['a quiet week', { workers: { max: 0 } }, 'problem runpod-workers', 'jobs wait for ever'],
   ['workers that are always up', { workers: { min: 1 } }, 'warning runpod-workers', 'around the clock'],
   ['a long idle timeout', { workers: { idleTimeout: 300 } }, 'warning runpod-idle', 'for 5 min after its last job'],
@@ -57,6 +57,12 @@ test("an execution timeout of the target's own may be shorter than the policy's 
   expect((await check({}, { runMs: 60_000 }, { ...endpoint, executionTimeoutMs: 60_000 })).found[0]).toBe(
     'ok runpod-endpoint',
   )
+})
+
+test('a management API that is away fails nothing', async () => {
+  const provider = runpod({ apiKey: 'key', baseUrl: 'https://runpod.test/v2' })
+  const io: Io = { fetch: () => Promise.reject(new TypeError('fetch failed')), signal: new AbortController().signal }
+  expect(brief(await provider.check?.(provider.parseTarget(endpoint), io, intent))).toEqual(['ok runpod-endpoint'])
 })
 
 test("the vendor's management API has a host of its own", async () => {

@@ -1,7 +1,8 @@
 import { SurefootError } from '../../core/failure.ts'
 import type { Finding, Intent, Io } from '../contract.ts'
 import { duration, judgeRunLimit, ok, problem, warning } from '../finding.ts'
-import { isMissing, isSuccess, type VendorApi } from '../vendor-api.ts'
+import type { Answer } from '../http.ts'
+import { isMissing, type VendorApi } from '../vendor-api.ts'
 import type { RunpodTarget } from './options.ts'
 import { endpointSchema, type WireEndpoint, type WireWorkers, workersSchema } from './wire.ts'
 
@@ -29,20 +30,26 @@ export async function check(
           advice: 'Leave executionTimeoutMs out: every job then gets the run limit of the policy.',
         })
   const path = `/v2/serverless/${encodeURIComponent(target.endpoint)}`
-  const answer = await management.ask({ method: 'GET', path }, io)
-  if (answer.status === 401 || answer.status === 403) {
-    const message = `RunPod: this key may not read the endpoint's settings (${answer.status}).`
-    return [...limit, ok('runpod-endpoint', message, 'Look at its workers, idle timeout and type yourself.')]
-  }
-  if (isMissing(answer)) {
+  const answer = await read(path, management, io)
+  if (answer !== null && isMissing(answer)) {
     const message = `RunPod: there is no endpoint ${target.endpoint}, or this key may not see it.`
     return [...limit, problem('runpod-endpoint', message, "Correct the deployment's target.")]
   }
-  const endpoint = management.read(answer, endpointSchema)
-  const workers = await management.ask({ method: 'GET', path: `${path}/workers` }, io)
-  if (!isSuccess(workers) && workers.status !== 403) throw new SurefootError(management.failureOf(workers))
-  const told = workersSchema.safeParse(workers.json).data
-  return [...limit, ...judgeEndpoint(endpoint), ...(told === undefined ? [] : judgeWorkers(told))]
+  const endpoint = endpointSchema.safeParse(answer?.json).data
+  if (endpoint === undefined) {
+    const message = `RunPod: the endpoint's settings cannot be read with this key (${answer?.status ?? 'no answer'}).`
+    return [...limit, ok('runpod-endpoint', message, 'Look at its workers, idle timeout and type yourself.')]
+  }
+  const workers = workersSchema.safeParse((await read(`${path}/workers`, management, io))?.json).data
+  return [...limit, ...judgeEndpoint(endpoint), ...(workers === undefined ? [] : judgeWorkers(workers))]
+}
+
+/** Starts need nothing of this API: that it is away or refuses us fails nothing. */
+async function read(path: string, management: VendorApi, io: Io): Promise<Answer | null> {
+  return await management.ask({ method: 'GET', path }, io).catch((error: unknown) => {
+    if (SurefootError.is(error)) return null
+    throw error
+  })
 }
 
 function judgeEndpoint({ type, name, workers, flashboot }: WireEndpoint): Finding[] {
