@@ -9,6 +9,7 @@ import { about, ok, type Reported, warning } from './finding.ts'
 import { judgeClock, watchClocks } from './judge-clock.ts'
 import { judgePolicy } from './judge-policy.ts'
 import { judgePrice } from './judge-price.ts'
+import { judgeWarm } from './judge-warm.ts'
 import { judgeWays } from './judge-ways.ts'
 import { inspectPublicUrl } from './public-url.ts'
 
@@ -67,6 +68,7 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
         ...(asked[index] ?? []),
         ...judgeWays(deployment, route.model, publicUrl),
         ...judgePrice(deployment, (route.pinnable ?? route).policy, now()),
+        ...judgeWarm(deployment, (route.pinnable ?? route).policy),
       ]),
     ),
     ...[...routes].flatMap(route => about(route.model.name, judgePolicy(route, publicUrl))),
