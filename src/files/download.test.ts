@@ -305,3 +305,71 @@ describe('createDownload and time', () => {
     await closed.promise
   })
 })
+
+describe('a body that is cut off', () => {
+  const whole = 'abcdefghijklmnopqrstuvwxyz'
+
+  /** Sends three bytes of the file at a time and cuts the connection, as often as it is asked. */
+  async function setupCuts(over: (asked: number) => { etag?: string; contentRange?: string; ignoresRange?: boolean }) {
+    const ranges: (string | undefined)[] = []
+    const stage = await setup((request, response) => {
+      const { range } = request.headers
+      const { etag = '"v1"', contentRange, ignoresRange = false } = over(ranges.length)
+      ranges.push(range)
+      const from = range === undefined || ignoresRange ? 0 : Number(/^bytes=(\d+)-$/.exec(range)?.[1])
+      const stated = contentRange ?? `bytes ${from}-${whole.length - 1}/${whole.length}`
+      response.writeHead(from === 0 ? 200 : 206, {
+        ...(etag === '' ? {} : { etag }),
+        'content-length': whole.length - from,
+        ...(from === 0 ? {} : { 'content-range': stated }),
+      })
+      response.write(whole.slice(from, from + 3), () => from + 3 < whole.length && response.destroy())
+      if (from + 3 >= whole.length) response.end()
+    })
+    return { ...stage, ranges }
+  }
+
+  it('goes on where it ended', async () => {
+    const { readWhole, ranges } = await setupCuts(() => ({}))
+    expect(await readWhole('/scene.ply')).toMatchObject({ text: whole, bytes: 26 })
+    expect(ranges).toEqual([undefined, ...[3, 6, 9, 12, 15, 18, 21, 24].map(from => `bytes=${from}-`)])
+  })
+
+  it.each([
+    ['the file has no strong ETag', () => ({ etag: 'W/"v1"' })],
+    ['the file has no ETag', () => ({ etag: '' })],
+    ['its server sends it from the beginning', () => ({ ignoresRange: true })],
+    ['its server sends another part', () => ({ contentRange: 'bytes 4-25/26' })],
+    ['the file has grown', () => ({ contentRange: 'bytes 3-26/27' })],
+  ] as const)('is an error where %s', async (_, over) => {
+    const { readWhole, ranges } = await setupCuts(over)
+    await expect(readWhole('/scene.ply')).rejects.toEqual(failsWith('provider_unreachable'))
+    expect(ranges.length).toBeLessThan(3)
+  })
+
+  it('is given up after ten more tries', async () => {
+    const { download, base, options } = await setup((request, response) => {
+      const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0])
+      const rest = { 'content-range': `bytes ${from}-99/100` }
+      response.writeHead(from === 0 ? 200 : 206, { etag: '"v1"', 'content-length': 100 - from, ...(from > 0 && rest) })
+      response.write('x', () => response.destroy())
+    })
+    const { body } = await download(base, options)
+    let received = 0
+    const reading = (async () => {
+      for await (const chunk of body) received += chunk.length
+    })()
+    await expect(reading).rejects.toEqual(failsWith('provider_unreachable'))
+    expect(received).toBe(11)
+  })
+
+  it('goes on only where its server leads to a public address again', async () => {
+    const { readWhole, port } = await setup((request, response) => {
+      if (request.headers.range !== undefined)
+        return void response.writeHead(302, { location: `http://127.0.0.1:${port}/private` }).end()
+      response.writeHead(200, { etag: '"v1"', 'content-length': 26 })
+      response.write('abc', () => response.destroy())
+    })
+    await expect(readWhole('/scene.ply')).rejects.toEqual(failsWith('input_invalid'))
+  })
+})

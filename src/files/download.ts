@@ -19,6 +19,8 @@ export interface DownloadSetup {
 
 const headers = { accept: '*/*', 'accept-encoding': 'identity' }
 const mostRedirects = 5
+/** A connection that is cut more often than this, with something in between each time, is given up. */
+const mostResumes = 10
 const redirects = new Set([301, 302, 303, 307, 308])
 /** Client errors that another try may not see again: timeout, too early, too many requests. */
 const passingStatuses = new Set([408, 425, 429])
@@ -26,7 +28,8 @@ const passingStatuses = new Set([408, 425, 429])
 /**
  * Creates the safe downloader for URLs from outside. A name is resolved once per request, only its public addresses are
  * connected to, and each redirect is checked anew: neither a redirect nor a second DNS answer leads into the private
- * network. Nothing of ours is sent along.
+ * network. Nothing of ours is sent along. A body that is cut off goes on where it ended, where its server states a strong
+ * ETag and a length and answers for the rest of the same file.
  *
  * Fails with `input_invalid` (a URL that is refused, an answer that is final, such as 404), `input_too_large`, or
  * `provider_unreachable` (network, timeouts, 5xx, 429, a body that ends early). Messages name host and path, never the query.
@@ -54,53 +57,98 @@ export function createDownload(setup: DownloadSetup = {}): Download {
       }
     }
 
-    async function* read(response: IncomingMessage, url: URL, stated: number | null): AsyncGenerator<Uint8Array, void> {
+    /** Asks and follows redirects, each checked anew; answers the head of what is no redirect. */
+    async function ask(more: { readonly [name: string]: string }): Promise<{ response: IncomingMessage; url: URL }> {
+      let target = first
+      for (let hop = 0; ; hop++) {
+        const { url } = target
+        const request = { method: 'GET', headers: { ...headers, ...more }, signal, resolve } as const
+        const response = await wait(askOutside(target, request), url, headMs, 'no answer came')
+        if (!redirects.has(response.statusCode ?? 0)) return { response, url }
+        response.destroy()
+        if (hop === mostRedirects) refuse('input_invalid', `${toPlace(first.url)} redirects more than ${hop} times.`)
+        const { location } = response.headers
+        if (location === undefined) refuse('input_invalid', `${toPlace(url)} redirects but names no place.`)
+        target = parseOutsideUrl(location, options.trustedOrigins, url)
+      }
+    }
+
+    /** The bytes of one answer, up to its end or to what cuts it off. */
+    async function* readOnce(response: IncomingMessage, url: URL): AsyncGenerator<Uint8Array, void> {
       const chunks = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-      let received = 0
       try {
         for (;;) {
           const next = await wait(chunks.next(), url, idleMs, 'no bytes came')
-          if (next.done) break
-          received += next.value.byteLength
-          if (received > options.maxBytes) refuseTooLarge(url, options)
+          if (next.done) return
           yield next.value
         }
-        if (stated !== null && received !== stated)
-          throw createUnreachable(url, `it ended after ${received} of ${stated} bytes`)
       } finally {
         response.destroy()
       }
     }
 
-    const first = parseOutsideUrl(text, options.trustedOrigins)
-    let target = first
-    for (let hop = 0; ; hop++) {
-      const { url } = target
-      const response = await wait(
-        askOutside(target, { method: 'GET', headers, signal, resolve }),
-        url,
-        headMs,
-        'no answer came',
-      )
-      try {
-        const status = response.statusCode ?? 0
-        if (redirects.has(status)) {
-          if (hop === mostRedirects) refuse('input_invalid', `${toPlace(first.url)} redirects more than ${hop} times.`)
-          const { location } = response.headers
-          if (location === undefined) refuse('input_invalid', `${toPlace(url)} redirects but names no place.`)
-          target = parseOutsideUrl(location, options.trustedOrigins, url)
-          response.destroy()
-          continue
+    /** The rest of a body that was cut off; null where its server does not give exactly that. */
+    async function askForRest(from: number, { total, validator }: Resumable): Promise<IncomingMessage | null> {
+      const { response } = await ask({ range: `bytes=${from}-`, 'if-range': validator })
+      const isRest =
+        response.statusCode === 206 && response.headers['content-range'] === `bytes ${from}-${total - 1}/${total}`
+      if (isRest && isPlain(response)) return response
+      response.destroy()
+      return null
+    }
+
+    async function* read(start: IncomingMessage, url: URL, stated: number | null): AsyncGenerator<Uint8Array, void> {
+      const resumable = toResumable(start, stated)
+      let received = 0
+      for (let response = start, resumes = 0; ; resumes++) {
+        const before = received
+        try {
+          for await (const chunk of readOnce(response, url)) {
+            received += chunk.byteLength
+            if (received > options.maxBytes) refuseTooLarge(url, options)
+            yield chunk
+          }
+          if (stated === null || received === stated) return
+          throw createUnreachable(url, `it ended after ${received} of ${stated} bytes`)
+        } catch (error) {
+          const isCut = SurefootError.is(error) && error.failure.code === 'provider_unreachable' && !signal.aborted
+          // Without a byte more than the last time it is not a cut that another try gets past.
+          if (!isCut || resumable === null || received === before || resumes === mostResumes) throw error
+          const rest = await askForRest(received, resumable)
+          if (rest === null) throw error
+          response = rest
         }
-        const bytes = checkHead(response, url, options)
-        const mediaType = response.headers['content-type']?.split(';')[0]?.trim().toLowerCase() || null
-        return { body: read(response, url, bytes), mediaType, bytes, name: toNameInUrl(first.url) }
-      } catch (error) {
-        response.destroy()
-        throw error
       }
     }
+
+    const first = parseOutsideUrl(text, options.trustedOrigins)
+    const { response, url } = await ask({})
+    try {
+      const bytes = checkHead(response, url, options)
+      const mediaType = response.headers['content-type']?.split(';')[0]?.trim().toLowerCase() || null
+      return { body: read(response, url, bytes), mediaType, bytes, name: toNameInUrl(first.url) }
+    } catch (error) {
+      response.destroy()
+      throw error
+    }
   }
+}
+
+/** What tells that the rest of a body belongs to its beginning. */
+interface Resumable {
+  readonly total: number
+  /** For `If-Range`. */
+  readonly validator: string
+}
+
+/** Null where nothing would tell whether the file has changed meanwhile (RFC 9110, section 13.1.5: no weak validators). */
+function toResumable({ headers }: IncomingMessage, total: number | null): Resumable | null {
+  const validator = headers.etag?.startsWith('"') ? headers.etag : null
+  return total === null || validator === null ? null : { total, validator }
+}
+
+function isPlain({ headers }: IncomingMessage): boolean {
+  return (headers['content-encoding'] ?? 'identity').toLowerCase() === 'identity'
 }
 
 /** Answers the stated length, or refuses an answer whose body is of no use. */
@@ -108,9 +156,10 @@ function checkHead(response: IncomingMessage, url: URL, options: DownloadOptions
   const { statusCode: status = 0, headers } = response
   if (status >= 500 || passingStatuses.has(status)) throw createUnreachable(url, `it answered ${status}`)
   if (status !== 200) refuse('input_invalid', `${toPlace(url)} answered ${status}.`)
-  const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding.toLowerCase() !== 'identity')
-    refuse('input_invalid', `${toPlace(url)} sent a body in ${encoding.slice(0, 20)} although it was asked not to.`)
+  if (!isPlain(response)) {
+    const encoding = headers['content-encoding']?.slice(0, 20)
+    refuse('input_invalid', `${toPlace(url)} sent a body in ${encoding} although it was asked not to.`)
+  }
   const bytes = headers['content-length'] === undefined ? null : Number(headers['content-length'])
   if (bytes !== null && bytes > options.maxBytes) refuseTooLarge(url, options)
   return bytes
