@@ -1,8 +1,25 @@
-import { DescribeTasksCommand, ECSClient, ListTasksCommand, RunTaskCommand } from '@aws-sdk/client-ecs'
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import {
+  DescribeCapacityProvidersCommand,
+  DescribeClustersCommand,
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  ListTasksCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+} from '@aws-sdk/client-ecs'
+import {
+  GetFunctionConcurrencyCommand,
+  GetFunctionConfigurationCommand,
+  GetFunctionEventInvokeConfigCommand,
+  InvokeCommand,
+  LambdaClient,
+} from '@aws-sdk/client-lambda'
 import {
   DeleteObjectCommand,
+  GetBucketLifecycleConfigurationCommand,
   GetObjectCommand,
+  GetPublicAccessBlockCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -78,7 +95,51 @@ test('the clients for Lambda and SageMaker read what they are answered', async (
     FailureLocation: expect.stringMatching(/^s3:\/\//),
   })
   const described = await new SageMakerClient(config()).send(new DescribeEndpointCommand({ EndpointName: 'sharp' }))
-  expect(described).toMatchObject({ EndpointStatus: 'InService', ProductionVariants: [{ DesiredInstanceCount: 1 }] })
+  expect(described).toMatchObject({
+    EndpointStatus: 'InService',
+    CreationTime: new Date(clock.now()),
+    ProductionVariants: [{ VariantName: 'AllTraffic', DesiredInstanceCount: 1 }],
+  })
+})
+
+test('a task that is stopped is shown as asked to stop, and its cluster counts it', async () => {
+  const client = new ECSClient(config())
+  const cluster = 'of-one'
+  const { tasks } = await client.send(new RunTaskCommand({ ...started, cluster }))
+  const task = tasks?.[0]?.taskArn ?? ''
+  const counted = async () => (await client.send(new DescribeClustersCommand({ clusters: [cluster] }))).clusters
+  expect(await counted()).toMatchObject([{ clusterName: cluster, status: 'ACTIVE', pendingTasksCount: 1 }])
+  const stopped = await client.send(new StopTaskCommand({ cluster, task, reason: 'Cancelled by Surefoot.' }))
+  expect(stopped.task).toMatchObject({ taskArn: task, desiredStatus: 'STOPPED' })
+  await clock.advance(120_000)
+  const seen = await client.send(new DescribeTasksCommand({ cluster, tasks: [task] }))
+  expect(seen.tasks).toMatchObject([{ lastStatus: 'STOPPED', stopCode: 'UserInitiated', stoppedAt: expect.any(Date) }])
+  expect(await counted()).toMatchObject([{ pendingTasksCount: 0, runningTasksCount: 0 }])
+  const never = client.send(new StopTaskCommand({ cluster, task: 'never' }))
+  await expect(never).rejects.toMatchObject({ name: 'InvalidParameterException' })
+})
+
+test('the settings that a doctor looks at are read by the clients, and are those of a healthy account', async () => {
+  const ecsClient = new ECSClient(config())
+  const definition = await ecsClient.send(new DescribeTaskDefinitionCommand({ taskDefinition: 'sharp:3' }))
+  expect(definition.taskDefinition).toMatchObject({ status: 'ACTIVE', containerDefinitions: [{ essential: true }] })
+  const asked = new DescribeCapacityProvidersCommand({ capacityProviders: ['gpu-asg'] })
+  expect((await ecsClient.send(asked)).capacityProviders).toMatchObject([{ name: 'gpu-asg', status: 'ACTIVE' }])
+  const lambdaClient = new LambdaClient(config())
+  const FunctionName = 'relief'
+  expect(await lambdaClient.send(new GetFunctionConfigurationCommand({ FunctionName }))).toMatchObject({
+    State: 'Active',
+    Timeout: 900,
+  })
+  const events = await lambdaClient.send(new GetFunctionEventInvokeConfigCommand({ FunctionName }))
+  expect(events).toMatchObject({ MaximumRetryAttempts: 0 })
+  const concurrency = await lambdaClient.send(new GetFunctionConcurrencyCommand({ FunctionName }))
+  expect(concurrency.ReservedConcurrentExecutions).toBeUndefined()
+  const s3Client = new S3Client({ ...config(), forcePathStyle: true })
+  const access = await s3Client.send(new GetPublicAccessBlockCommand({ Bucket: 'b' }))
+  expect(access.PublicAccessBlockConfiguration).toMatchObject({ BlockPublicAcls: true, RestrictPublicBuckets: true })
+  const lifecycle = await s3Client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: 'b' }))
+  expect(lifecycle.Rules).toMatchObject([{ Status: 'Enabled', Expiration: { Days: 7 } }])
 })
 
 test('another secret is refused under the name that AWS has for it', async () => {

@@ -42,15 +42,33 @@ export function billedMs({ pullStartedAt, stoppedAt }: Task, now: number): numbe
   return pullStartedAt === null ? 0 : (stoppedAt ?? now) - pullStartedAt
 }
 
-/** The task as `DescribeTasks` shows it; times in seconds. */
-export function view(task: Task): Record<string, unknown> {
-  const { end } = task
-  const times = Object.entries({
-    createdAt: task.createdAt,
-    pullStartedAt: task.pullStartedAt,
-    startedAt: task.startedAt,
-    stoppedAt: task.stoppedAt,
-  }).flatMap(([name, ms]) => (ms === null ? [] : [[name, ms / 1000] as const]))
+/** A task as ECS shows it; times in seconds. */
+export interface TaskView {
+  readonly taskArn: string
+  readonly clusterArn?: string
+  readonly taskDefinitionArn?: string
+  readonly capacityProviderName?: string
+  readonly startedBy?: string
+  readonly lastStatus: string
+  readonly desiredStatus?: string
+  readonly createdAt?: number
+  readonly pullStartedAt?: number
+  readonly startedAt?: number
+  readonly stoppedAt?: number
+  readonly stopCode?: TaskEnd['stopCode']
+  readonly stoppedReason?: string
+  readonly overrides?: { readonly containerOverrides: readonly { readonly name: string }[] }
+  readonly containers?: readonly {
+    readonly name: string
+    readonly lastStatus: string
+    readonly exitCode?: number
+    readonly reason?: string
+  }[]
+}
+
+/** The task as `DescribeTasks` shows it. */
+export function view(task: Task): TaskView {
+  const { end, createdAt, pullStartedAt, startedAt, stoppedAt } = task
   return {
     taskArn: task.arn,
     clusterArn: task.arn.replace(/:task\/.*/, `:cluster/${task.cluster}`),
@@ -59,8 +77,11 @@ export function view(task: Task): Record<string, unknown> {
     ...(task.startedBy === null ? {} : { startedBy: task.startedBy }),
     lastStatus: wordOf(task),
     desiredStatus: task.desiredStatus,
-    ...Object.fromEntries(times),
-    ...(end === null || task.stoppedAt === null ? {} : { stopCode: end.stopCode, stoppedReason: end.stoppedReason }),
+    createdAt: createdAt / 1000,
+    ...(pullStartedAt === null ? {} : { pullStartedAt: pullStartedAt / 1000 }),
+    ...(startedAt === null ? {} : { startedAt: startedAt / 1000 }),
+    ...(stoppedAt === null ? {} : { stoppedAt: stoppedAt / 1000 }),
+    ...(end === null || stoppedAt === null ? {} : { stopCode: end.stopCode, stoppedReason: end.stoppedReason }),
     overrides: { containerOverrides: [{ name: task.container }] },
     containers: [
       {

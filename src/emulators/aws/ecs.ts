@@ -4,8 +4,23 @@ import { loseCreate, misanswerCancel, misanswerStatus, refuseCreate } from '../m
 import { createBucket, type Bucket as RateBucket } from '../rate-limit.ts'
 import { answer, problem, wording } from './answers.ts'
 import { createEcsLife } from './ecs-life.ts'
-import { billedMs, isMissing, type Task, view } from './ecs-task.ts'
+import { billedMs, isMissing, type Task, type TaskView, view } from './ecs-task.ts'
 import type { Service, ServiceOptions } from './service.ts'
+
+/** An entry of `failures`. */
+export interface FailureView {
+  readonly arn: string
+  readonly reason: string
+}
+
+/** A cluster as `DescribeClusters` shows it. */
+export interface ClusterView {
+  readonly clusterName: string
+  readonly status: string
+  readonly runningTasksCount: number
+  readonly pendingTasksCount: number
+  readonly registeredContainerInstancesCount: number
+}
 
 /** Source: the guide's page on request throttling: 20 starts a second. */
 const startsPerSecond = 20
@@ -127,7 +142,7 @@ export function createEcsService(options: ServiceOptions): EcsService {
     return task
   }
 
-  function shown(arn: string): unknown {
+  function shown(arn: string): TaskView {
     const task = tasks.get(arn)
     return task === undefined ? { taskArn: arn, lastStatus: 'DELETED' } : view(task)
   }
@@ -138,8 +153,8 @@ export function createEcsService(options: ServiceOptions): EcsService {
   }
 
   async function describeTasks(asked: string[], signals: readonly AbortSignal[]): Promise<Response> {
-    const found: unknown[] = []
-    const failures: unknown[] = []
+    const found: TaskView[] = []
+    const failures: FailureView[] = []
     for (const reference of asked) {
       const task = find(reference)
       // A task that is not seen (any more) is no error, but an entry beside those that are.
@@ -180,13 +195,15 @@ export function createEcsService(options: ServiceOptions): EcsService {
   function describeClusters(names: string[]): Response {
     const count = (cluster: string, isOne: (task: Task) => boolean) =>
       [...tasks.values()].filter(task => task.cluster === cluster && task.stoppedAt === null && isOne(task)).length
-    const clusters = names.map(name => ({
-      clusterName: name,
-      status: 'ACTIVE',
-      runningTasksCount: count(name, ({ startedAt }) => startedAt !== null),
-      pendingTasksCount: count(name, ({ startedAt }) => startedAt === null),
-      registeredContainerInstancesCount: 0,
-    }))
+    const clusters = names.map(
+      (name): ClusterView => ({
+        clusterName: name,
+        status: 'ACTIVE',
+        runningTasksCount: count(name, ({ startedAt }) => startedAt !== null),
+        pendingTasksCount: count(name, ({ startedAt }) => startedAt === null),
+        registeredContainerInstancesCount: 0,
+      }),
+    )
     return answer({ clusters, failures: [] })
   }
 

@@ -47,6 +47,24 @@ const wording = {
   refusal: (status: number) => (status === 404 ? notFound() : restWording.refusal(status)),
 }
 
+/** `DescribeEndpoint`; times in seconds. */
+export interface EndpointView {
+  readonly EndpointName: string
+  readonly EndpointArn: string
+  readonly EndpointStatus: 'InService'
+  readonly CreationTime: number
+  readonly LastModifiedTime: number
+  readonly AsyncInferenceConfig: {
+    readonly ClientConfig: { readonly MaxConcurrentInvocationsPerInstance: number }
+    readonly OutputConfig: { readonly S3OutputPath: string; readonly S3FailurePath: string }
+  }
+  readonly ProductionVariants: readonly {
+    readonly VariantName: string
+    readonly CurrentInstanceCount: number
+    readonly DesiredInstanceCount: number
+  }[]
+}
+
 export interface SagemakerService extends Service {
   invoke(endpoint: string, request: Request, origin: string, signals: readonly AbortSignal[]): Promise<Response>
   describe(request: Request): Promise<Response>
@@ -175,15 +193,26 @@ export function createSagemakerService(options: ServiceOptions & { readonly obje
       const { EndpointName: endpoint } = z.looseObject({ EndpointName: z.string() }).parse(await request.json())
       const mine = [...inferences.values()].filter(each => each.endpoint === endpoint && each.endedAt === null)
       const isUp = mine.some(({ startedAt }) => startedAt !== null)
-      return answer({
+      const seconds = clock.now() / 1000
+      const described: EndpointView = {
         EndpointName: endpoint,
+        EndpointArn: `arn:aws:sagemaker:us-east-1:123456789012:endpoint/${endpoint}`,
         EndpointStatus: 'InService',
+        CreationTime: seconds,
+        LastModifiedTime: seconds,
         AsyncInferenceConfig: {
           ClientConfig: { MaxConcurrentInvocationsPerInstance: 1 },
           OutputConfig: { S3OutputPath: `s3://${resultsBucket}/out`, S3FailurePath: `s3://${resultsBucket}/failures` },
         },
-        ProductionVariants: [{ CurrentInstanceCount: isUp ? 1 : 0, DesiredInstanceCount: mine.length > 0 ? 1 : 0 }],
-      })
+        ProductionVariants: [
+          {
+            VariantName: 'AllTraffic',
+            CurrentInstanceCount: isUp ? 1 : 0,
+            DesiredInstanceCount: mine.length > 0 ? 1 : 0,
+          },
+        ],
+      }
+      return answer(described)
     },
     runAt: path =>
       [...inferences.values()].find(

@@ -2,6 +2,15 @@ import { FunctionTimeoutError, ModalClient, NotFoundError, RemoteError } from 'm
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock as clock } from '../../engine/clock.ts'
 import { modal } from '../../providers/modal/index.ts'
+import {
+  blobCreatedSchema,
+  blobSchema,
+  callSchema,
+  functionSchema,
+  infoSchema,
+  outputsSchema,
+  statsSchema,
+} from '../../providers/modal/wire.ts'
 import { createRandom } from '../../testing/random.ts'
 import { type ServedEmulator, serveEmulator } from '../serve.ts'
 import { createEchoWork } from '../works.ts'
@@ -77,6 +86,35 @@ test('a cancelled call ends as an error like any other, which is why the adapter
   expect(await predict.getCurrentStats()).toMatchObject({ numTotalRunners: 1 })
   await call.cancel()
   await expect(call.get()).rejects.toThrow(RemoteError)
+})
+
+test('every answer that the adapter reads raw is decoded by the SDK and fits the adapter', async () => {
+  const { client } = await setup()
+  const { cpClient } = client
+  const found = await cpClient.functionGet({ appName: 'app', objectTag: 'predict' })
+  expect(functionSchema.parse(found)).toMatchObject({ handleMetadata: { supportedInputFormats: [1, 4] } })
+  const { functionId } = found
+  const input = { args: new Uint8Array([0x82, 0x80, 0xa0]), dataFormat: 4 }
+  const { functionCallId } = callSchema.parse(
+    await cpClient.functionMap({ functionId, pipelinedInputs: [{ idx: 0, input }] }),
+  )
+  const info = await cpClient.functionCallGetInfo({ functionCallId })
+  expect(infoSchema.parse(info)).toMatchObject({
+    info: { pendingInputs: { latest: [{ inputId: expect.any(String) }] } },
+  })
+  const asked = { functionCallId, maxValues: 1, timeout: 20, lastEntryId: '0-0' }
+  expect(outputsSchema.parse(await cpClient.functionGetOutputs(asked))).toMatchObject({
+    outputs: [
+      { result: { status: 1 }, dataFormat: 4, inputStartedAt: expect.any(Number), outputCreatedAt: expect.any(Number) },
+    ],
+    numUnfinishedInputs: 0,
+  })
+  const stats = { backlog: 0, numTotalTasks: 1, numRunningInputs: 0 }
+  expect(statsSchema.parse(await cpClient.functionGetCurrentStats({ functionId }))).toMatchObject(stats)
+  const { blobId, uploadUrl } = blobCreatedSchema.parse(await cpClient.blobCreate({ contentLength: 3 }))
+  await fetch(uploadUrl, { method: 'PUT', body: 'abc' })
+  const { downloadUrl } = blobSchema.parse(await cpClient.blobGet({ blobId }))
+  expect(await (await fetch(downloadUrl)).text()).toBe('abc')
 })
 
 test('a wrong token is refused, and a call that nobody made is not found', async () => {
