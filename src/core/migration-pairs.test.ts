@@ -46,6 +46,7 @@ it.each<[string, PredictionRecord, PredictionRecord]>([
   ['the shadow is open', original, { ...shadow, status: 'starting' }],
   ['a caller cancelled it', { ...original, status: 'canceled' }, shadow],
   ['the money for the shadow was gone', original, { ...shadow, ...failed('budget_exceeded') }],
+  ['the old one had no place for the original', { ...original, attempts: [attempt(way.to)] }, shadow],
   ['the input was bad', { ...original, ...failed('input_invalid') }, { ...shadow, ...failed('input_invalid') }],
 ])('compares nothing where %s', (_, a, b) => expect(comparePair(a, b, way)).toBe(null))
 

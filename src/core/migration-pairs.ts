@@ -40,8 +40,8 @@ const sizeTolerance = 0.25
 
 /**
  * Compares a prediction with its shadow run. Null while either is open, and where they cannot be compared: one was
- * cancelled, or ended for a reason that says nothing about a deployment (a bad input, a spent budget). What the original
- * got elsewhere than at `from`, by failover, is a failure of `from`.
+ * cancelled, ended for a reason that says nothing about a deployment (a bad input, a spent budget), or never was at its
+ * own (no free place). What the original got elsewhere after a try at `from` is a failure of `from`.
  */
 export function comparePair(
   original: PredictionRecord,
@@ -49,6 +49,9 @@ export function comparePair(
   { from, to }: { readonly from: string; readonly to: string },
 ): Pair | null {
   if (!isComparable(original) || !isComparable(shadow)) return null
+  const wasThere = ({ attempts }: PredictionRecord, name: string) =>
+    attempts.some(({ deployment }) => deployment === name)
+  if (!wasThere(original, from) || !wasThere(shadow, to)) return null
   const [old, young] = [sideOf(original, from), sideOf(shadow, to)]
   const outputs = old.succeeded && young.succeeded ? [original.output, shadow.output] : []
   const [a, b] = outputs
