@@ -28,3 +28,11 @@ export function withoutData(record: PredictionRecord, now: number): PredictionRe
     dataRemovedAt: now,
   }
 }
+
+/** Where in the file store everything lies that can be made again from what is kept. */
+export const derivedRoot = 'derived'
+
+/** What was made of a file with these bytes. */
+export function derivedFolder(sha256: string): string {
+  return `${derivedRoot}/${sha256}`
+}

@@ -8,11 +8,20 @@ import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../core/clock.ts'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
+import { derivedFolder } from '../core/retention.ts'
 import type { FileStore } from '../files/contract.ts'
 import { type SideCarFacts, toSideCar } from '../splat/side-car.ts'
 import type { DerivativeSource, DerivativeState, Derivatives, GetOptions, StoredBytes } from './contract.ts'
 import { convert } from './convert.ts'
-import { type Derivative, derivativesRecipe, listDerivatives, noLimits, parseDerivative, presets } from './formats.ts'
+import {
+  allDerivatives,
+  type Derivative,
+  derivativesRecipe,
+  listDerivatives,
+  noLimits,
+  parseDerivative,
+  presets,
+} from './formats.ts'
 import { hasTransform, refuseMissing } from './transform.ts'
 import { createTurns } from './turns.ts'
 
@@ -201,6 +210,15 @@ export function createDerivatives(options: DerivativesOptions): Derivatives {
       listDerivatives(output).map(({ name, format: { mediaType, label } }) => ({ name, mediaType, label })),
     has: (output, name) => parseDerivative(output, name) !== null,
     get,
+    async remove({ output, photo }) {
+      for (const derivative of allDerivatives(output.name)) {
+        const from = derivative.format.of === 'photo' ? photo : output
+        if (from === null || derivative.format.of === 'facts') continue
+        const key = toKey(from, derivative)
+        await files.remove(key)
+        await files.remove(`${key}.json`)
+      }
+    },
     async stop() {
       const all = [...making.values()]
       for (const { giveUp } of all) giveUp(new Error('The gateway stops.'))
@@ -217,5 +235,5 @@ function nameOf({ name, bytes, sha256 }: StoredBytes): JsonObject {
 function toKey({ sha256 }: StoredBytes, { format, preset }: Derivative): string {
   const options = JSON.stringify([derivativesRecipe, preset === null ? noLimits : presets[preset]])
   const digest = createHash('sha256').update(options).digest('hex').slice(0, 16)
-  return `derived/${sha256}/${digest}.${format.ending}`
+  return `${derivedFolder(sha256)}/${digest}.${format.ending}`
 }

@@ -22,6 +22,7 @@ async function setup(retention: Partial<Retention>) {
     store,
     files,
     logged,
+    bytes,
     async prediction(id: string, ageDays: number, over: Partial<PredictionRecord> = {}) {
       const key = `outputs/${id}/a/scene.ply`
       await bytes(key, 70)
@@ -121,10 +122,21 @@ it('a process that dies between bytes and mark leaves the rest to the next round
   expect(await home.sweep()).toEqual({ predictions: 1, files: 0 })
 })
 
-it('what was made of an output goes with it', async () => {
-  const home = await setup({ ageMs: day })
-  await home.prediction('p', 2)
-  const removed: string[] = []
-  await home.sweep({ removeDerived: async ({ id }) => void removed.push(id) })
-  expect(removed).toEqual(['p'])
+describe('what was made of an output', () => {
+  it('goes with it', async () => {
+    const home = await setup({ ageMs: day })
+    await home.prediction('p', 2)
+    await home.bytes('derived/0/a.sog', 20)
+    await home.bytes('derived/1/a.sog', 20)
+    await home.sweep()
+    expect(home.files.keys()).toEqual(['derived/1/a.sog'])
+  })
+
+  it('goes before anything that cannot be made again', async () => {
+    const home = await setup({ bytes: 100 })
+    await home.prediction('p', 2)
+    for (const name of ['a', 'b', 'c']) await home.bytes(`derived/0/${name}.sog`, 20)
+    expect(await home.sweep()).toEqual({ predictions: 0, files: 0 })
+    expect(home.files.keys()).toEqual(['outputs/p/a/scene.ply', 'derived/0/c.sog'])
+  })
 })

@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { PredictionRecord } from '../core/prediction.ts'
-import { keptBytesOf, type Retention, withoutData } from '../core/retention.ts'
+import { derivedFolder, derivedRoot, keptBytesOf, type Retention, withoutData } from '../core/retention.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { FileRow, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log } from './contract.ts'
@@ -8,12 +7,10 @@ import { startLoop } from './loop.ts'
 
 export interface JanitorDependencies {
   readonly store: Pick<Store, 'commit' | 'deleteUnneeded' | 'oldestFiles' | 'oldestKept' | 'keptBytes'>
-  readonly files: Pick<FileStore, 'remove'>
+  readonly files: Pick<FileStore, 'remove' | 'list'>
   readonly retention: Retention
   readonly now: () => number
   readonly log: Log
-  /** Removes what was made of an output. Default: nothing is made of outputs. */
-  readonly removeDerived?: (record: PredictionRecord) => Promise<void>
 }
 
 /** What one round removed. */
@@ -79,9 +76,10 @@ export async function sweep(dependencies: JanitorDependencies): Promise<Swept> {
     }
   }
   if (retention.bytes !== null) {
-    for (let kept = await dependencies.store.keptBytes(); kept > retention.bytes; ) {
+    const allowed = retention.bytes - (await trimDerived(dependencies, retention.bytes))
+    for (let kept = await dependencies.store.keptBytes(); kept > allowed; ) {
       const [predictions, files] = await oldest(dependencies, { before: now(), now: now(), limit: batch })
-      const enough = oldestUpTo(kept - retention.bytes, predictions, files)
+      const enough = oldestUpTo(kept - allowed, predictions, files)
       const before = swept.predictions + swept.files
       await removeAll(enough.predictions, enough.files)
       if (swept.predictions + swept.files === before) break
@@ -90,6 +88,21 @@ export async function sweep(dependencies: JanitorDependencies): Promise<Swept> {
   }
   if (swept.predictions + swept.files > 0) log('info', 'Data that were kept long enough are removed.', { ...swept })
   return swept
+}
+
+/** What can be made again goes first, where all together is too much. Answers how many bytes of it are left. */
+async function trimDerived({ store, files }: JanitorDependencies, most: number): Promise<number> {
+  let derived = 0
+  for await (const { bytes } of files.list(derivedRoot)) derived += bytes
+  let excess = derived === 0 ? 0 : (await store.keptBytes()) + derived - most
+  if (excess <= 0) return derived
+  for await (const { key, bytes } of files.list(derivedRoot)) {
+    if (excess <= 0) break
+    await files.remove(key)
+    excess -= bytes
+    derived -= bytes
+  }
+  return derived
 }
 
 async function oldest(
@@ -120,13 +133,13 @@ function oldestUpTo(excess: number, predictions: readonly StoredPrediction[], fi
 }
 
 async function removeData(
-  { store, files, now, removeDerived }: JanitorDependencies,
+  { store, files, now }: JanitorDependencies,
   { record, version }: StoredPrediction,
 ): Promise<boolean> {
-  if (record.output !== null) {
-    await removeDerived?.(record)
-    await files.remove(record.output.key)
-  }
+  // What was made of them goes with them; where another prediction has the same ones it is made again when it is asked for.
+  for (const { sha256 } of [...Object.values(record.files), ...(record.output === null ? [] : [record.output])])
+    for await (const { key } of files.list(derivedFolder(sha256))) await files.remove(key)
+  if (record.output !== null) await files.remove(record.output.key)
   const [outcome] = await store.commit([
     { record: withoutData(record, now()), version, nextAt: null, reservations: [], lease: 'unchanged' },
   ])

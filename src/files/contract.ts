@@ -16,6 +16,8 @@ export interface FileStore {
   stat(key: string): Promise<{ readonly bytes: number } | null>
   /** No error when there is none. */
   remove(key: string): Promise<void>
+  /** Every file whose key begins with `folder/`, in no order; what changes meanwhile may be missed. */
+  list(folder: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>
   /** Bytes for which there is room. Absent where nobody can say, as with a bucket. */
   room?(): Promise<number>
   /** Path on this machine's disk, for engines that run here; null on remote storage. */

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, rm, rmdir, stat, statfs } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { type FileHandle, link, lstat, mkdir, open, readdir, rm, rmdir, stat, statfs } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import type { FileStore, PutOptions, PutResult } from './contract.ts'
 import { checkKey } from './keys.ts'
@@ -130,6 +130,18 @@ export function createDiskFiles({ directory, write = writeAll, now = Date.now }:
           ))
         )
           break
+    },
+    async *list(folder) {
+      const options = { recursive: true, withFileTypes: true } as const
+      const entries = await readdir(toPath(folder), options).catch(error => {
+        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
+        throw error
+      })
+      for (const entry of entries) {
+        const path = join(entry.parentPath, entry.name)
+        const found = entry.isFile() ? await statFile(path) : null
+        if (found !== null) yield { key: relative(root, path).split(sep).join('/'), bytes: found.size }
+      }
     },
     async room() {
       // What is left for others than the system's administrator.

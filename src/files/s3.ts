@@ -95,6 +95,22 @@ export function createS3Files(
     await call(() => client.send(new sdk.DeleteObjectCommand(at(key))))
   }
 
+  async function* list(folder: string): AsyncGenerator<{ readonly key: string; readonly bytes: number }> {
+    checkKey(folder)
+    const { sdk, client, at, call } = await access()
+    // What our own prefix adds to a key is not part of it.
+    const { Bucket, Key: Prefix } = at(`${folder}/`)
+    const own = Prefix.length - folder.length - 1
+    let ContinuationToken: string | undefined
+    do {
+      const command = new sdk.ListObjectsV2Command({ Bucket, Prefix, ContinuationToken })
+      const page = await call(() => client.send(command))
+      for (const { Key, Size } of page.Contents ?? [])
+        if (Key !== undefined) yield { key: Key.slice(own), bytes: Size ?? 0 }
+      ContinuationToken = page.NextContinuationToken
+    } while (ContinuationToken !== undefined)
+  }
+
   /** True: copied. False: what is at `from` has changed meanwhile, or something is at `to`. */
   async function copy(from: string, to: string, etag: string | undefined, signal?: AbortSignal): Promise<boolean> {
     const { sdk, client, at, bucket } = await access()
@@ -146,6 +162,7 @@ export function createS3Files(
       return found === null ? null : { bytes: found.bytes }
     },
     remove,
+    list,
     path(key) {
       checkKey(key)
       return null

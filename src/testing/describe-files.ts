@@ -46,6 +46,31 @@ export function describeFiles(name: string, open: () => Promise<OpenedFiles>): v
   const readText = async (file: OpenedFile | null) => (await read(file))?.toString() ?? null
   const failsWith = (code: string) => expect.objectContaining({ failure: expect.objectContaining({ code }) })
 
+  describe(`${name}: list`, () => {
+    async function list(files: FileStore, folder: string) {
+      const found: { readonly key: string; readonly bytes: number }[] = []
+      for await (const file of files.list(folder)) found.push(file)
+      return found.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    }
+
+    it('names every file in a folder and below, with its length', async () => {
+      const files = await setup()
+      for (const key of ['a/b/c', 'a/b/d/e', 'a/bc', 'b/a/b']) await files.put(key, sampleBody(key), roomy)
+      expect(await list(files, 'a/b')).toEqual([
+        { key: 'a/b/c', bytes: 5 },
+        { key: 'a/b/d/e', bytes: 7 },
+      ])
+      expect((await list(files, 'a')).map(({ key }) => key)).toEqual(['a/b/c', 'a/b/d/e', 'a/bc'])
+    })
+
+    it('names nothing where there is no such folder, or a file of that name', async () => {
+      const files = await setup()
+      await files.put('a', sampleBody('a'), roomy)
+      expect([await list(files, 'a'), await list(files, 'b')]).toEqual([[], []])
+      await expect(list(files, '../a')).rejects.toEqual(failsWith('input_invalid'))
+    })
+  })
+
   describe(`${name}: put`, () => {
     it('stores what comes in chunks and answers its length and SHA-256', async () => {
       const files = await setup()

@@ -51,6 +51,9 @@ export function createMemoryFiles(): FileStore & {
     async remove(key) {
       stored.delete(key)
     },
+    async *list(folder) {
+      for (const [key, { length: bytes }] of stored) if (key.startsWith(`${folder}/`)) yield { key, bytes }
+    },
     path: () => null,
     keys: () => [...stored.keys()],
     has: key => stored.has(key),
