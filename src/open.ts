@@ -1,8 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { bucketUrl } from './config/bucket-url.ts'
 import type { LoadedConfig } from './config/load-config.ts'
 import type { Clock } from './core/clock.ts'
 import { createFailure, SurefootError } from './core/failure.ts'
+import type { Derivatives } from './derivatives/contract.ts'
+import { createDerivatives } from './derivatives/derivatives.ts'
 import { systemClock } from './engine/clock.ts'
 import type { Engine, Log } from './engine/contract.ts'
 import { createEngine } from './engine/engine.ts'
@@ -15,7 +18,6 @@ import { createSigner, type Signer } from './files/signing.ts'
 import { createProviderLinks } from './http/links.ts'
 import { createWebhookSender } from './http/webhooks-out.ts'
 import { convertHeic } from './photos/convert-heic.ts'
-import { isThisMachine } from './providers/option-schemas.ts'
 import type { Store } from './store/contract.ts'
 import { type FolderLock, lockFolder } from './store/lock.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -25,6 +27,8 @@ export interface Opened {
   readonly engine: Engine
   readonly store: Store
   readonly files: FileStore
+  /** Other formats of splats, made when they are asked for. */
+  readonly derivatives: Derivatives
   readonly signer: Signer
   readonly clock: Clock
   readonly lock: FolderLock
@@ -51,12 +55,15 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
     closing.push(store.close)
     const files = openFiles(config)
     const signer = createSigner(await store.secret('links'))
+    const derivatives = createDerivatives({ files, clock: systemClock })
+    closing.push(derivatives.stop)
     const webhooks = createWebhookSender({
       secret: await store.secret('webhooks'),
       outside: createOutsidePost({ trustedOrigins: config.webhookOrigins }),
       signer,
       clock: systemClock,
       routes: config.routes,
+      derivatives,
       origin: () => origin,
       log,
     })
@@ -86,6 +93,7 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
       engine,
       store,
       files,
+      derivatives,
       signer,
       clock: systemClock,
       lock: {
@@ -104,16 +112,10 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
   }
 }
 
-/**
- * A bucket on this machine is no place where workers elsewhere could read or write: with a public URL their bytes go
- * through the gateway then. Without one nothing but this machine is left, such as an emulator.
- */
 function openFiles({ bucket, publicUrl, dataDirectory }: LoadedConfig): FileStore {
   if (bucket === null) return createDiskFiles({ directory: join(dataDirectory, 'files') })
   const { outside, ...files } = createS3Files(bucket)
-  const address = bucket.publicEndpoint ?? bucket.endpoint
-  const isHere = address !== undefined && isThisMachine(new URL(address).hostname)
-  return isHere && publicUrl !== null ? files : { ...files, outside }
+  return bucketUrl(bucket, publicUrl) === null ? files : { ...files, outside }
 }
 
 /** Nobody owns it, and commands need no owner's URL: they open the database themselves. */

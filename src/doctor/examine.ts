@@ -1,6 +1,8 @@
 import { basename } from 'node:path'
+import { bucketUrl } from '../config/bucket-url.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Deployment, Route } from '../engine/contract.ts'
+import { checkS3 } from '../files/check-s3.ts'
 import type { Intent } from '../providers/contract.ts'
 import { askProvider } from './ask-provider.ts'
 import { inspectDataFolder } from './data-folder.ts'
@@ -42,7 +44,7 @@ export function placesOf({ routes }: Pick<LoadedConfig, 'routes'>): Placed[] {
 /** Everything that can be found out about a configuration without spending anything. */
 export async function examine(config: LoadedConfig, options: ExamineOptions): Promise<Reported[]> {
   const { places, now, marker } = options
-  const { publicUrl } = config
+  const { publicUrl, bucket } = config
   const watch = watchClocks(options.fetch, now)
   const ask = ({ deployment, route }: Placed) =>
     askProvider(deployment, {
@@ -51,9 +53,11 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
       marker: { attemptId: marker, secret: marker },
       intent: intentOf(route, options.mayWrite),
     })
-  const [folder, database, asked] = await Promise.all([
+  const { mayWrite } = options
+  const [folder, database, storage, asked] = await Promise.all([
     inspectDataFolder(config.dataDirectory, options.fetch),
     config.database === null ? [] : inspectDatabase(config.database, now),
+    bucket === null ? [] : checkS3(bucket, { fetch: watch.fetch, mayWrite, marker }),
     Promise.all(places.map(ask)),
   ])
   const routes = new Set(places.map(({ route }) => route))
@@ -61,12 +65,13 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
     ...about('config', [judgeConfig(config)]),
     ...about('data folder', folder.findings),
     ...about('database', database),
+    ...about('bucket', storage),
     ...about('public URL', await inspectPublicUrl(publicUrl, folder.gateway, options.fetch, largest(routes))),
     ...about('clock', judgeClock(watch.offBy)),
     ...places.flatMap(({ deployment, route }, index) =>
       about(deployment.name, [
         ...(asked[index] ?? []),
-        ...judgeWays(deployment, route.model, publicUrl),
+        ...judgeWays(deployment, route.model, publicUrl, bucketUrl(bucket, publicUrl)),
         ...judgePrice(deployment, (route.pinnable ?? route).policy, now()),
         ...judgeWarm(deployment, (route.pinnable ?? route).policy),
       ]),

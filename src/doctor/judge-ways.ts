@@ -6,24 +6,34 @@ import { isThisMachine } from '../providers/option-schemas.ts'
 import { megabytes, ok, problem, warning } from './finding.ts'
 
 /**
- * Whether bytes get to a deployment and back: its forms of input and output, the public URL as it can be used there, and
- * what fits into an answer against what the model makes.
+ * Whether bytes get to a deployment and back: its forms of input and output, the public URL and the bucket (`bucketUrl`) as
+ * they can be used there, and what fits into an answer against what the model makes.
  */
-export function judgeWays({ provider, target }: Deployment, model: Model, publicUrl: string | null): Finding[] {
+export function judgeWays(
+  { provider, target }: Deployment,
+  model: Model,
+  publicUrl: string | null,
+  bucket: string | null = null,
+): Finding[] {
   const { inputForms, outputForms, inlineOutputBytes, needsCallback } = provider.limits
-  const url = reachableFrom(provider, publicUrl)
+  const callback = reachableFrom(provider, publicUrl)
+  const storage = reachableFrom(provider, bucket)
   const kitUploads = target.kit === true && outputForms.includes('stored')
   const comesToUs = outputForms.every(form => form === 'stored')
+  const mustCall = needsCallback || (comesToUs && !kitUploads)
+  // What is only heard of at the end must be heard of by us; bytes may go to the bucket.
+  const url = mustCall ? callback : (storage ?? callback)
   const needs = kitUploads
     ? 'its worker uploads the output to us'
-    : needsCallback || comesToUs
+    : mustCall
       ? 'its outputs are sent to an address of ours only'
       : inputForms.every(form => form === 'url')
         ? 'photos get there by link only'
         : null
   if (url === null && needs !== null) {
     const why = publicUrl === null ? 'there is no public URL' : `${publicUrl} cannot be reached from there`
-    return [problem('bytes', `Nothing can be started: ${needs}, and ${why}.`, urlAdvice)]
+    const also = bucket === null || mustCall ? '' : `, nor can the bucket at ${bucket}`
+    return [problem('bytes', `Nothing can be started: ${needs}, and ${why}${also}.`, urlAdvice)]
   }
 
   const findings: Finding[] = []
@@ -44,8 +54,16 @@ export function judgeWays({ provider, target }: Deployment, model: Model, public
     )
   }
   if (findings.length > 0) return findings
-  const back = kitUploads ? 'by upload to us' : outputForms.map(form => backWords[form]).join(' or ')
-  return [ok('bytes', `Photos go ${usable.map(form => thereWords[form]).join(' or ')}, outputs come ${back}.`)]
+  const place = storage !== null && !mustCall ? ` (bucket at ${storage})` : ''
+  const back = kitUploads
+    ? `by upload${place === '' ? ' to us' : place}`
+    : outputForms.map(form => backWords[form]).join(' or ')
+  return [
+    ok(
+      'bytes',
+      `Photos go ${usable.map(form => thereWords[form] + (form === 'url' ? place : '')).join(' or ')}, outputs come ${back}.`,
+    ),
+  ]
 }
 
 const urlAdvice = 'Set publicUrl in the config, or SUREFOOT_PUBLIC_URL, to an https address that leads to this gateway.'
