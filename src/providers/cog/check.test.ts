@@ -96,6 +96,13 @@ test.each<[string, Settings, object, string, string]>([
   ],
   ['a worker', { definition: { type: 'WORKER' } }, {}, 'problem koyeb-deployment', 'no public route'],
   ['nothing deployed', { service: { active_deployment_id: undefined } }, {}, 'problem koyeb-deployment', 'no active'],
+  [
+    'one that deletes itself',
+    { service: { life_cycle: { delete_after_sleep: 3_600 } } },
+    {},
+    'warning koyeb-life-cycle',
+    'deletes itself',
+  ],
   ['another GPU', {}, { hardware: 'gpu-nvidia-rtx-4000-sff-ada' }, 'warning koyeb-hardware', 'runs on gpu-nvidia-l4'],
 ])('Koyeb: %s is found', async (_what, settings, target, expected, words) => {
   const { found, words: said } = await checkKoyeb(settings, target)

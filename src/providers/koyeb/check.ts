@@ -2,7 +2,7 @@ import type { Finding, Io } from '../contract.ts'
 import { duration, ok, problem, warning } from '../finding.ts'
 import type { VendorApi } from '../vendor-api.ts'
 import type { KoyebTarget } from './options.ts'
-import { deploymentSchema, serviceSchema, type WireDefinition } from './wire.ts'
+import { deploymentSchema, serviceSchema, type WireDefinition, type WireService } from './wire.ts'
 
 /** What Koyeb waits before a service without traffic sleeps, where nothing was set. Source: its scale-to-zero page. */
 const usualSleepSeconds = 300
@@ -20,13 +20,14 @@ export async function check(
     return [warning('koyeb-token', message, 'Set token and service in the provider, or use --probe.')]
   }
   const { api, service } = access
-  const { active_deployment_id: id } = (await api.get(`/v1/services/${service}`, serviceSchema, io)).service
+  const told = (await api.get(`/v1/services/${service}`, serviceSchema, io)).service
+  const id = told.active_deployment_id
   if (id === undefined) {
     const message = 'Koyeb: the service has no active deployment: no request reaches a container.'
     return [problem('koyeb-deployment', message, 'Deploy it, and see why its last deployment failed.')]
   }
   const { deployment } = await api.get(`/v1/deployments/${id}`, deploymentSchema, io)
-  return judgeDefinition(deployment.definition, hardware)
+  return [...judgeDefinition(deployment.definition, hardware), ...judgeLife(told)]
 }
 
 function judgeDefinition(definition: WireDefinition, hardware: string | undefined): Finding[] {
@@ -50,6 +51,12 @@ function judgeDefinition(definition: WireDefinition, hardware: string | undefine
       ),
     )
   return [...findings, ...judgeScaling(scalings?.[0])]
+}
+
+function judgeLife({ life_cycle: life }: WireService['service']): Finding[] {
+  if (!life?.delete_after_create && !life?.delete_after_sleep) return []
+  const message = 'Koyeb: the service has a life cycle by which it deletes itself after a while.'
+  return [warning('koyeb-life-cycle', message, 'Set delete_after_create and delete_after_sleep of the service to 0.')]
 }
 
 function judgeScaling(scaling: NonNullable<WireDefinition['scalings']>[number] | undefined): Finding[] {

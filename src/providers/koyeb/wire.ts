@@ -8,14 +8,21 @@ export interface WireService {
     /** Any word: `STARTING HEALTHY DEGRADED UNHEALTHY DELETING DELETED PAUSING PAUSED RESUMING` are known. */
     readonly status: string
     readonly active_deployment_id?: string
+    /** Seconds after which Koyeb deletes the service by itself; 0: never. */
+    readonly life_cycle?: { readonly delete_after_create?: number; readonly delete_after_sleep?: number }
   }
 }
+const seconds = z.number().nonnegative().optional().catch(undefined)
 export const serviceSchema: z.ZodType<WireService> = z.looseObject({
   service: z.looseObject({
     status: z.string().min(1).max(200),
     active_deployment_id: z
       .string()
       .regex(/^[\w-]+$/)
+      .optional()
+      .catch(undefined),
+    life_cycle: z
+      .looseObject({ delete_after_create: seconds, delete_after_sleep: seconds })
       .optional()
       .catch(undefined),
   }),
