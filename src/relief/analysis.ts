@@ -1,5 +1,4 @@
-import type { ColourPlanes } from './guided-filter.ts'
-import { boxMean, createPlane, fillPlane, type Plane } from './plane.ts'
+import { boxMean, type ColourPlanes, createPlane, fillPlane, type Plane } from './plane.ts'
 
 /** A photo: rows of 8-bit sRGB red, green, blue, the right way up. */
 export interface ReliefImage {

@@ -1,34 +1,101 @@
 import { fillPlane, maximum, minimum, type Plane } from './plane.ts'
 
-/** Pixels that an edge may be blurred over. */
+/** Cells that an edge of the disparity may be blurred over, or lie beside the photo's. */
 const radius = 3
 
+/** Cells around that tell what both sides look like. */
+const sight = 5
+
+/** A cell that mixes both sides counts as near from this share of the near side's colour. */
+const nearShare = 0.35
+
+/** Sides whose colours differ by less, in 8-bit levels, cannot be told apart. */
+const leastContrast = 16
+
+/** Cells of a side without which it tells nothing. */
+const fewest = 3
+
+/** Places of the sides' sums. */
+const far = 0
+const near = 5
+
 /**
- * Turns blurred depth edges into steps: a pixel on a slope that a moving eye would tear (see `findHidden` for `reach`)
- * goes to the nearer end of the slope. A torn slope is a fringe of loose Gaussians, a step has a clean second layer.
+ * Turns depth edges into clean steps where the photo has its outline. A cell on a slope that a moving eye would tear (see
+ * `findHidden` for `reach`), or close to a step, goes to the side whose colour it has; where the colours tell nothing, to the
+ * nearer end of the slope. A torn slope is a fringe of loose Gaussians, a step has a clean second layer.
  */
-export function sharpenEdges(disparity: Plane, reach: number): Plane {
+export function sharpenEdges(disparity: Plane, colours: Float32Array, reach: number): Plane {
   const smallestStep = (2 * radius) / reach
   const high = maximum(disparity, radius)
   const low = minimum(disparity, radius)
-  const steps = fillPlane(disparity, index => {
-    const here = disparity.data[index] as number
-    const top = high.data[index] as number
-    const bottom = low.data[index] as number
-    if (top - bottom < smallestStep) return here
-    return top - here < here - bottom ? top : bottom
+  const onEdge = (at: number) => (high.data[at] as number) - (low.data[at] as number) >= smallestStep
+  const steps = fillPlane(disparity, at => {
+    const here = disparity.data[at] as number
+    const top = high.data[at] as number
+    const bottom = low.data[at] as number
+    return onEdge(at) ? (top - here < here - bottom ? top : bottom) : here
   })
-  // Pixels at an outline mix both colours. They go with the front: left behind, they would draw its outline on the back.
-  const clean = median(steps)
-  const front = maximum(clean, 1)
-  return fillPlane(clean, index => {
-    const here = clean.data[index] as number
-    const top = front.data[index] as number
-    return top - here > smallestStep ? top : here
-  })
+  return median(assignByColour(median(steps), colours, smallestStep, onEdge))
 }
 
-/** Median of 3 x 3 pixels: takes away the single pixels that went to the wrong end. The border stays as it is. */
+/** Gives the cells at steps to the side whose mean colour, among the cells around that show one side only, is the nearer. */
+function assignByColour(
+  steps: Plane,
+  colours: Float32Array,
+  smallestStep: number,
+  onEdge: (at: number) => boolean,
+): Plane {
+  const { width, height, data } = steps
+  const high = maximum(steps, radius)
+  const low = minimum(steps, radius)
+  const close = minimum(steps, 2)
+  const top = maximum(steps, 1)
+  const bottom = minimum(steps, 1)
+  // What touches a step may mix both sides and tells nothing.
+  const pure = Uint8Array.from(data, (_, at) =>
+    (top.data[at] as number) - (bottom.data[at] as number) < smallestStep / 2 ? 1 : 0,
+  )
+  const result = fillPlane(steps, at => data[at] as number)
+  // Of both sides, the far one first: count, disparity, red, green, blue.
+  const sums = new Float64Array(10)
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      if (!onEdge(at)) continue
+      const middle = ((high.data[at] as number) + (low.data[at] as number)) / 2
+      sums.fill(0)
+      const right = Math.min(width - 1, x + sight)
+      for (let row = Math.max(0, y - sight); row <= Math.min(height - 1, y + sight); row++)
+        for (let other = row * width + Math.max(0, x - sight); other <= row * width + right; other++) {
+          if (pure[other] === 0) continue
+          const value = data[other] as number
+          const side = value > middle ? near : far
+          sums[side] = (sums[side] as number) + 1
+          sums[side + 1] = (sums[side + 1] as number) + value
+          for (let channel = 0; channel < 3; channel++)
+            sums[side + 2 + channel] = (sums[side + 2 + channel] as number) + (colours[3 * other + channel] as number)
+        }
+      const countNear = sums[near] as number
+      const countFar = sums[far] as number
+      if (countNear < fewest || countFar < fewest) continue
+      // Where the cell lies between the colours of both sides: 0 far, 1 near.
+      let along = 0
+      let square = 0
+      for (let channel = 2; channel < 5; channel++) {
+        const from = (sums[far + channel] as number) / countFar
+        const difference = (sums[near + channel] as number) / countNear - from
+        along += difference * ((colours[3 * at + channel - 2] as number) - from)
+        square += difference * difference
+      }
+      if (square < leastContrast * leastContrast) continue
+      const side = along > nearShare * square ? near : far
+      // Gaps that were closed on purpose, in a lattice, stay closed.
+      if (side === far && (close.data[at] as number) > middle) continue
+      result.data[at] = (sums[side + 1] as number) / (sums[side] as number)
+    }
+  return result
+}
+
+/** Median of 3 x 3 cells: takes away the single cells that went to the wrong side. The border stays as it is. */
 function median(plane: Plane): Plane {
   const { width, height, data } = plane
   const result = { width, height, data: Float32Array.from(data) }

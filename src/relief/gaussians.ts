@@ -21,7 +21,7 @@ export function toMetres(disparity: number): number {
 }
 
 /** Sigma in cells: neighbours overlap enough to close the surface and stay sharp. */
-const spread = 0.72
+const spread = 0.68
 
 /** A logit that no viewer tells from opaque. */
 const opaque = 7
@@ -42,16 +42,16 @@ export function writeGaussian(
   at: number,
 ): void {
   const z = toMetres(cell.disparity)
-  const width = (spread * cell.enlarge * z) / camera.focalX
-  const height = (spread * cell.enlarge * z) / camera.focalY
+  const width = Math.log((spread * cell.enlarge * z) / camera.focalX)
+  const height = width + Math.log(camera.focalX / camera.focalY)
   vertices[place] = ((cell.x + 0.5 - camera.width / 2) / camera.focalX) * z
   vertices[place + 1] = ((cell.y + 0.5 - camera.height / 2) / camera.focalY) * z
   vertices[place + 2] = z
   for (let channel = 0; channel < 3; channel++)
     vertices[place + 3 + channel] = ((colours[at + channel] as number) / 255 - 0.5) / sh0
   vertices[place + 6] = opaque
-  vertices[place + 7] = Math.log(width)
-  vertices[place + 8] = Math.log(height)
-  vertices[place + 9] = Math.log(Math.min(width, height) / 2)
+  vertices[place + 7] = width
+  vertices[place + 8] = height
+  vertices[place + 9] = Math.min(width, height) - Math.LN2
   vertices[place + 10] = 1
 }

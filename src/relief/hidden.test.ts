@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fillHidden, findHidden, findWitnesses } from './hidden.ts'
+import { findHidden, numberRings, partColours } from './hidden.ts'
 import { createPlane, fillPlane } from './plane.ts'
 
 const [width, height] = [60, 20]
@@ -39,23 +39,42 @@ test('a step hides as much as the eye can uncover, on its near side only', () =>
   expect(band).toEqual(Array.from({ length: 10 }, (_, index) => 20 + index))
 })
 
-test('witnesses stand on the far side, behind the mixed outline', () => {
+test('rings are numbered outwards on the far side of what is hidden', () => {
   const { disparity } = setup()
-  const witnesses = findWitnesses(findHidden(disparity, reach), disparity)
-  const columns = [...witnesses.subarray(10 * width, 11 * width)].flatMap((witness, x) => (witness ? [x] : []))
-  expect(columns).toEqual([15, 16, 17, 18, 41, 42, 43, 44])
+  const ring = numberRings(findHidden(disparity, reach), disparity)
+  const row = [...ring.subarray(10 * width, 11 * width)]
+  expect(row.slice(11, 21)).toEqual([0, 0, 7, 6, 5, 4, 3, 2, 1, 0])
+  expect(row.slice(39, 49)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 0, 0])
 })
 
-test('what is hidden gets the colour and depth of the background, never of the front', () => {
+test('elsewhere the background is the surface itself', () => {
+  const { disparity } = setup()
+  const { mask, background } = findHidden(disparity, reach)
+  for (let index = 0; index < mask.length; index++)
+    if (mask[index] === 0) expect(background.data[index]).toBe(disparity.data[index])
+})
+
+test('what is hidden gets the colour of the background, never of the front', () => {
   const { disparity, colours } = setup()
   const hidden = findHidden(disparity, reach)
-  const filled = fillHidden(hidden, disparity, colours)
+  const { filled } = partColours(hidden, disparity, colours)
   for (let index = 0; index < hidden.mask.length; index++) {
     if (hidden.mask[index] === 0) continue
-    const [red = NaN, , blue = NaN, depth = NaN] = filled.subarray(4 * index, 4 * index + 4)
+    const [red = NaN, , blue = NaN] = filled.subarray(3 * index, 3 * index + 3)
     expect(red).toBeLessThan(1)
     expect(blue).toBeGreaterThan(254)
-    expect(depth).toBeGreaterThan(0.21)
-    expect(depth).toBeLessThan(0.25)
   }
+})
+
+test('the front keeps its colours and leaves no outline on the background', () => {
+  const { disparity, colours } = setup()
+  const { front } = partColours(findHidden(disparity, reach), disparity, colours)
+  const reds = [17, 18, 19, 20, 30, 39, 40, 41].map(x => Math.round(front[3 * (10 * width + x)] ?? NaN))
+  expect(reds).toEqual([0, 0, 0, 255, 255, 255, 0, 0])
+})
+
+test('a photo without depth edges keeps all of its colours', () => {
+  const { colours } = setup()
+  const flat = createPlane(width, height)
+  expect(partColours(findHidden(flat, reach), flat, colours).front).toEqual(colours)
 })

@@ -1,11 +1,11 @@
 import { createPlane, type Plane } from './plane.ts'
-import { channels, pushPull } from './push-pull.ts'
+import { pushPull } from './push-pull.ts'
 
 /** The parts of a disparity map behind which the background can come into sight. */
 export interface Hidden {
   /** 1 where a second layer is needed. */
   readonly mask: Uint8Array
-  /** For each pixel of the mask: the disparity of the visible background nearest to it. */
+  /** In the mask the disparity of the visible background nearest to it, elsewhere that of the surface itself. */
   readonly background: Plane
 }
 
@@ -50,20 +50,22 @@ export function findHidden(disparity: Plane, reach: number): Hidden {
   const mask = new Uint8Array(data.length)
   for (let at = 0; at < data.length; at++)
     if ((data[at] as number) - (envelope[at] as number) > smallestGap * straight) mask[at] = 1
+    else background.data[at] = data[at] as number
   return { mask, background }
 }
 
-/** Rings of pixels around the mask: the first mixes both surfaces' colours and says nothing. */
-const rings = 5
+/** Rings of cells around the mask; the first ones may mix both surfaces' colours. */
+const rings = 7
+const mixed = 2
 
 /**
- * The pixels that show the background next to hidden parts: those around the mask, on its far side, that do not mix with
- * the front. They are what the second layer's colours are made from; the front's own pixels must never be.
+ * Numbers the cells that show the background next to hidden parts: those around the mask, on its far side, from 1 beside
+ * the mask; 0 for all others.
  */
-export function findWitnesses({ mask, background }: Hidden, disparity: Plane): Uint8Array {
+export function numberRings({ mask, background }: Hidden, disparity: Plane): Uint8Array {
   const { width, height, data } = disparity
   const ring = new Uint8Array(data.length)
-  // The background that a pixel of the ring continues.
+  // The background that a cell of the ring continues.
   const level = Float32Array.from(background.data)
   let front: number[] = []
   for (let at = 0; at < data.length; at++) if (mask[at] === 1) front.push(at)
@@ -85,20 +87,31 @@ export function findWitnesses({ mask, background }: Hidden, disparity: Plane): U
     }
     front = next
   }
-  // A background that is a thin strip has a first ring only; one without any leaves everything that is not hidden.
-  if (ring.some(number => number > 1)) return ring.map(number => (number > 1 ? 1 : 0))
-  if (ring.some(number => number === 1)) return ring
-  return mask.map(hidden => 1 - hidden)
+  return ring
 }
 
-/** Colour (0 to 255) and disparity of what is hidden, four numbers per cell: the witnesses', spread over the grid. */
-export function fillHidden(hidden: Hidden, disparity: Plane, colours: Float32Array): Float32Array {
-  const { width, height, data } = disparity
-  const values = new Float32Array(data.length * channels)
-  for (let at = 0; at < data.length; at++) {
-    for (let channel = 0; channel < 3; channel++) values[channels * at + channel] = colours[3 * at + channel] as number
-    values[channels * at + 3] = data[at] as number
+/** Colours of both layers, red, green, blue, 0 to 255. */
+export interface LayerColours {
+  /** The photo's, without the outlines of the front that the photo's pixels draw on the background. */
+  readonly front: Float32Array
+  /** The background's, spread behind the front: its own colours never get there. */
+  readonly filled: Float32Array
+}
+
+/** Parts the photo's colours into those of the front and those of what it hides. */
+export function partColours(hidden: Hidden, disparity: Plane, colours: Float32Array): LayerColours {
+  const ring = numberRings(hidden, disparity)
+  const witnesses = Float32Array.from(ring, number => (number > mixed ? 1 : 0))
+  // A background that is a thin strip has mixed cells only; one without any leaves everything that is not hidden.
+  if (!witnesses.includes(1)) witnesses.set(ring.map(number => Math.min(1, number)))
+  if (!witnesses.includes(1)) witnesses.set(hidden.mask.map(covered => 1 - covered))
+  const filled = Float32Array.from(colours)
+  pushPull(disparity.width, disparity.height, filled, witnesses)
+  const front = Float32Array.from(colours)
+  for (let at = 0; at < ring.length; at++) {
+    const number = ring[at] as number
+    if (number === 0 || number > mixed) continue
+    for (let place = 3 * at; place < 3 * at + 3; place++) front[place] = filled[place] as number
   }
-  pushPull(width, height, values, Float32Array.from(findWitnesses(hidden, disparity)))
-  return values
+  return { front, filled }
 }

@@ -15,7 +15,7 @@ export function findHorizon(analysis: Analysis, sky: Sky): number {
   lowest.sort((a, b) => a - b)
   // Not the middle: trees and towers cover the horizon in many columns, nothing uncovers it.
   const boundary = lowest[Math.floor(0.7 * (lowest.length - 1))] ?? 0.45 * height
-  return Math.min(0.8 * height, Math.max(0.2 * height, boundary))
+  return Math.min(0.92 * height, Math.max(0.2 * height, boundary))
 }
 
 /** The row within 0.3 to 0.6 of the height with the largest change of edge density, with a preference for 0.45. */

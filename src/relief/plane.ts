@@ -5,6 +5,9 @@ export interface Plane {
   readonly data: Float32Array
 }
 
+/** A photo as three planes of one size: luma and two chromas. */
+export type ColourPlanes = readonly [Plane, Plane, Plane]
+
 export function createPlane(width: number, height: number): Plane {
   return { width, height, data: new Float32Array(width * height) }
 }

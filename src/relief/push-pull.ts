@@ -1,5 +1,5 @@
-/** Channels of the values that are spread: red, green, blue, disparity. */
-export const channels = 4
+/** Channels of the values that are spread: red, green, blue. */
+export const channels = 3
 
 interface Level {
   readonly width: number

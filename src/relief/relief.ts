@@ -1,14 +1,15 @@
 import { analyse, type ReliefImage, shrink, toColourPlanes } from './analysis.ts'
-import { enlargeDisparity, estimateDisparity, refineDisparity } from './depth.ts'
+import { estimateDisparity } from './depth.ts'
 import { sharpenEdges } from './edges.ts'
 import { farMetres, gaussianFloats, nearMetres, toMetres } from './gaussians.ts'
-import { fillHidden, findHidden } from './hidden.ts'
+import { findHidden, partColours } from './hidden.ts'
 import { writeLayers } from './layers.ts'
 import { quantiles } from './plane.ts'
+import { refineDisparity } from './refine.ts'
 import { findSky } from './sky.ts'
 
 /** Grows whenever the same photo gives another scene. */
-export const reliefRecipe = 1
+export const reliefRecipe = 2
 
 export type ReliefStage = 'analyse' | 'depth' | 'refine' | 'background' | 'gaussians'
 
@@ -49,9 +50,12 @@ const gridSide = 768
 /** SHARP lets the eye move sideways by this share of the nearest depth times the diagonal field of view. */
 const envelope = 0.08
 
+/** An eye that comes closer while it moves sideways uncovers more than `reach` says. */
+const uncovering = 1.5
+
 /**
  * Makes a relief of one photo without a network: depth from classical cues (ground, sky, saliency, focus, haze), a front
- * layer of at most 768 x 768 Gaussians, and a second layer behind depth edges. The same bytes give the same scene. Metres
+ * layer of at most 768 x 768 Gaussians, a second layer behind depth edges, and coarse surroundings of both. The same bytes give the same scene. Metres
  * are invented: one photo does not tell its scale. Never fails for an image of at least one pixel.
  */
 export function relief(image: ReliefImage, options: ReliefOptions): ReliefScene {
@@ -72,13 +76,13 @@ export function relief(image: ReliefImage, options: ReliefOptions): ReliefScene 
   done('depth')
 
   const reach = Math.max(1, envelope * Math.hypot(width, height) * (1 - nearMetres / farMetres))
-  const models = refineDisparity(analysis, coarse, sky)
+  const refined = refineDisparity(analysis, coarse, sky, toColourPlanes(colours, width, height), reach)
   done('refine', 0.6)
-  const disparity = sharpenEdges(enlargeDisparity(models, toColourPlanes(colours, width, height)), reach)
+  const disparity = sharpenEdges(refined, colours, reach)
   done('refine')
 
-  const hidden = findHidden(disparity, reach)
-  const filled = fillHidden(hidden, disparity, colours)
+  const hidden = findHidden(disparity, uncovering * reach)
+  const parted = partColours(hidden, disparity, colours)
   done('background')
 
   const camera = {
@@ -87,11 +91,7 @@ export function relief(image: ReliefImage, options: ReliefOptions): ReliefScene 
     focalX: (focalPx * width) / originalWidth,
     focalY: (focalPx * height) / originalHeight,
   }
-  // Behind the front by at least what a moving eye can tell apart.
-  const gap = 1 / reach
-  const vertices = writeLayers({ camera, disparity, colours, mask: hidden.mask, filled, gap }, part =>
-    done('gaussians', part),
-  )
+  const vertices = writeLayers({ camera, disparity, hidden, colours: parted, reach }, part => done('gaussians', part))
   const [low = 0, high = 0] = quantiles(disparity.data, [0.1, 0.9])
   return {
     vertices,

@@ -1,4 +1,6 @@
 import type { Analysis } from './analysis.ts'
+import { findComponents } from './components.ts'
+import { spreadTrusted } from './domain-transform.ts'
 import { boxMean, createPlane, fillPlane, maximum, minimum, type Plane, ramp, stretch } from './plane.ts'
 
 /** Raster passes per channel; the distance hardly changes after the third. */
@@ -20,17 +22,31 @@ export function findSaliency(analysis: Analysis): Plane {
     const centre = Math.exp(-0.5 * ((x / 0.33) ** 2 + (y / 0.4) ** 2))
     return centre * ((light[index] as number) + 1.6 * (blue[index] as number) + 1.6 * (red[index] as number))
   })
-  const stretched = stretch(sum, 0.3, 0.97)
+  // What has one colour stands out as one.
+  const trust = fillPlane(luma, () => 1)
+  const even = spreadTrusted(colour, sum, trust, { distance: Math.max(width, height) / 8, contrast: 0.4 })
+  const stretched = stretch(even, 0.3, 0.97)
   if (stretched === null) return createPlane(width, height)
   // A thing is near as a whole: what is clearly in front counts fully, however much its brightest part stands out.
   const threshold = otsuThreshold(stretched)
   const whole = fillPlane(stretched, index => ramp(stretched.data[index] as number, 0.5 * threshold, 1.25 * threshold))
-  return boxMean(close(whole, Math.round(Math.max(width, height) / 32)), 2)
+  return boxMean(fillHoles(close(whole, Math.round(Math.max(width, height) / 32))), 2)
 }
 
 /** Fills what is darker and narrower than two radii: faces, patterns, gaps between the parts of one thing. */
 function close(plane: Plane, radius: number): Plane {
   return minimum(maximum(plane, radius), radius)
+}
+
+/** What is surrounded by something that stands out belongs to it: a face between hair and collar. */
+function fillHoles(plane: Plane): Plane {
+  const { width, height, data } = plane
+  const filled = Float32Array.from(data)
+  for (const { pixels } of findComponents(width, height, index => (data[index] as number) < 0.5, 1)) {
+    const open = pixels.some(at => at < width || at % width === 0 || at % width === width - 1)
+    if (!open) for (const at of pixels) filled[at] = 1
+  }
+  return { width, height, data: filled }
 }
 
 /** The value that parts the numbers (0 to 1) into the two groups that differ most (Otsu 1979). */
