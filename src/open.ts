@@ -40,9 +40,13 @@ export interface Opened {
  * Opens a data folder and starts the engine on it: as its only owner, or, with a database URL, beside other processes of
  * this machine. Fails with a `SurefootError` of status 409 when another process owns the folder, of 503 when the database
  * is not there, with `storage_full` or `input_invalid` (fault `config`) when the folder cannot be made or written; then
- * nothing stays open.
+ * nothing stays open. A process that is `passing`, a command, keeps no deployment warm.
  */
-export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Opened> {
+export async function openDataFolder(
+  config: LoadedConfig,
+  log: Log,
+  { passing = false }: { readonly passing?: boolean } = {},
+): Promise<Opened> {
   const alone = config.database === null
   const lock = alone ? await lockFolder(config.dataDirectory).catch(refuseFolder(config)) : sharedFolder
   let origin = config.publicUrl ?? originOf(config)
@@ -86,6 +90,7 @@ export async function openDataFolder(config: LoadedConfig, log: Log): Promise<Op
       keepLocation: config.keepLocation,
       retention: config.retention,
       log,
+      keepsWarm: !passing,
     })
     closing.push(engine.stop)
     await engine.start()

@@ -93,7 +93,7 @@ async function open(options: ConnectOptions): Promise<Link> {
 
 async function openHere({ config, log }: ConnectOptions): Promise<Link> {
   const { openDataFolder } = await import('../open.ts')
-  const opened = await openDataFolder(config, log)
+  const opened = await openDataFolder(config, log, { passing: true })
   const [{ createGateway }, { hostsOf }] = await Promise.all([import('./gateway.ts'), import('../http/safety.ts')])
   const origin = `http://127.0.0.1:${config.port}`
   const app = createGateway(opened, config, log, { allowedHosts: hostsOf(config.port, config.publicUrl) })

@@ -62,7 +62,7 @@ async function describeWarm(client: Client): Promise<string[]> {
         ? 'what a day costs is not known'
         : `about ${Number(amount.toPrecision(2))} USD a day, an estimate`
     const spent = `today ${today.runs} ${today.runs === 1 ? 'run' : 'runs'}, ${Number(today.cost.toPrecision(3))} USD without idling`
-    return [`Warm     ${deployment} ${when}: ${price} (${assumptions.join(' ').replace(/\.$/, '')}); ${spent}`]
+    return [`Warm     ${deployment} ${when}: ${price}; ${spent}`, `         Assumed: ${assumptions.join(' ')}`]
   })
 }
 

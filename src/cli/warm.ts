@@ -100,7 +100,7 @@ async function warm(io: Io, connection: Connection, job: Job, { first }: Interru
     board.end()
   }
   if (job.json) say(io.stdout, JSON.stringify({ model, deployments: warmed }))
-  else for (const each of warmed) say(io.stdout, describe(each))
+  else for (const [index, each] of warmed.entries()) say(io.stdout, describe(each, plans[index]?.bills ?? []))
   if (first.aborted) return 130
   return warmed.every(({ state }) => state === 'ready' || state === 'asked' || state === 'never') ? 0 : 1
 }
@@ -187,13 +187,16 @@ function late({ message }: WarmUpJson, timeoutMs: number): Pick<WarmUpJson, 'mes
   }
 }
 
-function describe({ deployment, state, message, advice, run, seconds }: Warmed): string {
-  const cost = run?.cost == null ? '' : `, ${formatCost(run.cost)} and what it idles`
-  const by = run === null ? message : `a run of ${formatDuration((run.seconds ?? 0) * 1000)}${cost}`
+function describe({ deployment, state, message, advice, run, seconds }: Warmed, bills: WarmPlanJson['bills']): string {
+  const beside = bills.length === 0 ? '' : `; its ${bills.map(stage => besideWords[stage]).join(' and ')} not counted`
+  const cost = run?.cost == null ? '' : `, ${formatCost(run.cost)}${beside}`
+  const by = run === null ? message : `a run that took ${formatDuration((run.seconds ?? 0) * 1000)} in all${cost}`
   if (state === 'ready')
     return `${deployment}: ready${seconds === null ? '' : ` after ${formatDuration(seconds * 1000)}`} (${by})`
   return `${deployment}: ${state === 'failed' ? 'not ready' : words[state]}. ${message}${advice === null ? '' : ` ${advice}`}`
 }
+
+const besideWords = { boot: 'start', idle: 'idling' } as const
 
 const words = {
   waking: 'waking',

@@ -8,7 +8,7 @@ import type { DailyWindow } from '../core/schedule.ts'
 import type { Measured } from '../core/statistics.ts'
 import type { WarmEstimate, WindowCount } from '../core/warm-cost.ts'
 import type { Model } from '../models/contract.ts'
-import type { Health, Provider } from '../providers/contract.ts'
+import type { Health, Provider, Warmth } from '../providers/contract.ts'
 import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -127,6 +127,8 @@ export interface WarmPlan {
   readonly choice: string | null
   /** Whether it may cost money; see `DeploymentReport`. */
   readonly billed: boolean
+  /** What is billed beside a run; see `Warmth`. */
+  readonly bills: Warmth['bills']
   /** Of one warm-up; null where nothing there can be warmed. */
   readonly estimate: WarmEstimate | null
   readonly keepWarm: WarmWindow | null

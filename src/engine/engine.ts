@@ -43,6 +43,8 @@ export interface EngineDependencies {
   /** Refuses with `input_invalid` a webhook's URL to which nothing could ever be delivered. Default: takes every URL. */
   readonly checkWebhook?: (url: string) => void
   readonly log: Log
+  /** Keeps deployments warm in their hours: for processes that stay. Default true. */
+  readonly keepsWarm?: boolean
   /** Makes a JPEG of a HEIC photo. Default: HEIC is refused. */
   readonly convertHeic?: ConvertPhoto
   /** How long data are kept, and how much room must be left. Default: for ever, and none. */
@@ -253,7 +255,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         .then(driver.start)
         .then(() => {
           unwatch = store.watch(change => watchers.changed(change.id))
-          keepWarm.start()
+          if (dependencies.keepsWarm ?? true) keepWarm.start()
           janitor.start()
         })
       return started

@@ -82,6 +82,13 @@ test('of several processes on one store one begins each warm-up', async () => {
   expect(minutesOf(runs)).toEqual([0, 4, 8])
 })
 
+test('a process that does not stay keeps nothing warm', async () => {
+  const { prepare, clock, runs } = await setupKept()
+  await prepare({ keepsWarm: false }).engine.start()
+  await clock.advance(9 * minute)
+  expect(runs).toEqual([])
+})
+
 test('nobody is shown a warm-up as theirs, and what it made goes before the next one', async () => {
   const { boot, clock, files, store } = await setupKept()
   const { engine } = await boot()

@@ -41,6 +41,7 @@ interface ProcessOptions {
   readonly alone?: boolean
   readonly skewMs?: number
   readonly store?: Store
+  readonly keepsWarm?: boolean
   readonly files?: FileStore
   readonly retention?: Retention
 }

@@ -136,6 +136,7 @@ test('the plan names the first choice, how it is warmed, and what that costs at 
       by: 'run',
       choice: 'First choice of the route.',
       billed: true,
+      bills: ['boot', 'idle'],
       estimate: expect.objectContaining({ seconds: 100, amount: 0.1 }),
       keepWarm: null,
       today: { runs: 0, cost: 0, unpriced: 0 },

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { budgetDayOf } from '../core/money.ts'
-import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import { type Attempt, isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import { prefer } from '../core/routing.ts'
 import { isOpen } from '../core/schedule.ts'
+import { quantile } from '../core/statistics.ts'
 import { estimateWarmUp, estimateWindow, type WarmPrices } from '../core/warm-cost.ts'
 import { isWarmUp, warmUpId, warmUpOwner } from '../core/warm-up.ts'
 import type { FileStore } from '../files/contract.ts'
@@ -164,7 +165,8 @@ export function createWarmer(dependencies: WarmDependencies): WarmRuns {
     choices: ReadonlyMap<string, string>,
   ): Promise<WarmPlan> {
     const warmth = provider.warmth?.(target)
-    const prices: WarmPrices | null = warmth === undefined ? null : { ...warmth, ...measuredPrices(known) }
+    const attempts = await attemptsToday(name)
+    const prices: WarmPrices | null = warmth === undefined ? null : { ...warmth, ...measuredPrices(known, attempts) }
     const window =
       keepWarm === undefined || prices === null
         ? null
@@ -178,21 +180,18 @@ export function createWarmer(dependencies: WarmDependencies): WarmRuns {
       by: warmth?.wokenBy ?? null,
       choice: choices.get(name) ?? null,
       billed: known?.billed ?? true,
+      bills: warmth?.bills ?? [],
       estimate: prices === null ? null : estimateWarmUp(prices),
       keepWarm: window,
-      today: await spentToday(name),
+      today: spentOnAll(attempts),
     }
   }
 
-  async function spentToday(name: string): Promise<WarmPlan['today']> {
+  /** Of warm-ups since midnight UTC, those that were sent. */
+  async function attemptsToday(name: string): Promise<readonly Attempt[]> {
     const query = { owner: warmUpOwner(name), createdAfter: budgetDayOf(now()), limit: mostPerDay }
     const attempts = (await store.list(query)).flatMap(({ record }) => record.attempts)
-    const sent = attempts.filter(({ submittedAt }) => submittedAt !== null)
-    return {
-      runs: sent.length,
-      cost: sent.reduce((sum, { cost }) => sum + (cost?.amount ?? 0), 0),
-      unpriced: sent.filter(({ cost }) => cost === null).length,
-    }
+    return attempts.filter(({ submittedAt }) => submittedAt !== null)
   }
 
   return {
@@ -208,14 +207,26 @@ export function createWarmer(dependencies: WarmDependencies): WarmRuns {
   }
 }
 
-/** What was measured of a deployment, as far as it is a price's. */
-export function measuredPrices(
+function spentOnAll(attempts: readonly Attempt[]): WarmPlan['today'] {
+  return {
+    runs: attempts.length,
+    cost: attempts.reduce((sum, { cost }) => sum + (cost?.amount ?? 0), 0),
+    unpriced: attempts.filter(({ cost }) => cost === null).length,
+  }
+}
+
+/** What was measured of a deployment, as far as it is a price's: today's warm-ups tell best how long one runs. */
+function measuredPrices(
   known: Pick<DeploymentReport, 'pricePerSecond' | 'measured'> | undefined,
+  warmUps: readonly Attempt[],
 ): Pick<WarmPrices, 'pricePerSecond' | 'bootMs' | 'runMs'> {
+  const runs = warmUps.flatMap(({ state, runningAt, collectingAt }) =>
+    state === 'won' && runningAt !== null && collectingAt !== null ? collectingAt - runningAt : [],
+  )
   return {
     pricePerSecond: known?.pricePerSecond ?? null,
     bootMs: known?.measured.boot?.p50 ?? null,
-    runMs: known?.measured.run?.p50 ?? null,
+    runMs: runs.length > 0 ? quantile(runs, 0.5) : (known?.measured.run?.p50 ?? null),
   }
 }
 

@@ -16,6 +16,8 @@ export interface WarmPlanJson {
   readonly choice: string | null
   /** Whether it may cost money. */
   readonly billed: boolean
+  /** What is billed by the second beside a run: a worker's start, and the time that it idles. */
+  readonly bills: readonly ('boot' | 'idle')[]
   /** Of one warm-up of a cold deployment. */
   readonly estimate: WarmEstimateJson | null
   /** Hours in which it is kept warm; null where none are configured. */

@@ -21,6 +21,7 @@ export const warmPlansSchema: z.ZodType<WarmPlansJson> = z
         by: z.enum(['call', 'run']).nullable(),
         choice: z.string().nullable(),
         billed: z.boolean(),
+        bills: z.array(z.enum(['boot', 'idle'])),
         estimate: z.object(estimate).nullable(),
         keep_warm: z
           .object({
@@ -133,9 +134,9 @@ async function plansOf(warmer: Warmer, { owner, name }: z.output<typeof modelPar
   return await warmer.plan(`${owner}/${name}`)
 }
 
-function toPlanView({ deployment, by, choice, billed, estimate, keepWarm, today }: WarmPlan): WarmPlanJson {
+function toPlanView({ keepWarm, ...plan }: WarmPlan): WarmPlanJson {
   return {
-    ...{ deployment, by, choice, billed, estimate, today },
+    ...plan,
     keep_warm: keepWarm && {
       hours: describeWindow(keepWarm.window),
       time_zone: keepWarm.timeZone,
