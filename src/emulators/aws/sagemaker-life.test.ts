@@ -9,6 +9,8 @@ const signed = {
     'AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=00',
 }
 
+const variant = { VariantName: 'AllTraffic' }
+
 function setup(more: Partial<AwsEmulatorOptions> = {}) {
   const clock = createSimulatedClock()
   const emulator = createAwsEmulator({
@@ -45,12 +47,15 @@ function setup(more: Partial<AwsEmulatorOptions> = {}) {
 
 test('a request is taken with 202, waits for an instance, and its answer appears where its headers said, to the millisecond', async () => {
   const { clock, emulator, read, invoke, describe } = setup()
-  expect(await describe()).toEqual({ CurrentInstanceCount: 0, DesiredInstanceCount: 0 })
+  expect(await describe()).toEqual({ ...variant, CurrentInstanceCount: 0, DesiredInstanceCount: 0 })
   const { status, output, failure } = await invoke()
   expect(status).toBe(202)
-  expect(await describe()).toEqual({ CurrentInstanceCount: 0, DesiredInstanceCount: 1 })
+  expect(await describe()).toEqual({ ...variant, CurrentInstanceCount: 0, DesiredInstanceCount: 1 })
   await clock.advance(11_999)
-  expect([await read(output), await describe()]).toEqual(['404', { CurrentInstanceCount: 1, DesiredInstanceCount: 1 }])
+  expect([await read(output), await describe()]).toEqual([
+    '404',
+    { ...variant, CurrentInstanceCount: 1, DesiredInstanceCount: 1 },
+  ])
   await clock.advance(1)
   expect([await read(output), await read(failure)]).toEqual(['{"text":"hi"}', '404'])
   expect(emulator.state()).toMatchObject({ submits: 1, running: 0, ledger: [{ billedMs: 10_000, status: 'ended' }] })

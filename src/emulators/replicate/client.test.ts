@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import Replicate, { type Prediction, parseProgressFromLogs, validateWebhook } from 'replicate'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../engine/clock.ts'
 import { createRandom } from '../../testing/random.ts'
 import { serveEmulator } from '../serve.ts'
@@ -51,6 +51,30 @@ test('run() by polling reports progress that the client can read from the logs',
   expect(parseProgressFromLogs(seen.at(-1)?.logs ?? '')).toEqual({ percentage: 1, current: 100, total: 100 })
 })
 
+test.each([
+  ['the default', undefined],
+  ['a block that is long enough', { mode: 'block', timeout: 10 }],
+  ['a block that is too short, and goes on by polling', { mode: 'block', timeout: 1, interval: 10 }],
+  ['polling', { mode: 'poll', interval: 10 }],
+] as const)('run() with %s as its wait gives the same output', async (_, wait) => {
+  const isShort = wait?.mode === 'block' && wait.timeout === 1
+  const { replicate, origin, emulator } = await setup([], isShort ? { durationMs: 1100 } : {})
+  const output: unknown = await replicate.run(`surefoot/echo:${version}`, { input: { photo }, ...(wait && { wait }) })
+  expect(output).toMatch(new RegExp(`^${origin}/delivery/`))
+  expect(emulator.state().submits).toBe(1)
+})
+
+test('run() that is aborted cancels its prediction, and gives what a canceled one has', async () => {
+  const { replicate, emulator } = await setup([], { durationMs: 60_000 })
+  const stop = new AbortController()
+  const options = { input: { text: 'hello' }, wait: { mode: 'poll', interval: 10 }, signal: stop.signal } as const
+  const output: unknown = await replicate.run('surefoot/echo', options, ({ status }) => {
+    if (status === 'processing') stop.abort()
+  })
+  expect(output).toBeNull()
+  await vi.waitFor(() => expect(emulator.state()).toMatchObject({ submits: 1, ledger: [{ status: 'canceled' }] }))
+})
+
 test('create, get, wait and list agree on one prediction', async () => {
   const { replicate } = await setup()
   const created = await replicate.predictions.create({ version, input: { text: 'hello' } })
@@ -62,8 +86,14 @@ test('create, get, wait and list agree on one prediction', async () => {
   expect((await replicate.predictions.list()).results.map(each => each.id)).toEqual([created.id])
 })
 
-test('deployments run too', async () => {
+test('deployments can be read, and run too', async () => {
   const { replicate } = await setup()
+  const deployment = await replicate.deployments.get('surefoot', 'echo')
+  expect(deployment).toMatchObject({
+    owner: 'surefoot',
+    name: 'echo',
+    current_release: { model: 'surefoot/echo', created_by: { type: 'user' }, configuration: { min_instances: 0 } },
+  })
   const created = await replicate.deployments.predictions.create('surefoot', 'echo', { input: { text: 'hello' } })
   expect(created).toMatchObject({ deployment: 'surefoot/echo', status: 'starting' })
 })
@@ -117,6 +147,19 @@ test('account, hardware, models and versions can be read', async () => {
   const versions = await replicate.models.versions.list('surefoot', 'echo')
   expect(model.latest_version).toEqual(versions.results[0])
   expect(await replicate.models.versions.get('surefoot', 'echo', version)).toMatchObject({ id: version })
+})
+
+test('what the emulator does not offer is refused: streams, trainings, collections, new models and deployments', async () => {
+  const { replicate, emulator } = await setup()
+  const streamed = replicate.stream('surefoot/echo', { input: { text: 'hello' } })
+  await expect(streamed.next()).rejects.toThrow('does not support streaming')
+  await expect(replicate.trainings.list()).rejects.toThrow('404')
+  await expect(replicate.collections.list()).rejects.toThrow('404')
+  const asked = { visibility: 'private', hardware: 'cpu' } as const
+  await expect(replicate.models.create('surefoot', 'new', asked)).rejects.toThrow('404')
+  await expect(replicate.deployments.list()).rejects.toThrow('404')
+  expect((await replicate.models.list()).results).toEqual([])
+  expect(emulator.state().submits).toBe(1)
 })
 
 test('a wrong token is refused everywhere', async () => {
