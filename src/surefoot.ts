@@ -115,9 +115,13 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
   }
 
   async function view(stored: StoredPrediction): Promise<PredictionJson> {
-    const { engine, signer, clock, config } = await open()
-    const notice = engine.routes.get(stored.record.model)?.model.notice ?? null
-    return toPredictionView(stored, { links: createLinks({ signer, clock }, config.publicUrl ?? ''), notice })
+    const { engine, signer, clock, config, derivatives } = await open()
+    const model = engine.routes.get(stored.record.model)?.model
+    return toPredictionView(stored, {
+      links: createLinks({ signer, clock }, config.publicUrl ?? ''),
+      notice: model?.notice ?? null,
+      derivatives: model?.derives === undefined ? undefined : derivatives,
+    })
   }
 
   async function viewOrNull(stored: StoredPrediction | null): Promise<PredictionJson | null> {

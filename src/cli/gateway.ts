@@ -6,11 +6,22 @@ import { findStudio } from './assets.ts'
 
 /** The HTTP front of an opened data folder, as a function. */
 export function createGateway(
-  { engine, store, files, signer, clock }: Opened,
+  { engine, store, files, derivatives, signer, clock }: Opened,
   config: LoadedConfig,
   log: Log,
   address: { readonly allowedHosts: readonly string[]; readonly closing?: AbortSignal },
 ): { fetch(request: Request): Promise<Response> } {
   const { publicUrl } = config
-  return createApp({ engine, store, files, signer, clock, publicUrl, studio: findStudio(), log, ...address })
+  return createApp({
+    engine,
+    store,
+    files,
+    derivatives,
+    signer,
+    clock,
+    publicUrl,
+    studio: findStudio(),
+    log,
+    ...address,
+  })
 }

@@ -7,8 +7,6 @@ import type { JsonObject } from '../core/json.ts'
 export interface Derivatives {
   /** What can be made of an output of this name, in the order in which people are shown it. */
   list(output: string): readonly DerivativeInfo[]
-  /** Whether a name stands for a derivative of an output of this name. */
-  has(output: string, name: string): boolean
   /**
    * The derivative of that name; null where there is none, or nothing to make it of. Made now where it is not kept yet:
    * then this waits for at most `holdMs`, and says how far it is when that is not enough; the work goes on. It is given

@@ -13,15 +13,7 @@ import type { FileStore } from '../files/contract.ts'
 import { type SideCarFacts, toSideCar } from '../splat/side-car.ts'
 import type { DerivativeSource, DerivativeState, Derivatives, GetOptions, StoredBytes } from './contract.ts'
 import { convert } from './convert.ts'
-import {
-  allDerivatives,
-  type Derivative,
-  derivativesRecipe,
-  listDerivatives,
-  noLimits,
-  parseDerivative,
-  presets,
-} from './formats.ts'
+import { type Derivative, derivativesRecipe, listDerivatives, noLimits, parseDerivative, presets } from './formats.ts'
 import { hasTransform, refuseMissing } from './transform.ts'
 import { createTurns } from './turns.ts'
 
@@ -208,17 +200,7 @@ export function createDerivatives(options: DerivativesOptions): Derivatives {
   return {
     list: output =>
       listDerivatives(output).map(({ name, format: { mediaType, label } }) => ({ name, mediaType, label })),
-    has: (output, name) => parseDerivative(output, name) !== null,
     get,
-    async remove({ output, photo }) {
-      for (const derivative of allDerivatives(output.name)) {
-        const from = derivative.format.of === 'photo' ? photo : output
-        if (from === null || derivative.format.of === 'facts') continue
-        const key = toKey(from, derivative)
-        await files.remove(key)
-        await files.remove(`${key}.json`)
-      }
-    },
     async stop() {
       const all = [...making.values()]
       for (const { giveUp } of all) giveUp(new Error('The gateway stops.'))

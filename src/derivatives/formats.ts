@@ -65,25 +65,25 @@ export interface Derivative {
   readonly preset: Preset | null
 }
 
-/** Every derivative of an output of this name that answers list; each other preset and format is made as well when asked for. */
+/** Those that answers list: every format, and the smallest for phones. The others are made as well when asked for. */
 export function listDerivatives(output: string): readonly Derivative[] {
+  return allDerivatives(output).filter(({ format, preset }) => preset === null || format === sog)
+}
+
+/** Every derivative of an output of this name: each format, and each preset of those that are made of Gaussians. */
+function allDerivatives(output: string): readonly Derivative[] {
   const base = toBase(output)
-  const plain = formats.map((format): Derivative => ({ name: `${base}.${format.ending}`, format, preset: null }))
-  return [...plain, { name: `${base}.phone.sog`, format: sog, preset: 'phone' }]
+  return formats.flatMap(format => {
+    const plain: Derivative = { name: `${base}.${format.ending}`, format, preset: null }
+    if (format.of !== undefined) return [plain]
+    const named = Object.keys(presets) as Preset[]
+    return [plain, ...named.map(preset => ({ name: `${base}.${preset}.${format.ending}`, format, preset }))]
+  })
 }
 
 /** The derivative of an output that a file name stands for, or null. */
 export function parseDerivative(output: string, name: string): Derivative | null {
-  const base = toBase(output)
-  if (!name.startsWith(`${base}.`)) return null
-  const rest = name.slice(base.length + 1)
-  for (const format of formats) {
-    if (rest === format.ending) return { name, format, preset: null }
-    if (format.of !== undefined) continue
-    for (const preset of Object.keys(presets) as Preset[])
-      if (rest === `${preset}.${format.ending}`) return { name, format, preset }
-  }
-  return null
+  return allDerivatives(output).find(derivative => derivative.name === name) ?? null
 }
 
 /** The format of any file by its name's ending; a plain `.ply` is a clean one. Null for an ending that stands for none. */

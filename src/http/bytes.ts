@@ -23,11 +23,14 @@ export async function serveFile(c: Context, files: FileStore, file: ServedFile, 
   const headers = {
     ...(etag === null ? {} : { etag }),
     'accept-ranges': 'bytes',
-    'cache-control': `private, max-age=${Math.max(0, Math.floor(file.expiry - now / 1000))}, immutable`,
+    'cache-control': toMaxAge(file.expiry, now),
     'content-type': file.mediaType,
     'content-disposition': toDisposition(file.name),
     'content-security-policy': "default-src 'none'; sandbox",
     'cross-origin-resource-policy': 'cross-origin',
+    // Whoever has the link may read the bytes; viewers in pages of other origins could not, without this.
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': 'accept-ranges, content-disposition, content-length, content-range, etag',
   }
   if (listsTag(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers })
 
@@ -51,6 +54,11 @@ export async function serveFile(c: Context, files: FileStore, file: ServedFile, 
   }
   const opened = await files.open(file.key, range ?? undefined)
   return new Response((opened ?? gone()).body, { status, headers: more })
+}
+
+/** Bytes never change under their link, so caches may keep them until it ends. */
+export function toMaxAge(expiry: number, now: number): string {
+  return `private, max-age=${Math.max(0, Math.floor(expiry - now / 1000))}, immutable`
 }
 
 /** One byte range; null where the whole file is meant: no range, several, or another unit. */

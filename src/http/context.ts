@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context as HonoContext } from 'hono'
 import type { Clock } from '../core/clock.ts'
+import type { Derivatives } from '../derivatives/contract.ts'
 import type { Engine, Log } from '../engine/contract.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { Signer } from '../files/signing.ts'
@@ -14,6 +15,8 @@ export interface AppDependencies {
     'get' | 'putFile' | 'getFile' | 'listFiles' | 'deleteFile' | 'predictionOf' | 'secret' | 'now'
   >
   readonly files: FileStore
+  /** Makes other formats of splats. Default: none are offered. */
+  readonly derivatives?: Derivatives
   readonly signer: Signer
   readonly clock: Clock
   /** Where others reach us (`https://host`), or null: then links carry the origin of the request. */

@@ -6,13 +6,14 @@ import type { FileRow, ListQuery } from '../store/contract.ts'
 import { fileLimit } from './body.ts'
 import { mediaTypeOf, serveFile } from './bytes.ts'
 import { type App, type AppDependencies, type Context, isOwn } from './context.ts'
+import { serveDerivative } from './derivatives.ts'
 import { refuseHttp } from './errors.ts'
 import { parseJson } from './json.ts'
 import { checkLink, createLinks } from './links.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import { cursorQuery, pageSize, toPage } from './paging.ts'
 import { addRoute, json, parse } from './route.ts'
-import { fileSchema, pageSchema } from './schemas.ts'
+import { convertingSchema, fileSchema, pageSchema } from './schemas.ts'
 import { toFileView } from './view.ts'
 
 /** Characters of a file's metadata as JSON: every list of files shows a hundred of them whole. */
@@ -129,10 +130,16 @@ export function addFiles(app: App, deps: AppDependencies): void {
     {
       method: 'get',
       path: '/v1/outputs/{prediction}/{name}',
-      summary: "Get a prediction's verified output by a signed link",
+      summary: "Get a prediction's verified output, or a file that is made of it, by a signed link",
       params: z.object({ prediction: z.string(), name: z.string() }),
       query: linkQuery,
-      responses: bytesResponses,
+      headers: z.object({
+        prefer: z.string().optional().openapi({
+          description:
+            '`respond-async`: 202 with the progress instead of waiting for a file that is made of the output.',
+        }),
+      }),
+      responses: { ...bytesResponses, 202: { description: 'Being made.', content: json(convertingSchema) } },
     },
     async (c, { params: { prediction, name }, query: { expiry, signature } }) => {
       checkLink(deps, ['output', prediction, name], { expiry, signature })
@@ -140,7 +147,8 @@ export function addFiles(app: App, deps: AppDependencies): void {
       const output = record?.output
       if (record?.dataRemovedAt !== undefined)
         return refuseHttp('not_found', `It was kept until ${new Date(record.dataRemovedAt).toISOString()}.`)
-      if (output == null || output.name !== name) return refuseHttp('not_found', 'There is no such output.')
+      if (record === undefined || output == null) return refuseHttp('not_found', 'There is no such output.')
+      if (output.name !== name) return await serveDerivative(c, deps, { record, name, expiry })
       return serveFile(c, files, { ...output, expiry }, clock.now())
     },
   )

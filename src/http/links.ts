@@ -12,6 +12,8 @@ export interface Links {
   readonly origin: string
   /** Signed address of a prediction's output. */
   output(record: PredictionRecord): string | null
+  /** Signed address of a file that can be made of a prediction's output. */
+  derivative(id: string, name: string): string
   /** Signed address of the stored file of an input field. */
   input(file: StoredInput): string
   /** Signed address of an uploaded file's bytes. */
@@ -32,6 +34,7 @@ export function createLinks({ signer, clock }: Pick<AppDependencies, 'signer' | 
       output === null
         ? null
         : signed(`/v1/outputs/${id}/${encodeURIComponent(output.name)}`, ['output', id, output.name]),
+    derivative: (id, name) => signed(`/v1/outputs/${id}/${encodeURIComponent(name)}`, ['output', id, name]),
     input: ({ key, name }) => origin + toInputPath(signer, key, name, expiresAt),
     download: ({ id, owner }) =>
       signed(`/v1/files/${id}/download`, ['file', owner, id], `&owner=${encodeURIComponent(owner)}`),

@@ -153,7 +153,11 @@ export async function findPrediction(deps: AppDependencies, c: Context, id: stri
 /** How this caller sees predictions: links on the origin that it used. */
 export function viewOf(deps: AppDependencies, c: Context): (stored: StoredPrediction) => PredictionJson {
   const links = createLinks(deps, c.get('origin'))
-  return stored => toPredictionView(stored, { links, notice: routeOf(deps, stored.record.model)?.model.notice ?? null })
+  return stored => {
+    const model = routeOf(deps, stored.record.model)?.model
+    const derivatives = model?.derives === undefined ? undefined : deps.derivatives
+    return toPredictionView(stored, { links, notice: model?.notice ?? null, derivatives })
+  }
 }
 
 async function create(deps: AppDependencies, c: Context, model: Parameters<typeof createPrediction>[2]) {

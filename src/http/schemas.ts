@@ -2,7 +2,16 @@ import { z } from '@hono/zod-openapi'
 import { failureCodes } from '../core/failure.ts'
 import { endedAttemptStates } from '../core/prediction.ts'
 import { type ErrorBody, type HttpCode, httpCodes } from './errors.ts'
-import type { AttemptsJson, CreateBody, FileJson, ModelJson, PageJson, PredictionJson, VersionJson } from './shapes.ts'
+import type {
+  AttemptsJson,
+  ConvertingJson,
+  CreateBody,
+  FileJson,
+  ModelJson,
+  PageJson,
+  PredictionJson,
+  VersionJson,
+} from './shapes.ts'
 
 const time = z.iso.datetime()
 const url = z.url()
@@ -63,6 +72,7 @@ export const predictionSchema: z.ZodType<PredictionJson> = z
       deployment: z.string().nullable(),
       notice: z.string().nullable(),
       output: outputSchema.nullable(),
+      derivatives: z.array(z.object({ name: z.string(), media_type: z.string(), label: z.string(), url })).optional(),
       shadow_of: z.string().optional(),
       settled: z.boolean(),
     }),
@@ -104,6 +114,11 @@ export const attemptsSchema: z.ZodType<AttemptsJson> = z
     decisions: z.array(z.object({ at: time, attempt: z.int().nullable(), what: z.string(), why: z.string() })),
   })
   .openapi('Attempts')
+
+/** What a derivative that is still being made answers to `Prefer: respond-async`. */
+export const convertingSchema: z.ZodType<ConvertingJson> = z
+  .object({ status: z.literal('converting'), name: z.string(), progress: progressSchema })
+  .openapi('Converting')
 
 /** Replicate's file. */
 export const fileSchema: z.ZodType<FileJson> = z

@@ -45,10 +45,30 @@ export interface SurefootJson {
   /** What people must know about results of this model. */
   readonly notice: string | null
   readonly output: OutputJson | null
+  /** Files that can be had of the output, made when they are asked for; absent where there are none. */
+  readonly derivatives?: readonly DerivativeJson[]
   /** Only of a shadow run: the prediction that it repeats for a migration. Its output is compared and not kept. */
   readonly shadow_of?: string
   /** True when nothing of it runs anywhere any more and its cost is final. */
   readonly settled: boolean
+}
+
+/** A file in another format; see docs/splats.md. */
+export interface DerivativeJson {
+  /** `scene.sog`. */
+  readonly name: string
+  readonly media_type: string
+  /** For people. */
+  readonly label: string
+  /** Signed link. */
+  readonly url: string
+}
+
+/** What a derivative that is still being made answers to `Prefer: respond-async`. */
+export interface ConvertingJson {
+  readonly status: 'converting'
+  readonly name: string
+  readonly progress: Progress
 }
 
 export type FailureJson = Pick<Failure, 'code' | 'message' | 'fault' | 'advice'>

@@ -2,14 +2,23 @@ import type { Failure } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Attempt, Cost, PredictionRecord, StoredOutput } from '../core/prediction.ts'
 import { isTerminal } from '../core/prediction.ts'
+import type { Derivatives } from '../derivatives/contract.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
 import type { Links } from './links.ts'
 import type { AttemptsJson, FailureJson, FileJson, OutputJson, PredictionJson } from './shapes.ts'
 
+export interface ViewOptions {
+  readonly links: Links
+  /** What people must know about results of the model. */
+  readonly notice: string | null
+  /** What can be made of outputs of the model. Default: nothing. */
+  readonly derivatives?: Pick<Derivatives, 'list'> | undefined
+}
+
 /** A stored prediction as Replicate's JSON, plus our one key. Never holds handles, provider links or file keys. */
 export function toPredictionView(
   { record }: Pick<StoredPrediction, 'record'>,
-  { links, notice }: { readonly links: Links; readonly notice: string | null },
+  { links, notice, derivatives }: ViewOptions,
 ): PredictionJson {
   const attempt = record.attempts.find(({ state }) => state === 'won') ?? record.attempts.at(-1)
   const self = `${links.origin}/v1/predictions/${record.id}`
@@ -38,6 +47,7 @@ export function toPredictionView(
       deployment: attempt?.deployment ?? null,
       notice,
       output: toOutputView(record.output),
+      ...toDerivativesView(record, links, derivatives),
       ...(record.shadowOf === undefined ? {} : { shadow_of: record.shadowOf }),
       settled: record.settledAt !== null,
     },
@@ -110,6 +120,19 @@ function toOutputView(output: StoredOutput | null): OutputJson | null {
   if (output === null) return null
   const { name, mediaType, bytes, sha256, facts } = output
   return { name, media_type: mediaType, bytes, sha256, facts }
+}
+
+function toDerivativesView(
+  { id, output, shadowOf }: PredictionRecord,
+  links: Links,
+  derivatives: ViewOptions['derivatives'],
+): Pick<PredictionJson['surefoot'], 'derivatives'> {
+  if (output === null || shadowOf !== undefined || derivatives === undefined) return {}
+  return {
+    derivatives: derivatives
+      .list(output.name)
+      .map(({ name, mediaType, label }) => ({ name, media_type: mediaType, label, url: links.derivative(id, name) })),
+  }
 }
 
 function toFailureView({ code, message, fault, advice }: Failure): FailureJson {

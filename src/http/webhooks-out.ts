@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
+import type { Derivatives } from '../derivatives/contract.ts'
 import type { Log, Route } from '../engine/contract.ts'
 import type { OutsidePost } from '../files/contract.ts'
 import type { Signer } from '../files/signing.ts'
@@ -15,6 +16,8 @@ export interface WebhookSenderOptions {
   readonly signer: Signer
   readonly clock: Clock
   readonly routes: ReadonlyMap<string, Route>
+  /** Default: none are offered. */
+  readonly derivatives?: Pick<Derivatives, 'list'>
   /** What links in the body begin with, asked at each delivery: a port is known only once it is listened on. */
   readonly origin: () => string
   readonly log: Log
@@ -52,9 +55,10 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     async send(record, notification, signal) {
       const { webhook, id } = record
       if (webhook === null) return false
-      const notice = routes.get(record.model)?.model.notice ?? null
-      const links = createLinks(options, origin())
-      const body = JSON.stringify(toPredictionView({ record }, { links, notice }))
+      const model = routes.get(record.model)?.model
+      const derivatives = model?.derives === undefined ? undefined : options.derivatives
+      const view = { links: createLinks(options, origin()), notice: model?.notice ?? null, derivatives }
+      const body = JSON.stringify(toPredictionView({ record }, view))
       const timestamp = String(Math.floor(clock.now() / 1000))
       const headers = {
         'content-type': 'application/json',

@@ -27,6 +27,8 @@ export interface Model {
     /** What an output usually has, to tell whether a way back is wide enough. Default: nobody has said. */
     readonly usualBytes?: number
   }
+  /** `splat`: its output is a splat PLY, its facts a splat's statistics; other formats can be made of it. Default: nothing is. */
+  readonly derives?: 'splat'
   /** Reads the output once, as a stream. A prediction succeeds only when this says so. */
   verify(file: ReadableFile): Promise<Verdict>
 }

@@ -23,6 +23,8 @@ export interface ModelDefinition {
   /** Which of the fields are files, and what these must be; default none. */
   readonly files?: { readonly [field: string]: FileField }
   readonly output: Model['output']
+  /** What can be made of the output; see `Model`. No part of the version. */
+  readonly derives?: Model['derives']
   /** Reads the output once; default: any file that is not empty. */
   readonly verify?: (file: ReadableFile) => Promise<Verdict>
 }
@@ -76,6 +78,7 @@ export function defineModel(definition: ModelDefinition): Model {
       return { ...Object.fromEntries(files), ...(parsed.data as JsonObject) }
     },
     output,
+    ...(definition.derives === undefined ? {} : { derives: definition.derives }),
     verify: definition.verify ?? verifyNotEmpty,
   }
 }

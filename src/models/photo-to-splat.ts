@@ -6,7 +6,7 @@ import type { ModelDefinition } from './define-model.ts'
 import { createImageInput } from './image-input.ts'
 
 /** What `surefoot/relief` and `surefoot/sharp` have in common: one photo in, one splat in SHARP's PLY layout out. */
-export const photoToSplat: Pick<ModelDefinition, 'input' | 'files' | 'output' | 'verify'> = {
+export const photoToSplat: Pick<ModelDefinition, 'input' | 'files' | 'output' | 'derives' | 'verify'> = {
   input: z.object({
     image: z.string().describe('The photo: JPEG, PNG, WebP, AVIF or HEIC, at most 50 MB and 100 megapixels.'),
     focal_length: z
@@ -21,6 +21,7 @@ export const photoToSplat: Pick<ModelDefinition, 'input' | 'files' | 'output' | 
   files: { image: createImageInput('image') },
   // SHARP writes 66,061,086 bytes for its 1,179,648 splats; four times that is a file that something went wrong with.
   output: { name: 'scene.ply', mediaType: 'application/octet-stream', maxBytes: 4 * 66_061_086 },
+  derives: 'splat',
   verify: verifySplat,
 }
 
