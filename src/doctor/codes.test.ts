@@ -11,7 +11,10 @@ const failures: readonly string[] = failureCodes
 const making = /\b(?:ok|warning|problem|level|judgeRunLimit|judgeInput)\(\s*'([a-z0-9-]+)'/g
 
 function codesInProgram(): string[] {
-  const files = globSync(['src/doctor/*.ts', 'src/providers/**/*.ts', 'src/cli/{doctor,probe}.ts'], { cwd: root })
+  const files = globSync(
+    ['src/doctor/*.ts', 'src/providers/**/*.ts', 'src/files/check-*.ts', 'src/cli/{doctor,probe}.ts'],
+    { cwd: root },
+  )
   const sources = files.filter(file => !/test/.test(file)).map(file => readFileSync(`${root}${file}`, 'utf8'))
   return [...new Set(sources.flatMap(text => [...text.matchAll(making)].map(([, code = '']) => code)))].sort()
 }

@@ -32,7 +32,7 @@ export async function checkS3(options: S3Options, { fetch, mayWrite, marker }: C
     findings.push(...(mayWrite ? await checkWriting(options, key, fetch) : [notWritten]))
   } catch (error) {
     const { message, advice } = toS3Error(error, options.bucket).failure
-    findings.push({ code: 'bucket', level: 'problem', message, advice })
+    findings.push(problem('bucket', message, advice))
   }
   return [...findings, ...checkAddress(options)]
 }
@@ -50,13 +50,11 @@ async function checkReading(link: Promise<string>, fetch: typeof globalThis.fetc
   const { origin } = new URL(url)
   const status = await statusOf(fetch(url, { signal: AbortSignal.timeout(usualLimits.requestMs) }))
   if (status === 404) return ok('bucket-link', `Links lead to ${origin}, and are taken there.`)
-  return {
-    code: 'bucket-link',
-    level: 'problem',
-    message: `A link to ${origin} is answered with ${status ?? 'nothing'} instead of 404.`,
-    advice:
-      "Correct `publicEndpoint` and `pathStyle` in files.s3, look at this machine's clock, and let the credentials list the bucket.",
-  }
+  return problem(
+    'bucket-link',
+    `A link to ${origin} is answered with ${status ?? 'nothing'} instead of 404.`,
+    "Correct `publicEndpoint` and `pathStyle` in files.s3, look at this machine's clock, and let the credentials list the bucket.",
+  )
 }
 
 /** Parts of uploads that a process left when it died cost money and are seen nowhere. */
@@ -69,14 +67,8 @@ async function checkParts(options: S3Options): Promise<Finding[]> {
     (error: unknown) => (readFault(error).name === 'NoSuchLifecycleConfiguration' ? false : null),
   )
   if (told !== false) return []
-  return [
-    {
-      code: 'bucket-parts',
-      level: 'warning',
-      message: 'Nothing removes parts of uploads that a process left when it died.',
-      advice: 'Set a lifecycle rule that aborts incomplete multipart uploads after a day.',
-    },
-  ]
+  const words = 'Nothing removes parts of uploads that a process left when it died.'
+  return [warning('bucket-parts', words, 'Set a lifecycle rule that aborts incomplete multipart uploads after a day.')]
 }
 
 /** The whole way of a kit's output: PUT by a link, taken, read by a link, removed; and whether writes may be conditional. */
@@ -121,8 +113,8 @@ async function checkConditions(options: S3Options, key: string): Promise<Finding
 function checkAddress({ endpoint, publicEndpoint }: S3Options): Finding[] {
   const plainText = [endpoint, publicEndpoint].find(url => url?.startsWith('http:') && !isHere(url))
   if (plainText === undefined) return []
-  const message = `${plainText} is plain http: photos and outputs can be read on their way, and vendors' workers are given no such links.`
-  return [{ code: 'bucket-address', level: 'warning', message, advice: 'Use https.' }]
+  const words = `${plainText} is plain http: photos and outputs can be read on their way, and vendors' workers are given no such links.`
+  return [warning('bucket-address', words, 'Use https.')]
 }
 
 function isHere(url: string): boolean {
@@ -143,12 +135,16 @@ function ok(code: string, message: string, advice: string | null = null): Findin
   return { code, level: 'ok', message, advice }
 }
 
+function warning(code: string, message: string, advice: string): Finding {
+  return { code, level: 'warning', message, advice }
+}
+
+function problem(code: string, message: string, advice: string): Finding {
+  return { code, level: 'problem', message, advice }
+}
+
 function writeProblem(message: string): Finding {
-  return {
-    code: 'bucket-write',
-    level: 'problem',
-    message,
-    advice:
-      'Let the credentials put, get and delete objects, and correct `publicEndpoint` and `pathStyle` in files.s3.',
-  }
+  const advice =
+    'Let the credentials put, get and delete objects, and correct `publicEndpoint` and `pathStyle` in files.s3.'
+  return problem('bucket-write', message, advice)
 }
