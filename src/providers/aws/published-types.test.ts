@@ -21,7 +21,14 @@ import type { EndpointView } from '../../emulators/aws/sagemaker.ts'
 import type { Received } from '../../testing/test-received.ts'
 import type { Health, Observation } from '../contract.ts'
 import { observe } from './ecs/observe.ts'
-import type { clustersSchema, taskArnsSchema, WireFailure, WireTask, WireTasks } from './ecs/wire.ts'
+import {
+  type clustersSchema,
+  type taskArnsSchema,
+  tasksSchema,
+  type WireFailure,
+  type WireTask,
+  type WireTasks,
+} from './ecs/wire.ts'
 import type { capacityProvidersSchema, placesSchema, taskDefinitionSchema } from './ecs/wire-settings.ts'
 import { judgeHealth } from './sagemaker/health.ts'
 import type { invokedSchema, WireEndpoint } from './sagemaker/wire.ts'
@@ -66,6 +73,25 @@ test('the adapters read every value of the published types', () => {
   type ReadEndpoint = Omit<Given<Described, 'EndpointStatus'>, 'AsyncInferenceConfig'>
   expectTypeOf<ReadEndpoint & { AsyncInferenceConfig?: Async }>().toExtend<WireEndpoint>()
   expectTypeOf<Given<InvokeEndpointAsyncOutput, 'InferenceId'>>().toExtend<z.output<typeof invokedSchema>>()
+})
+
+test('a whole task is read and nothing of it is changed', () => {
+  const task: Given<OnWire<Task>, keyof WireTask> = {
+    taskArn: 'arn:aws:ecs:us-east-1:123456789012:task/gpu/1',
+    lastStatus: 'STOPPED',
+    stopCode: 'EssentialContainerExited',
+    stoppedReason: 'Essential container in task exited',
+    createdAt: 1_767_225_600.5,
+    pullStartedAt: 1_767_225_601,
+    startedAt: 1_767_225_602,
+    stoppedAt: 1_767_225_603,
+    containers: [{ name: 'main', exitCode: 0, reason: 'OutOfMemoryError', cpu: '1024', networkInterfaces: [] }],
+    overrides: { containerOverrides: [{ name: 'main', environment: [{ name: 'a', value: 'b' }] }], cpu: '1 vCPU' },
+    version: 7,
+    tags: [{ key: 'a', value: 'b' }],
+  }
+  const failures: OnWire<EcsFailure>[] = [{ arn: 'arn', reason: 'RESOURCE:GPU', detail: 'none is free' }]
+  expect(tasksSchema.parse({ tasks: [task], failures })).toEqual({ tasks: [task], failures })
 })
 
 /** Every stop code of the published enum: one more there, or one less, is an error here. The container left no exit code. */
