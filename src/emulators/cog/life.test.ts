@@ -61,6 +61,16 @@ test('a run begins at once, reports, ends and is forgotten: the same id runs ane
   expect(emulator.state()).toMatchObject({ submits: 2, running: 1, ledger: [{ id: 'a', billedMs: 10_300 }, {}] })
 })
 
+test('a new container owes nothing: neither runs nor webhooks that the old one did not deliver keep a place', async () => {
+  const { clock, emulator, put, health } = setup({ version: 'python' }, () => new Response(null, { status: 500 }))
+  await put('a', { webhook })
+  await clock.advance(10_300)
+  expect(await health()).toBe('BUSY')
+  emulator.replace()
+  await clock.advance(0)
+  expect([await health(), (await put('b')).status]).toEqual(['READY', 202])
+})
+
 test('the same id, while it is in flight, is answered with its snapshot and started once', async () => {
   const { clock, emulator, put, call } = setup()
   await put('a')

@@ -130,9 +130,9 @@ export function createLife(options: LifeOptions): Life {
   }
 
   function lose(run: Run): void {
+    run.isInFlight = false
     if (isOver(run)) return
     run.status = 'lost'
-    run.isInFlight = false
     end(run)
   }
 
