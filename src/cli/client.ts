@@ -37,6 +37,8 @@ export interface Client {
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
   open(link: string): Promise<ReadableStream<Uint8Array>>
+  /** The same for a file that is made when it is asked for: waits for it. `sha256` is lower-case hex, null where it is not told. */
+  openMade(link: string): Promise<{ readonly body: ReadableStream<Uint8Array>; readonly sha256: string | null }>
 }
 
 /** A photo for a model. */
@@ -112,7 +114,22 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
       throw goneError()
     },
     open: async link => (await call(link)).body ?? emptyBody(),
+    async openMade(link) {
+      for (;;) {
+        // Held for most of a minute by the gateway, so asking again at once is no hurry.
+        const response = await orGone(fetch(new Request(new URL(link, origin))))
+        if (response.status === 503 && (await isNotReady(response.clone()))) continue
+        if (!response.ok) return await refuseAs(response)
+        const sha256 = /^"([0-9a-f]{64})"$/.exec(response.headers.get('etag') ?? '')?.[1] ?? null
+        return { body: response.body ?? emptyBody(), sha256 }
+      }
+    },
   }
+}
+
+async function isNotReady(response: Response): Promise<boolean> {
+  const body = (await response.json().catch(() => null)) as { readonly code?: unknown } | null
+  return body?.code === 'not_ready'
 }
 
 const goneStatus = 503

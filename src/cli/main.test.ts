@@ -13,6 +13,7 @@ test('help is on stdout and lists every command; each command has its own', asyn
     'serve',
     'worker',
     'predict',
+    'convert',
     'compare',
     'migrate',
     'list',

@@ -9,6 +9,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
   serve: () => import('./serve.ts'),
   worker: () => import('./worker.ts'),
   predict: () => import('./predict.ts'),
+  convert: () => import('./convert.ts'),
   compare: () => import('./compare.ts'),
   migrate: () => import('./migrate.ts'),
   list: () => import('./list.ts'),
@@ -24,6 +25,7 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
   serve               Serve the HTTP API and the Studio page on this machine
   worker              Drive predictions beside other processes on one database
   predict PHOTO       Turn a photo into a 3D Gaussian splat
+  convert PLY FILE    Turn a splat into another format: SOG, SPZ, compressed PLY, a page to share
   compare PHOTO       Run a photo at several providers, side by side
   migrate [MODEL]     How far a model has moved from one deployment to another
   list                Predictions, newest first
