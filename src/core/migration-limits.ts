@@ -47,8 +47,15 @@ const failuresToJudge = 3
 /** What is asked of `to` where nothing is known of `from`. */
 const plainSuccess = 0.8
 
+/** Warm-ups say nothing of what users wait for, and keeping warm costs the same whoever has the traffic. */
+function withoutWarmUps({ from, to, pairs }: StageFacts): StageFacts {
+  const isAsked = ({ warm }: AttemptFact) => warm !== true
+  return { from: from.filter(isAsked), to: to.filter(isAsked), pairs }
+}
+
 /** Why the migration goes back now; null where no limit is surely broken. */
-export function whyBack(scope: StageScope, facts: StageFacts): string | null {
+export function whyBack(scope: StageScope, all: StageFacts): string | null {
+  const facts = withoutWarmUps(all)
   const { plan, since, samples, pairs: wanted } = scope
   const ended = facts.to.filter(fact => fact.plannedAt >= since && fact.endedAt !== null)
   const refusal = ended.find(
@@ -170,7 +177,8 @@ function outputsBroken({ limits }: MigrationPlan, wanted: number, pairs: readonl
 }
 
 /** What a step up still waits for, a phrase each; with none, `why` has the numbers that it is taken by. */
-export function missingForStep(scope: StageScope, facts: StageFacts): { missing: string[]; why: string } {
+export function missingForStep(scope: StageScope, all: StageFacts): { missing: string[]; why: string } {
+  const facts = withoutWarmUps(all)
   const { plan, since, samples, pairs: wanted } = scope
   const { to } = plan
   const stage = facts.to.filter(({ plannedAt }) => plannedAt >= since)

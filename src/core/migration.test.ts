@@ -96,6 +96,13 @@ describe('a step', () => {
       /20 of 20/,
     ],
     [
+      'does not count what only warmed it',
+      { to: [...times(19, won(to)), ...times(9, lost(to, { warm: true })), won(to, { warm: true })] },
+      {},
+      'stay',
+      /19 of 20/,
+    ],
+    [
       'does not count what a caller cancelled',
       { to: [...times(19, won(to)), lost(to, { state: 'canceled', failure: null })] },
       {},
