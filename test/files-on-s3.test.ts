@@ -7,11 +7,12 @@ import { startS3 } from '../src/files/test-s3.ts'
 import type { AttemptsJson, FileJson, PredictionJson } from '../src/http/shapes.ts'
 import { checkSplat } from '../src/splat/check.ts'
 import { makeFolder, root, startGateway } from './support/gateway.ts'
+import { startPostgres } from './support/postgres.ts'
 
 const photo = readFileSync(join(root, 'examples/photos/rocket.jpg'))
 
 /** A bucket, an emulated RunPod whose kit makes real reliefs, and a gateway that neither can reach: it has no public URL. */
-async function setup({ route, files = true }: { route: string; files?: boolean }) {
+async function setup({ route, files = true, bootMs = 200 }: { route: string; files?: boolean; bootMs?: number }) {
   const s3 = await startS3({ conditional: true })
   onTestFinished(s3.close)
   const folder = makeFolder()
@@ -19,7 +20,7 @@ async function setup({ route, files = true }: { route: string; files?: boolean }
     clock: systemClock,
     random: createRandom(1),
     work: createReliefWork({ clock: systemClock, directory: join(folder, 'emulated') }),
-    bootMs: 200,
+    bootMs,
   })
   const served = await serveEmulator(emulator)
   onTestFinished(served.close)
@@ -27,18 +28,21 @@ async function setup({ route, files = true }: { route: string; files?: boolean }
     models: { relief: { route: [route], policy: { stallMs: 120_000, lastStageMs: 60_000, deadlineMs: 180_000 } } },
     ...(files ? { files: { s3: { ...s3.options, prefix: 'gateway' } } } : {}),
   }
-  writeFileSync(
-    join(folder, 'surefoot.config.ts'),
-    `import { defineConfig, runpod } from '${join(root, 'src/index.ts')}'
+  const text = `import { defineConfig, runpod } from '${join(root, 'src/index.ts')}'
 
 export default defineConfig({
   providers: { runpod: runpod({ apiKey: 'any', baseUrl: '${served.origin}/v2' }) },
   deployments: { 'relief@runpod': { target: { endpoint: 'relief', kit: true } } },
   ...${JSON.stringify(config)},
 })
-`,
-  )
-  return { s3, emulator, folder, url: (await startGateway({ cwd: folder })).url }
+`
+  /** A gateway with a data folder of its own. */
+  const start = async (env: Readonly<Record<string, string>> = {}) => {
+    const cwd = makeFolder()
+    writeFileSync(join(cwd, 'surefoot.config.ts'), text)
+    return await startGateway({ cwd, env })
+  }
+  return { s3, emulator, start }
 }
 
 async function create(url: string): Promise<Response> {
@@ -72,7 +76,8 @@ function writtenKeys(requests: readonly string[], method: string): string[] {
 }
 
 test('without a public URL a kit reads its photo from the bucket and uploads to it; the gateway takes and serves what is whole', async () => {
-  const { s3, url, emulator } = await setup({ route: 'relief@runpod' })
+  const { s3, start, emulator } = await setup({ route: 'relief@runpod' })
+  const { url } = await start()
   const { id } = (await (await create(url)).json()) as PredictionJson
   const prediction = await settled(url, id)
   expect(prediction.status).toBe('succeeded')
@@ -94,7 +99,8 @@ test('without a public URL a kit reads its photo from the bucket and uploads to 
 })
 
 test('a relief on this machine works with a bucket as its store', async () => {
-  const { s3, url } = await setup({ route: 'relief@local' })
+  const { s3, start } = await setup({ route: 'relief@local' })
+  const { url } = await start()
   const { id } = (await (await create(url)).json()) as PredictionJson
   const { status, output } = await settled(url, id)
   expect(status).toBe('succeeded')
@@ -105,9 +111,42 @@ test('a relief on this machine works with a bucket as its store', async () => {
 })
 
 test('with files on disk and no public URL the same kit is refused before anything is spent', async () => {
-  const { url, emulator } = await setup({ route: 'relief@runpod', files: false })
+  const { start, emulator } = await setup({ route: 'relief@runpod', files: false })
+  const { url } = await start()
   const created = (await (await create(url)).json()) as PredictionJson
   const { status, surefoot } = await settled(url, created.id)
   expect([status, surefoot.failure?.code]).toEqual(['failed', 'no_route_for_bytes'])
   expect(emulator.state().submits).toBe(0)
+})
+
+test('gateways that share only a database and a bucket take over from each other, and serve what another one stored', async () => {
+  const database = await startPostgres()
+  onTestFinished(() => database.close())
+  const { start, emulator } = await setup({ route: 'relief@runpod', bootMs: 5_000 })
+  const env = { SUREFOOT_DATABASE_URL: database.url }
+  const [first, second] = await Promise.all([start(env), start(env)])
+  const { id } = (await (await create(first.url)).json()) as PredictionJson
+  // Once the vendor's answer is stored: before that the run would have to be known again by its upload.
+  await vi.waitFor(
+    async () => {
+      const { attempts } = (await (await fetch(`${first.url}/v1/predictions/${id}/attempts`)).json()) as AttemptsJson
+      expect(attempts.map(({ state }) => state)).not.toContain('submitting')
+      expect(emulator.state().submits).toBe(1)
+    },
+    { timeout: 60_000, interval: 50 },
+  )
+  first.child.kill('SIGKILL')
+  await first.ended
+
+  const { status, output, input } = await settled(second.url, id)
+  expect([status, emulator.state().submits]).toEqual(['succeeded', 1])
+  const photoAgain = await fetch(String(input.image))
+  expect(Buffer.from(await photoAgain.arrayBuffer()).equals(photo)).toBe(true)
+
+  // A third one, with the second one's link: signed by what the database holds.
+  const third = await start(env)
+  const link = new URL(String(output))
+  const response = await fetch(new URL(link.pathname + link.search, third.url))
+  const check = await checkSplat((response.body ?? new Blob([]).stream()) as AsyncIterable<Uint8Array>)
+  expect(check.valid).toBe(true)
 })
