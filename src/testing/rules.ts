@@ -31,6 +31,8 @@ export interface RunAtVendor {
   readonly wish: string
   /** It goes on, and the vendor does not deny it. */
   readonly isRunning: boolean
+  /** USD so far; null where nobody bills. */
+  readonly amount: number | null
 }
 
 export interface RulesOptions {
@@ -98,7 +100,7 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
       const billed = new Set<string>()
       const unnamed: RunAtVendor[] = []
       for (const run of runs) {
-        const { attemptId, isRunning } = run
+        const { attemptId, isRunning, amount } = run
         if (attemptId === null) {
           unnamed.push(run)
           continue
@@ -114,6 +116,13 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
           expect(
             found.attempt.release === 'given_up',
             `6: a run goes on at ${deployment} that is not recorded as given up`,
+            found.record,
+          )
+        const { cost, release } = found.attempt
+        if (amount !== null && cost !== null && !cost.estimated && release === 'confirmed')
+          expect(
+            Math.abs(cost.amount - amount) < 1e-6,
+            `7: ${deployment} bills ${amount} USD and the account says that it is exactly ${cost.amount}`,
             found.record,
           )
       }

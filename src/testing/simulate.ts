@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
-import { simulate } from './simulation.ts'
+import { type SimulationResult, simulate } from './simulation.ts'
 import type { TimedResult } from './simulation-slices.ts'
+import { tabulate } from './simulation-table.ts'
 import { type VendorName, vendorNames } from './simulation-vendors.ts'
 
 /**
  * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]
  * [--vendors a,b]`: prints each run's seed, what came of it, and how many predictions a second of processor time was enough for, as JSON on stdout; then
- * one line on stderr for people. Defaults: a seed by chance, 200 predictions, 1 run, all faults, SQLite,
+ * on stderr for people a table of what each vendor went through, and one line. Defaults: a seed by chance, 200 predictions, 1 run, all faults, SQLite,
  * vendors by the seed. Fails at the first broken rule, with the line that replays it.
  */
 const { values } = parseArgs({
@@ -25,7 +26,7 @@ const store = oneOf('store', ['sqlite', 'memory'])
 const vendors = values.vendors?.split(',').map(parseVendor)
 const first = count('seed')
 const runs = count('runs')
-let ended = 0
+const results: SimulationResult[] = []
 for (let run = 0; run < runs; run++) {
   const before = process.cpuUsage()
   const result = await simulate({
@@ -39,8 +40,10 @@ for (let run = 0; run < runs; run++) {
   const cpuSeconds = (user + system) / 1e6
   const timed: TimedResult = { ...result, cpuSeconds, perCpuSecond: Math.round(result.predictions / cpuSeconds) }
   console.log(JSON.stringify(timed))
-  ended += result.predictions
+  results.push(result)
 }
+const ended = results.reduce((sum, { predictions }) => sum + predictions, 0)
+console.error(tabulate(results))
 console.error(`${ended} predictions in ${runs === 1 ? '1 run' : `${runs} runs`}: no rule was broken.`)
 
 function oneOf<Word extends string>(flag: 'faults' | 'store', words: readonly Word[]): Word {

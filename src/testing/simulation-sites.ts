@@ -43,7 +43,10 @@ export function createScriptedSite(name: string, canFind: boolean, setup: SiteSe
     name,
     deploy: () => deploy(name, provider, {}),
     runs: async () =>
-      provider.runs.map(run => ({ attemptId: run.attemptId, wish: '', isRunning: isRunning(run, clock.now()) })),
+      provider.runs.map(run => {
+        const isLive = isRunning(run, clock.now())
+        return { attemptId: run.attemptId, wish: '', isRunning: isLive, amount: null }
+      }),
     mend: () => {},
     calm: () => {},
     close: () => {},

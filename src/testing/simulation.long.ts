@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { expect, it } from 'vitest'
 import { simulate } from './simulation.ts'
 import { simulateSlices, type TimedResult } from './simulation-slices.ts'
+import { tabulate } from './simulation-table.ts'
 
 const hour = 3_600_000
 const first = Math.floor(Math.random() * 2 ** 31)
@@ -21,6 +22,7 @@ it('keeps every rule through a million predictions', { timeout: hour }, async ({
   for (const { seed, predictions: ended } of results) expect(ended, `seed ${seed}`).toBeGreaterThanOrEqual(predictions)
   expect(sum(results, result => result.predictions)).toBeGreaterThanOrEqual(1_000_000)
   console.log(summarise(results))
+  console.log(tabulate(results))
 })
 
 it('keeps every rule through 20 fresh seeds on SQLite', { timeout: hour }, async () => {

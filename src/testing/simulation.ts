@@ -178,7 +178,7 @@ async function run({
     if (!faults) continue
     const id = random() < 0.1 ? pick(accepted) : undefined
     if (id !== undefined) void process?.engine.cancel(id).catch(() => {})
-    if (random() < 0.02) for (const site of sites) site.mend()
+    if (random() < 0.05) for (const site of sites) site.mend()
     if (random() < 0.03) {
       crashes += 1
       const index = Math.floor(random() * processes.length)
