@@ -46,6 +46,6 @@ export async function runSample(
   if (failure !== null) throw new SurefootError(failure)
   if (output === null) return `Sample: ${name} was ${record.status}.`
   const took = formatDuration(record.completedAt - record.createdAt)
-  const line = `Sample: ${name} -> ${formatOutput(output)} in ${took} (preview by relief, not SHARP): ${files.path(output.key)}`
+  const line = `Sample: ${name} -> ${formatOutput(output)} in ${took} (preview by relief, not SHARP): ${files.path(output.key) ?? output.key}`
   return studio ? `${line}\nSee it at ${url}/?p=${record.id}` : line
 }

@@ -10,8 +10,8 @@ export interface Config {
   readonly data?: string
   /**
    * `postgres://user:password@host/name`: a database that any number of processes share, `surefoot serve` and `surefoot
-   * worker` alike, all on this machine and on this data folder. Default none: the data folder's own database, for one
-   * process. `SUREFOOT_DATABASE_URL` goes before it.
+   * worker` alike: on this machine and this data folder, or with `files.s3` on several machines. Default none: the data
+   * folder's own database, for one process. `SUREFOOT_DATABASE_URL` goes before it.
    */
   readonly database?: string
   /** Where files are kept. Default: in the data folder. See docs/storage.md. */

@@ -66,7 +66,8 @@ export function judgeWays(
   ]
 }
 
-const urlAdvice = 'Set publicUrl in the config, or SUREFOOT_PUBLIC_URL, to an https address that leads to this gateway.'
+const urlAdvice =
+  'Set publicUrl in the config, or SUREFOOT_PUBLIC_URL, to an https address that leads to this gateway; bytes alone can go by a bucket (files.s3).'
 
 function uploadAdvice(url: string | null): string {
   const also = url === null ? ' and set a public URL' : ''
