@@ -52,7 +52,7 @@ export const command: Command = {
 async function describeWarm(client: Client): Promise<string[]> {
   const models = await client.models()
   const plans = await Promise.all(models.map(({ owner, name }) => client.warmPlans(`${owner}/${name}`)))
-  return plans.flat().flatMap(({ deployment, keep_warm, today }) => {
+  return plans.flat().flatMap(({ deployment, keep_warm, today, failure }) => {
     if (keep_warm === null) return []
     const { hours, time_zone, every_seconds, open, estimate } = keep_warm
     const when = `${hours} ${time_zone}, ${open ? 'open' : 'shut'} now, every ${every_seconds} s without use`
@@ -62,7 +62,11 @@ async function describeWarm(client: Client): Promise<string[]> {
         ? 'what a day costs is not known'
         : `about ${Number(amount.toPrecision(2))} USD a day, an estimate`
     const spent = `today ${today.runs} ${today.runs === 1 ? 'run' : 'runs'}, ${Number(today.cost.toPrecision(3))} USD without idling`
-    return [`Warm     ${deployment} ${when}: ${price}; ${spent}`, `         Assumed: ${assumptions.join(' ')}`]
+    return [
+      `Warm     ${deployment} ${when}: ${price}; ${spent}`,
+      `         Assumed: ${assumptions.join(' ')}`,
+      ...(failure === null ? [] : [`         The last one failed: ${failure}`]),
+    ]
   })
 }
 

@@ -108,6 +108,16 @@ test('a provider that does not answer is said to be it, with what to do', async 
   })
 })
 
+test('where workers would call a gateway that does not run, nothing is warmed', async () => {
+  const terminal = await openTerminal({ SUREFOOT_PUBLIC_URL: 'https://gateway.example' })
+  configure(terminal, runpod('http://127.0.0.1:9'))
+  const { code, stderr } = await terminal.run('warm', 'relief')
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining('no gateway is running there. Start surefoot serve'),
+  })
+})
+
 test('an unknown deployment is refused with those that there are', async () => {
   const terminal = await openTerminal()
   const { code, stderr } = await terminal.run('warm', 'relief', '--deployment', 'relief@locla')

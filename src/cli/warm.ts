@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { LoadedConfig } from '../config/load-config.ts'
 import { suggest } from '../config/refuse-config.ts'
 import { refuse } from '../core/failure.ts'
 import { isTerminal } from '../core/prediction.ts'
@@ -70,7 +71,7 @@ export const command: Command = {
     try {
       const log = createLog(io.stderr, config.logLevel)
       const work = connect({ config, log, signal: interrupts.first }).then(connection =>
-        warm(io, connection, job, interrupts).finally(connection.close),
+        warm(io, connection, config, job, interrupts).finally(connection.close),
       )
       return await Promise.race([work, interrupts.second])
     } finally {
@@ -79,10 +80,17 @@ export const command: Command = {
   },
 }
 
-async function warm(io: Io, connection: Connection, job: Job, { first }: Interrupts): Promise<number> {
+async function warm(
+  io: Io,
+  connection: Connection,
+  config: LoadedConfig,
+  job: Job,
+  { first }: Interrupts,
+): Promise<number> {
   const model = await findModel(connection.client, job.model)
   const plans = choose(await connection.client.warmPlans(model), job.deployment)
   for (const plan of plans) if (plan.choice !== null) say(io.stderr, `${plan.deployment}: ${plan.choice}`)
+  checkReachable(connection, config, plans)
   if (!(await agreeToCosts(io, job, plans))) {
     say(io.stderr, 'Nothing was warmed.')
     return 1
@@ -113,6 +121,18 @@ function choose(plans: readonly WarmPlanJson[], wanted: string | undefined): rea
       advice: 'Name one of these, or add it to the config.',
     })
   return plans.filter(({ deployment }) => deployment === wanted)
+}
+
+/** Workers of a run may call us at the public URL, and at that a command does not listen. */
+function checkReachable(
+  { url }: Connection,
+  { publicUrl, database }: LoadedConfig,
+  plans: readonly WarmPlanJson[],
+): void {
+  if (url !== null || publicUrl === null || database !== null || plans.every(({ by }) => by !== 'run')) return
+  refuse('input_invalid', `Nothing was warmed: workers would call ${publicUrl}, and no gateway is running there.`, {
+    advice: 'Start surefoot serve and run this again.',
+  })
 }
 
 /** Says what warming costs where it costs something, and asks. */

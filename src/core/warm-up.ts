@@ -61,6 +61,10 @@ export function nextWarmUpAt(usedAt: number, earlier: readonly EarlierWarmUp[], 
   const good = earlier.findIndex(({ status }) => status === 'succeeded')
   const failures = good < 0 ? earlier.length : good
   if (failures === 0) return Math.max(usedAt, last.completedAt) + everyMs
-  const wait = Math.min(Math.max(longestBackoffMs, everyMs), everyMs * 2 ** failures)
-  return Math.max(usedAt + everyMs, last.completedAt + wait)
+  return Math.max(usedAt + everyMs, last.completedAt + backoffMs(everyMs, failures))
+}
+
+/** How long after so many failures in a row: doubled by each, up to an hour. */
+export function backoffMs(everyMs: number, failures: number): number {
+  return Math.min(Math.max(longestBackoffMs, everyMs), everyMs * 2 ** failures)
 }

@@ -134,6 +134,8 @@ export interface WarmPlan {
   readonly keepWarm: WarmWindow | null
   /** Runs that warmed it since midnight UTC, and what they cost in USD as far as is known. Idle time after them is in no run's cost. */
   readonly today: { readonly runs: number; readonly cost: number; readonly unpriced: number }
+  /** Why the newest run that was to warm it failed; null where it did not, or there was none. */
+  readonly failure: string | null
 }
 
 /** Hours in which a deployment is kept warm, and what one day of them costs on which nobody else uses it. */

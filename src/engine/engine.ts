@@ -101,7 +101,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const { convertHeic = refuseHeic, keepLocation = false, retention = everything } = dependencies
   const inputs = { store, files, download, newId, now: driver.now, convertHeic, keepLocation }
   const report = () => insight.report(driver.now())
-  const warmer = createWarmer({ ...dependencies, now: driver.now, report, create })
+  const warmer = createWarmer({ ...dependencies, now: driver.now, report, migrations: migrations.report, create })
   const keepWarm = createKeepWarm({ ...dependencies, now: driver.now, insight, warmer })
   const janitor = createJanitor({ store, files, retention, clock, now: driver.now, log: dependencies.log })
   let started: Promise<void> | null = null

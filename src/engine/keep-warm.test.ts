@@ -3,7 +3,7 @@ import type { Policy } from '../core/policy.ts'
 import { weekdays } from '../core/schedule.ts'
 import { createKoyebEmulator } from '../emulators/koyeb/index.ts'
 import { createRunpodEmulator } from '../emulators/runpod/index.ts'
-import type { Warmth } from '../providers/contract.ts'
+import type { Provider, Warmth } from '../providers/contract.ts'
 import { koyeb } from '../providers/koyeb/index.ts'
 import { runpod } from '../providers/runpod/index.ts'
 import { createScriptedProvider, type Script, type ScriptedOptions } from '../testing/scripted-provider.ts'
@@ -124,6 +124,27 @@ test('one that fails is waited for longer each time, is one attempt, and shuts n
   expect(minutesOf(runs)).toEqual([0, 8, 24, 56])
   const report = (await engine.report()).find(({ name }) => name === 'text@kept')
   expect(report?.breaker.state).toBe('closed')
+})
+
+test('a call that fails is waited for longer each time, too', async () => {
+  const calls: number[] = []
+  const { boot, clock } = await setup({
+    more: clock => {
+      const zero = clock.now()
+      const provider: Provider = {
+        ...createScriptedProvider({ clock }),
+        warmth: () => ({ ...stays, wokenBy: 'call', keptBy: 'call' }),
+        async warm() {
+          calls.push(clock.now() - zero)
+          throw new Error('nobody answers')
+        },
+      }
+      return [{ name: 'text@kept', providerName: 'kept', provider, target: {}, concurrency: 4, keepWarm: kept }]
+    },
+  })
+  await boot()
+  await clock.advance(70 * minute)
+  expect(minutesOf(calls)).toEqual([0, 8, 24, 56])
 })
 
 test('nothing is warmed behind a breaker that is open, nor behind one that waits for a probe', async () => {

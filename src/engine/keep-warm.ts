@@ -1,8 +1,9 @@
 import type { Breaker } from '../core/breaker.ts'
 import type { Clock } from '../core/clock.ts'
 import { budgetDayOf } from '../core/money.ts'
+import type { PredictionRecord } from '../core/prediction.ts'
 import { isOpen } from '../core/schedule.ts'
-import { lastUsedAt, nextWarmUpAt } from '../core/warm-up.ts'
+import { backoffMs, lastUsedAt, nextWarmUpAt } from '../core/warm-up.ts'
 import type { Store } from '../store/contract.ts'
 import type { KeepWarm, Log, Route } from './contract.ts'
 import { localTimeOf } from './local-time.ts'
@@ -39,8 +40,12 @@ export interface KeepWarmDependencies {
 
 interface Kept extends Warmable {
   readonly keepWarm: KeepWarm
-  /** When this process last did something about it, or was refused. */
-  triedAt: number
+  /** Not before this moment does this process do something about it again. */
+  restUntil: number
+  /** Calls or beginnings in a row that failed here. */
+  failures: number
+  /** The failed warm-up that was last told of. */
+  toldOf: string | null
 }
 
 const lookEveryMs = 10_000
@@ -56,7 +61,7 @@ export function createKeepWarm(dependencies: KeepWarmDependencies): KeepWarmLoop
       const warmth = deployment.provider.warmth?.(deployment.target)
       const { keepWarm } = deployment
       if (keepWarm === undefined || warmth === undefined || kept.has(deployment.name)) continue
-      kept.set(deployment.name, { deployment, route, warmth, keepWarm, triedAt: 0 })
+      kept.set(deployment.name, { deployment, route, warmth, keepWarm, restUntil: 0, failures: 0, toldOf: null })
     }
   let endLoop: () => Promise<void> = async () => {}
 
@@ -64,18 +69,32 @@ export function createKeepWarm(dependencies: KeepWarmDependencies): KeepWarmLoop
     const { deployment, keepWarm, warmth } = entry
     const { name } = deployment
     const at = now()
-    if (!isOpen(keepWarm.window, localTimeOf(at, keepWarm.timeZone)) || at < entry.triedAt + keepWarm.everyMs) return
+    if (!isOpen(keepWarm.window, localTimeOf(at, keepWarm.timeZone)) || at < entry.restUntil) return
     const usedAt = lastUsedAt(await store.recentAttempts(name, remembered), at)
     if (at < usedAt + keepWarm.everyMs || !(await mayWarm(entry))) return
-    if (warmth.keptBy === 'call') {
-      entry.triedAt = at
-      await warmer.call(deployment)
-      return
-    }
+    if (warmth.keptBy === 'call') return await tryOnce(entry, at, () => warmer.call(deployment))
     const earlier = await warmer.earlier(name)
+    tell(entry, earlier)
     if (at < nextWarmUpAt(usedAt, earlier, keepWarm.everyMs)) return
-    entry.triedAt = at
-    await warmer.begin(entry, earlier)
+    await tryOnce(entry, at, () => warmer.begin(entry, earlier))
+  }
+
+  /** What throws leaves nothing in the store that would make it wait longer each time. */
+  async function tryOnce(entry: Kept, at: number, work: () => Promise<unknown>): Promise<void> {
+    entry.restUntil = at + backoffMs(entry.keepWarm.everyMs, entry.failures + 1)
+    await work()
+    entry.failures = 0
+    entry.restUntil = at + entry.keepWarm.everyMs
+  }
+
+  function tell(entry: Kept, [last]: readonly PredictionRecord[]): void {
+    if (last === undefined || last.failure === null || last.id === entry.toldOf) return
+    entry.toldOf = last.id
+    log('warn', 'A warm-up failed.', {
+      deployment: entry.deployment.name,
+      code: last.failure.code,
+      why: last.failure.message,
+    })
   }
 
   async function mayWarm({ deployment: { name, provider, target }, route }: Kept): Promise<boolean> {
@@ -93,12 +112,10 @@ export function createKeepWarm(dependencies: KeepWarmDependencies): KeepWarmLoop
 
   async function lookAtAll(): Promise<void> {
     for (const entry of kept.values())
-      await look(entry).catch((error: unknown) =>
-        log('warn', 'A deployment could not be kept warm.', {
-          deployment: entry.deployment.name,
-          error: String(error),
-        }),
-      )
+      await look(entry).catch((error: unknown) => {
+        entry.failures += 1
+        log('warn', 'A deployment could not be kept warm.', { deployment: entry.deployment.name, error: String(error) })
+      })
   }
 
   return {

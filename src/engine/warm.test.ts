@@ -88,6 +88,7 @@ test('a run that fails says why', async () => {
   const look = await warmer.look(run?.id ?? '')
   expect(look).toMatchObject({ state: 'failed', run: { attempts: [{ number: 1 }] } })
   expect(look?.message).toContain('The script says so.')
+  expect((await warmer.plan(textModel.name))[0]?.failure).toBe(look?.message)
 })
 
 test('behind an open breaker nothing is begun', async () => {
@@ -140,6 +141,7 @@ test('the plan names the first choice, how it is warmed, and what that costs at 
       estimate: expect.objectContaining({ seconds: 100, amount: 0.1 }),
       keepWarm: null,
       today: { runs: 0, cost: 0, unpriced: 0 },
+      failure: null,
     },
   ])
 })

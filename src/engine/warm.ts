@@ -12,7 +12,16 @@ import type { FileStore } from '../files/contract.ts'
 import type { Model } from '../models/contract.ts'
 import type { Warming, Warmth } from '../providers/contract.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import type { CreateRequest, Deployment, DeploymentReport, Route, Warmer, WarmPlan, WarmUp } from './contract.ts'
+import type {
+  CreateRequest,
+  Deployment,
+  DeploymentReport,
+  MigrationReport,
+  Route,
+  Warmer,
+  WarmPlan,
+  WarmUp,
+} from './contract.ts'
 import { removeFile } from './inputs.ts'
 import { localTimeOf } from './local-time.ts'
 import { deploymentsOf } from './routes.ts'
@@ -28,6 +37,7 @@ export interface WarmDependencies {
   /** By the store's clock. */
   readonly now: () => number
   readonly report: () => Promise<readonly DeploymentReport[]>
+  readonly migrations: () => Promise<readonly Pick<MigrationReport, 'model' | 'from' | 'to'>[]>
   /** Stores a prediction under this id and begins it; the one that is there already, where somebody else was first. */
   readonly create: (request: CreateRequest, id: string) => Promise<StoredPrediction>
 }
@@ -58,7 +68,7 @@ const remembered = 12
 const mostPerDay = 2_880
 
 export function createWarmer(dependencies: WarmDependencies): WarmRuns {
-  const { store, files, routes, clock, fetch, now, report, create } = dependencies
+  const { store, files, routes, clock, fetch, now, report, migrations, create } = dependencies
 
   function find(name: string): { readonly deployment: Deployment; readonly route: Route } {
     for (const route of routes.values()) {
@@ -152,7 +162,8 @@ export function createWarmer(dependencies: WarmDependencies): WarmRuns {
   async function plan(model: string): Promise<readonly WarmPlan[]> {
     const route = routes.get(model) ?? refuse('input_invalid', `There is no model ${model} here.`, { status: 404 })
     const reports = new Map((await report()).map(entry => [entry.name, entry]))
-    const choices = firstChoices(route, reports)
+    const moving = (await migrations()).find(migration => migration.model === model)
+    const choices = moving === undefined ? firstChoices(route, reports) : movingChoices(moving)
     const plans = await Promise.all(
       deploymentsOf(route).map(deployment => planOf(deployment, reports.get(deployment.name), choices)),
     )
@@ -184,7 +195,13 @@ export function createWarmer(dependencies: WarmDependencies): WarmRuns {
       estimate: prices === null ? null : estimateWarmUp(prices),
       keepWarm: window,
       today: spentOnAll(attempts),
+      failure: await lastFailure(name),
     }
+  }
+
+  async function lastFailure(name: string): Promise<string | null> {
+    const [last] = await store.list({ owner: warmUpOwner(name), limit: 1 })
+    return last?.record.failure?.message ?? null
   }
 
   /** Of warm-ups since midnight UTC, those that were sent. */
@@ -232,13 +249,9 @@ function measuredPrices(
 
 /** Which deployments a prediction of the model may begin on now, each with the reason. */
 function firstChoices(
-  { deployments, policy, migration }: Route,
+  { deployments, policy }: Route,
   reports: ReadonlyMap<string, DeploymentReport>,
 ): ReadonlyMap<string, string> {
-  if (migration !== undefined) {
-    const why = `The model moves from ${migration.from} to ${migration.to}: either may be first.`
-    return new Map([migration.from, migration.to].map(name => [name, why]))
-  }
   if (policy.routing === 'weighted') {
     const drawn = deployments.filter(({ weight = 1 }) => weight > 0)
     return new Map(drawn.map(({ name }) => [name, 'Drawn by weight: any may be first.']))
@@ -252,6 +265,12 @@ function firstChoices(
   const first = order.find(({ name }) => !isOut(name)) ?? order[0]
   if (first === undefined) return new Map()
   return new Map([[first.name, first === order[0] ? why : `${order[0]?.name} is out just now.`]])
+}
+
+/** The same while the model moves from one to another. */
+function movingChoices({ from, to }: Pick<MigrationReport, 'from' | 'to'>): ReadonlyMap<string, string> {
+  const some = [to, from].filter(({ percent }) => percent > 0)
+  return new Map(some.map(({ name, percent }) => [name, `By its migration ${percent} % of predictions begin there.`]))
 }
 
 /** The least that the model takes; refuses with `input_invalid` where that is more than a photo. */

@@ -24,6 +24,8 @@ export interface WarmPlanJson {
   readonly keep_warm: WarmWindowJson | null
   /** Runs that warmed it since midnight UTC, and what they cost as far as is known. No run's cost has the idle time after it. */
   readonly today: { readonly runs: number; readonly cost: number; readonly unpriced: number }
+  /** Why the newest run that was to warm it failed; null where it did not, or there was none. */
+  readonly failure: string | null
 }
 
 /** An estimate, and what it takes on trust. `amount` is null where no price is known. */

@@ -12,7 +12,18 @@ const estimate = { amount: 0.05, seconds: 100, assumptions: ['A run is taken to 
 
 function plan(deployment: string, over: Partial<WarmPlan> = {}): WarmPlan {
   const today = { runs: 0, cost: 0, unpriced: 0 }
-  return { deployment, by: 'run', choice: null, billed: true, bills: [], estimate, keepWarm: null, today, ...over }
+  return {
+    deployment,
+    by: 'run',
+    choice: null,
+    billed: true,
+    bills: [],
+    estimate,
+    keepWarm: null,
+    today,
+    failure: null,
+    ...over,
+  }
 }
 
 const plans = [plan('sketch@runpod', { choice: 'First choice of the route.' }), plan('sketch@modal')]

@@ -33,6 +33,7 @@ export const warmPlansSchema: z.ZodType<WarmPlansJson> = z
           })
           .nullable(),
         today: z.object({ runs: z.int(), cost: z.number(), unpriced: z.int() }),
+        failure: z.string().nullable(),
       }),
     ),
   })

@@ -259,7 +259,14 @@ export function createBasetenEmulator(options: BasetenEmulatorOptions): Emulator
         const amount = Math.ceil(billedMs / 60_000) * pricePerMinute
         return { id, status, isRunning: !isOver(run), input, label: null, webhook, billedMs, amount }
       })
-      return { submits: runs.size, running: [...runs.values()].filter(run => !isOver(run)).length, ledger }
+      const woken = [...deployments].flatMap(([deployment, replicas]) => {
+        const billedMs = replicas.wokenMs()
+        const amount = Math.ceil(billedMs / 60_000) * pricePerMinute
+        const nobodys = { isRunning: false, input: null, label: null, webhook: null }
+        return billedMs === 0 ? [] : { id: `wake ${deployment}`, status: 'WOKEN', ...nobodys, billedMs, amount }
+      })
+      const running = ledger.filter(({ isRunning }) => isRunning).length
+      return { submits: runs.size, running, ledger: [...ledger, ...woken] }
     },
     close() {
       closed.abort(new Error('the emulator was closed'))

@@ -294,3 +294,31 @@ test('20 status calls a second, then 429 with the time to wait', async () => {
   await clock.advance(1000)
   expect((await status(id)).status).toBe(200)
 })
+
+test('a wake starts a replica where there is none, which is billed from then on, and the next request finds it', async () => {
+  const { clock, emulator, run, word } = setup()
+  const post = (path: string) =>
+    emulator.fetch(
+      new Request(`https://baseten.test/${path}`, { method: 'POST', headers: { authorization: 'Api-Key any' } }),
+    )
+  const replicas = async () => {
+    const request = new Request('https://baseten.test/v1/models/m1/deployments/production', {
+      headers: { authorization: 'Api-Key any' },
+    })
+    const { status, active_replica_count: active } = (await (await emulator.fetch(request)).json()) as Body
+    return [status, active]
+  }
+  expect(await replicas()).toEqual(['SCALED_TO_ZERO', 0])
+  expect((await post('model-m1/production/wake')).status).toBe(202)
+  await post('model-m1/production/wake')
+  await clock.advance(2000)
+  expect(await replicas()).toEqual(['ACTIVE', 1])
+  await clock.advance(58_000)
+  expect(emulator.state()).toMatchObject({ submits: 0, running: 0, ledger: [{ status: 'WOKEN', billedMs: 60_000 }] })
+  const id = await run()
+  await clock.advance(0)
+  expect(await word(id)).toBe('IN_PROGRESS')
+  await clock.advance(910_000 + 2_000)
+  expect(await replicas()).toEqual(['SCALED_TO_ZERO', 0])
+  emulator.close()
+})

@@ -4,7 +4,7 @@ import type { Run } from './run.ts'
 /** A machine that is billed from its start to its stop, whether or not it works. */
 interface Replica {
   state: 'starting' | 'idle' | 'busy'
-  /** The request that it was started for, then the one that it worked on last: that one pays. Null: it was woken, and the first one pays for that too. */
+  /** The request that it was started for, then the one that it worked on last: that one pays. Null: it was woken, and has worked on none. */
   run: Run | null
   paidUntil: number
   cancelTimer: () => void
@@ -34,6 +34,8 @@ export interface Replicas {
   wake(): void
   /** How many replicas have started. */
   active(): number
+  /** What replicas cost that were woken and had not worked yet, in milliseconds. */
+  wokenMs(): number
   /** Writes the time that is not billed yet to its requests. */
   charge(): void
   close(): void
@@ -43,6 +45,7 @@ export interface Replicas {
 export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: ReplicaOptions): Replicas {
   const queue: Run[] = []
   const replicas = new Set<Replica>()
+  let wokenMs = 0
 
   function dispatch(): void {
     for (const run of queue.toSorted((one, other) => one.priority - other.priority)) {
@@ -71,7 +74,6 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
   function begin(replica: Replica, run: Run): void {
     replica.cancelTimer()
     queue.splice(queue.indexOf(run), 1)
-    replica.run ??= run
     charge(replica)
     replica.state = 'busy'
     replica.run = run
@@ -93,9 +95,10 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
   }
 
   function charge(replica: Replica): void {
-    if (replica.run === null) return
-    replica.run.billedMs += clock.now() - replica.paidUntil
+    const ms = clock.now() - replica.paidUntil
     replica.paidUntil = clock.now()
+    if (replica.run === null) wokenMs += ms
+    else replica.run.billedMs += ms
   }
 
   function busyWith(run: Run): Replica | undefined {
@@ -122,6 +125,7 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
       if (replicas.size === 0) spawn(null)
     },
     active: () => [...replicas].filter(({ state }) => state !== 'starting').length,
+    wokenMs: () => wokenMs,
     charge() {
       for (const replica of replicas) charge(replica)
     },

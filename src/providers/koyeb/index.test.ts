@@ -166,3 +166,24 @@ test('a second costs what the target says, else what its instance type costs, wi
   expect(told({})).toEqual([null, null])
   expect(() => told({ hardware: 'gpu-nvidia-h100' })).toThrow('no price is known for hardware "gpu-nvidia-h100"')
 })
+
+test.each([
+  ['the edge says 503', edge(503), 'waking'],
+  ['the edge says 404', edge(404), 'waking'],
+  ['the connection is cut', reset, 'waking'],
+  ['the model sets up', health('STARTING'), 'waking'],
+  ['the model is ready', health('READY'), 'ready'],
+  ['the model works', health('BUSY'), 'ready'],
+])('warming is one request, and no run: where %s', async (_, answer, state) => {
+  const { provider, io, asked } = setup([answer])
+  expect(await provider.warm?.({}, io)).toMatchObject({ state })
+  expect(asked).toEqual([`GET ${place} /health-check`])
+})
+
+test.each([
+  ['the setup has failed', health('SETUP_FAILED'), 'boot_timeout'],
+  ['there is no such host', nobody, 'provider_unreachable'],
+])('warming says why it is no use to wait: %s', async (_, answer, code) => {
+  const { provider, io } = setup([answer])
+  await expect(provider.warm?.({}, io)).rejects.toMatchObject({ failure: { code } })
+})
