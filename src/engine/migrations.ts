@@ -137,7 +137,11 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
     }
   }
 
-  async function copy({ route, shadows }: Moving, to: string, record: PredictionRecord): Promise<void> {
+  async function copy(
+    { route, shadows }: Moving,
+    { plan: { to }, startedAt }: MigrationState,
+    record: PredictionRecord,
+  ) {
     const { deployments, policy } = route.pinnable ?? route
     // Where another process moves it to what is not configured here.
     if (!deployments.some(({ name }) => name === to)) return
@@ -156,10 +160,14 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
         webhook: null,
         shadowOf: record.id,
       },
-      record.createdAt,
+      // Those from before are not looked for.
+      Math.max(record.createdAt, startedAt),
     )
     shadows.began(shadow.id)
-    await insert(shadow)
+    await insert(shadow).catch(error => {
+      shadows.failed(shadow.id)
+      throw error
+    })
   }
 
   return {
@@ -180,10 +188,10 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
       const entry = moving.get(record.model)
       if (entry?.state?.stage.name !== 'shadow' || entry.state.paused) return
       if (record.route !== null || record.shadowOf !== undefined) return
-      const { to, shadow } = entry.state.plan
+      const { shadow } = entry.state.plan
       // Rounds overlap where predictions come fast: a crowd of copies would be paid for one look at them.
       if (random() >= shadow.share || entry.shadows.open() >= shadow.runs) return
-      const copying = copy(entry, to, record).catch(error =>
+      const copying = copy(entry, entry.state, record).catch(error =>
         log('warn', 'A shadow run could not be begun.', { prediction: record.id, error: String(error) }),
       )
       underWay.add(copying)

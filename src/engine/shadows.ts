@@ -11,6 +11,8 @@ export interface Shadows {
   readonly owner: string
   /** A shadow run begins here: counted at once, until the store tells of it. */
   began(id: string): void
+  /** It could not be stored after all. */
+  failed(id: string): void
   /** How many are not over, as far as this process knows. */
   open(): number
   /** Every compared pair since the migration began, newest first, at most 200. */
@@ -65,6 +67,7 @@ export function createShadows({ model, store, files, log }: ShadowDependencies):
   return {
     owner,
     began: id => void open.add(id),
+    failed: id => void open.delete(id),
     open: () => open.size,
     async pairs(state) {
       const isFirst = state.startedAt !== startedAt
