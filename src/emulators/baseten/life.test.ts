@@ -162,6 +162,18 @@ test('replicas scale from zero to the maximum, by priority, and all of it is bil
   expect(billed.reduce((sum, ms) => sum + ms, 0)).toBe(2000 + 2 * 10_300 + 60_000)
 })
 
+test('a replica that was started for a request which another one took meanwhile starts, idles and stops like any other', async () => {
+  const { clock, emulator, run } = setup({ maxReplicas: 2, idleMs: 60_000, faults: ['boot-slow@100*1'] })
+  await run()
+  await run()
+  await clock.advance(3_600_000)
+  const billed = emulator.state().ledger.map(({ billedMs }) => billedMs)
+  // The fast one boots, works twice and idles; the slow one boots and idles.
+  expect(billed.reduce((sum, ms) => sum + ms, 0)).toBe(2000 + 2 * 10_300 + 60_000 + 100_000 + 60_000)
+  emulator.close()
+  expect(clock.waiting).toBe(0)
+})
+
 test('a request whose caller did not say otherwise is run three times, and billed for each', async () => {
   const { clock, run, emulator, word, status } = setup({ faults: ['model-error@1'] })
   const thrice = await run()

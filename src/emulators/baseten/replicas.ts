@@ -101,8 +101,9 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
     else replica.run.billedMs += ms
   }
 
-  function busyWith(run: Run): Replica | undefined {
-    return [...replicas].find(replica => replica.run === run && replica.state !== 'idle')
+  /** Another replica than the one that was started for a request may have taken it. */
+  function replicaOf(run: Run, state: 'starting' | 'busy'): Replica | undefined {
+    return [...replicas].find(replica => replica.run === run && replica.state === state)
   }
 
   return {
@@ -111,14 +112,14 @@ export function createReplicas({ clock, bootMs, idleMs, maxReplicas, take }: Rep
       dispatch()
     },
     free(run) {
-      const replica = busyWith(run)
+      const replica = replicaOf(run, 'busy')
       if (replica !== undefined) idle(replica)
     },
     remove(run) {
       const at = queue.indexOf(run)
       if (at >= 0) queue.splice(at, 1)
-      const replica = busyWith(run)
-      if (replica !== undefined && (at < 0 || isStuck(run))) stop(replica)
+      const replica = at < 0 ? replicaOf(run, 'busy') : isStuck(run) ? replicaOf(run, 'starting') : undefined
+      if (replica !== undefined) stop(replica)
     },
     waiting: () => queue.length,
     wake() {
