@@ -33,7 +33,7 @@ export function toS3Error(error: unknown, bucket: string): SurefootError {
 }
 
 function failureOf({ name, status, message }: S3Fault, bucket: string): Failure {
-  const words = `The bucket ${bucket}: ${name}: ${message}`
+  const words = `The bucket ${bucket}: ${name === 'Error' ? '' : `${name}: `}${message.replace(/\.?$/, '.')}`
   const config = (code: Failure['code'], advice: string) => createFailure(code, words, { fault: 'config', advice })
   if (
     /StorageFull|QuotaExceeded|InsufficientStorage/.test(name) ||

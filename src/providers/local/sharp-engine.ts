@@ -13,6 +13,8 @@ import { deviceOf, failureOf, type SharpExit, stageOf } from './sharp-log.ts'
 import { type SharpTarget, sharpTargetSchema, usualCommand } from './sharp-target.ts'
 
 const tickMs = 2_000
+/** After so many without a word, what it uses is told. */
+const mostSilentTicks = 4
 /** Less than this within a tick is what idle threads of Python take. */
 const leastSeconds = 0.1
 const tailCharacters = 8_000
@@ -56,11 +58,11 @@ async function predict(
   const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true })
   const ended = endOf(child, command)
   let tail = ''
-  let heard = true
+  let silentTicks = 0
   let refused: SurefootError | null = null
   let done = 0
   const hear = (line: string) => {
-    heard = true
+    silentTicks = 0
     const shown = line.replaceAll(folder, '.')
     tail = `${tail}${shown}\n`.slice(-tailCharacters)
     const begun = stageOf(line)
@@ -85,10 +87,12 @@ async function predict(
   let used = 0
   const watch = setInterval(() => {
     const seconds = processorSeconds(process.pid) ?? 0
-    if (!heard && seconds - used >= leastSeconds)
-      report.log(`sharp has used ${Math.round(seconds)} s of processor time.`)
-    heard = false
+    const isBusy = seconds - used >= leastSeconds
     used = seconds
+    silentTicks += 1
+    if (!isBusy || silentTicks < mostSilentTicks) return
+    silentTicks = 0
+    report.log(`sharp has used ${Math.round(seconds)} s of processor time.`)
   }, tickMs)
   try {
     const exit = await ended
