@@ -15,10 +15,15 @@ export async function checkBucket(bucket: Bucket, io: Io, { mayWrite }: Intent):
   if (mayWrite) {
     await bucket.put(key, 'surefoot doctor', 'text/plain', io)
     const came = await bucket.text(key, io)
-    await bucket.remove(key, io)
+    // Nothing else here deletes objects, so the right to may well be missing.
+    const isGone = await bucket.remove(key, io).then(
+      () => true,
+      () => false,
+    )
+    const end = isGone ? 'read and deleted' : `and read; it could not be deleted and stays under ${key}`
     findings.push(
       came === 'surefoot doctor'
-        ? ok('s3-write', `Amazon S3: an object was written to ${where}, read and deleted.`)
+        ? ok('s3-write', `Amazon S3: an object was written to ${where}, ${end}.`)
         : problem(
             's3-write',
             `Amazon S3: an object that was written to ${where} came back as something else.`,

@@ -7,6 +7,8 @@ import { createSimulatedClock } from '../../testing/clock.ts'
 import { createRandom } from '../../testing/random.ts'
 import type { Finding, Intent, Provider } from '../contract.ts'
 import { brief, intent } from '../test-intent.ts'
+import type { Bucket } from './bucket.ts'
+import { checkBucket } from './check-bucket.ts'
 import { ecs } from './ecs/index.ts'
 import { lambda } from './lambda/index.ts'
 import { sagemaker } from './sagemaker/index.ts'
@@ -114,6 +116,24 @@ test('with leave, one object is written, read and deleted', async () => {
   expect(findings.at(-1)?.message).toMatch(
     /^Amazon S3: an object was written to s3:\/\/predictions\/surefoot\/, read and del/,
   )
+})
+
+test('without the right to delete, the object stays, and that is said', async () => {
+  const told = { kind: 'told', value: true } as const
+  const bucket = {
+    prefix: 'surefoot/',
+    uri: (key: string) => `s3://predictions/${key}`,
+    has: async () => false,
+    put: async () => {},
+    text: async () => 'surefoot doctor',
+    remove: () => Promise.reject(new Error('403')),
+    blocksPublic: async () => told,
+    expires: async () => told,
+  } as unknown as Bucket
+  const io = { fetch: globalThis.fetch, signal: new AbortController().signal }
+  const findings = await checkBucket(bucket, io, { ...intent, mayWrite: true })
+  expect(brief(findings)).toEqual(bucketIsWell)
+  expect(findings.at(-1)?.message).toContain('could not be deleted and stays under surefoot/doctor/')
 })
 
 const definition = (fields: object): Settings => ({ DescribeTaskDefinition: fields })
