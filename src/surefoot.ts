@@ -6,7 +6,6 @@ import { refuse } from './core/failure.ts'
 import type { JsonObject } from './core/json.ts'
 import { isTerminal } from './core/prediction.ts'
 import type { Engine, Log } from './engine/contract.ts'
-import { removeFile } from './engine/inputs.ts'
 import type { OpenedFile } from './files/contract.ts'
 import { fromText } from './http/creating.ts'
 import { createLinks } from './http/links.ts'
@@ -129,7 +128,7 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
   }
 
   async function create(options: CreateOptions): Promise<PredictionJson> {
-    const { engine, store, files } = await open()
+    const { engine } = await open()
     const stored: { [field: string]: FileRow } = {}
     let created: StoredPrediction
     try {
@@ -151,7 +150,7 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
         webhook: null,
       })
     } catch (error) {
-      for (const row of Object.values(stored)) await removeFile({ store, files }, row.id)
+      for (const row of Object.values(stored)) await engine.removeFile(row.id)
       throw error
     }
     return await view(created)

@@ -183,6 +183,8 @@ export interface Engine {
   ): Promise<void>
   /** Stores a file for later use as an input. */
   addFile(request: AddFileRequest): Promise<FileRow>
+  /** Removes a stored file, and its bytes where no other file shares them. No error when there is none. */
+  removeFile(id: string): Promise<void>
   /** Takes in what a kit brings; who may was checked by the link. */
   readonly upload: Uploads['put']
   /** What real traffic says about every deployment of every route. */

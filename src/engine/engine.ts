@@ -8,7 +8,7 @@ import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './contract.ts'
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
-import { addFile, type ConvertPhoto, checkInput, discardFiles } from './inputs.ts'
+import { addFile, type ConvertPhoto, checkInput, discardFiles, removeFile } from './inputs.ts'
 import { createInsight } from './insight.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeepWarm } from './keep-warm.ts'
@@ -225,6 +225,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       return await deployment.provider.health(deployment.target, io).finally(limit.done)
     },
     watch,
+    removeFile: id => removeFile(inputs, id),
     async addFile(request) {
       await checkRoom(files, retention)
       return await addFile(inputs, request, request.signal)

@@ -1,7 +1,6 @@
 import { refuse, SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Route } from '../engine/contract.ts'
-import { removeFile } from '../engine/inputs.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
 import { fileLimit, readJson } from './body.ts'
 import { type AppDependencies, type Context, isOwn } from './context.ts'
@@ -69,7 +68,7 @@ export async function createPrediction(
 /** What led here is what the caller must be told, so what cannot be removed is told to the log only. */
 async function removeFiles(deps: AppDependencies, rows: Iterable<FileRow>): Promise<void> {
   for (const row of rows) {
-    await removeFile(deps, row.id).catch(error => {
+    await deps.engine.removeFile(row.id).catch(error => {
       deps.log('error', 'a file of a refused request could not be removed', { file: row.id, error: String(error) })
     })
   }

@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { refuse } from '../core/failure.ts'
 import { toFileName } from '../core/file-name.ts'
-import { removeFile } from '../engine/inputs.ts'
 import type { FileRow, ListQuery } from '../store/contract.ts'
 import { fileLimit } from './body.ts'
 import { mediaTypeOf, serveFile } from './bytes.ts'
@@ -104,7 +103,7 @@ export function addFiles(app: App, deps: AppDependencies): void {
       const row = await findFile(deps, c, id)
       const user = await findUser(deps, row)
       if (user !== null) refuseHttp('file_in_use', `Prediction ${user} still needs this file; wait for its end.`)
-      await removeFile(deps, row.id)
+      await deps.engine.removeFile(row.id)
       return c.body(null, 204)
     },
   )
@@ -205,7 +204,7 @@ async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
     }
     return await deps.store.putFile(completed)
   } catch (error) {
-    if (row !== undefined) await removeFile(deps, row.id)
+    if (row !== undefined) await deps.engine.removeFile(row.id)
     throw error
   }
 }

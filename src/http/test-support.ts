@@ -8,7 +8,7 @@ import { refuse } from '../core/failure.ts'
 import { defaultPolicy } from '../core/policy.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Engine, Route } from '../engine/contract.ts'
-import { addFile } from '../engine/inputs.ts'
+import { addFile, removeFile } from '../engine/inputs.ts'
 import { createUploads } from '../engine/uploads.ts'
 import type { FileStore } from '../files/contract.ts'
 import { createDiskFiles } from '../files/disk.ts'
@@ -185,6 +185,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
       if ((await body()).length === 0) refuse('input_invalid', 'The body is empty.')
     },
     addFile: request => addFile(inputs, request, request.signal),
+    removeFile: id => removeFile({ store, files }, id),
     start: async () => {},
     stop: async () => {},
   }

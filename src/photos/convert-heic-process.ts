@@ -9,7 +9,7 @@ import { exitCodes } from './exit-codes.ts'
 /** Close to the original for eyes and models alike; a file about twice the HEIC's size. */
 const quality = 92
 
-let decode: typeof import('heic-decode').default
+let decode: typeof import('heic-decode')
 try {
   decode = (await import('heic-decode')).default
 } catch {

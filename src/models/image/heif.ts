@@ -30,7 +30,7 @@ export function heifMediaType(fileType: Uint8Array, invalid: Inspection['invalid
 }
 
 /** As many bytes as `heifMediaType` can need. */
-export const heifHeadBytes = mostFileTypeBytes
+export const heifHeadBytes: number = mostFileTypeBytes
 
 /**
  * AVIF and HEIC: ISO boxes; `meta` holds each item's size in an `ispe` property, `mdat` (or `idat` inside `meta`) the coded

@@ -14,7 +14,11 @@ export interface SharpTarget {
 const path = z.string().refine(isAbsolute, 'is not an absolute path')
 
 /** The fields of a target that only this engine reads. */
-export const sharpTargetShape = {
+export const sharpTargetShape: {
+  readonly command: z.ZodOptional<z.ZodString>
+  readonly device: z.ZodOptional<z.ZodEnum<{ cuda: 'cuda'; mps: 'mps'; cpu: 'cpu' }>>
+  readonly checkpoint: z.ZodOptional<z.ZodString>
+} = {
   command: path.optional(),
   device: z.enum(['cuda', 'mps', 'cpu']).optional(),
   checkpoint: path.optional(),
