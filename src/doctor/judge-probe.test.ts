@@ -98,6 +98,9 @@ test('an output that was lost is told with the size of the way back', () => {
   )
   const own = createFailure('output_lost', '').advice
   expect(judgeProbe(probe, { ...limits, usualBytes: 1_000 }).advice).toBe(own)
+  const known = { ...attempt, failure: createFailure('output_lost', 'Why.', { advice: 'Mend the webhook.' }) }
+  const told = { prediction: probe.prediction, attempts: [known] }
+  expect(judgeProbe(told, { ...limits, usualBytes }).advice).toMatch(/^Mend the webhook\. The output usually has/)
   // An address came back, and the bytes did not.
   const collecting = probeOf('output_lost', [{ ...attempt, collecting_at: at(40) }])
   expect(judgeProbe(collecting, { ...limits, usualBytes }).advice).toBe(own)

@@ -1,3 +1,4 @@
+import { createFailure } from '../core/failure.ts'
 import type { AttemptJson, FailureJson, PredictionJson } from '../http/shapes.ts'
 import type { Finding, ProviderLimits } from '../providers/contract.ts'
 import { duration, megabytes, ok, problem, usd, warning } from './finding.ts'
@@ -115,5 +116,7 @@ function adviceFor(
   if (usualBytes === undefined)
     return `${advice} If it had more than the ${carries} that an answer there carries: ${upload}`
   if (usualBytes <= inlineOutputBytes) return advice
-  return `The output usually has ${megabytes(usualBytes)}, and an answer there carries ${carries} at most: ${upload}`
+  // What the provider knows of the cause comes first.
+  const own = advice === createFailure(code, '').advice ? '' : `${advice} `
+  return `${own}The output usually has ${megabytes(usualBytes)}, and an answer there carries ${carries} at most: ${upload}`
 }
