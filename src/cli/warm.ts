@@ -114,7 +114,13 @@ async function warm(
 }
 
 function choose(plans: readonly WarmPlanJson[], wanted: string | undefined): readonly WarmPlanJson[] {
-  if (wanted === undefined) return plans.filter(({ choice }) => choice !== null)
+  if (wanted === undefined) {
+    const first = plans.filter(({ choice }) => choice !== null)
+    if (first.length > 0) return first
+    refuse('no_capacity', 'Every deployment of the model is out just now.', {
+      advice: 'surefoot doctor says why; --deployment warms one all the same, once it is back.',
+    })
+  }
   const names = plans.map(({ deployment }) => deployment)
   if (!names.includes(wanted))
     refuse('deployment_missing', `The model is not configured at "${wanted}".${suggest(wanted, names)}`, {

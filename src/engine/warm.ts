@@ -3,7 +3,6 @@ import type { Clock } from '../core/clock.ts'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { budgetDayOf } from '../core/money.ts'
 import { type Attempt, isTerminal, type PredictionRecord } from '../core/prediction.ts'
-import { prefer } from '../core/routing.ts'
 import { isOpen } from '../core/schedule.ts'
 import { quantile } from '../core/statistics.ts'
 import { estimateWarmUp, estimateWindow, type WarmPrices } from '../core/warm-cost.ts'
@@ -26,6 +25,7 @@ import { removeFile } from './inputs.ts'
 import { localTimeOf } from './local-time.ts'
 import { deploymentsOf } from './routes.ts'
 import { createLimit } from './timeout.ts'
+import { firstChoices, movingChoices } from './warm-choices.ts'
 import { warmPhoto } from './warm-photo.ts'
 
 export interface WarmDependencies {
@@ -245,32 +245,6 @@ function measuredPrices(
     bootMs: known?.measured.boot?.p50 ?? null,
     runMs: runs.length > 0 ? quantile(runs, 0.5) : (known?.measured.run?.p50 ?? null),
   }
-}
-
-/** Which deployments a prediction of the model may begin on now, each with the reason. */
-function firstChoices(
-  { deployments, policy }: Route,
-  reports: ReadonlyMap<string, DeploymentReport>,
-): ReadonlyMap<string, string> {
-  if (policy.routing === 'weighted') {
-    const drawn = deployments.filter(({ weight = 1 }) => weight > 0)
-    return new Map(drawn.map(({ name }) => [name, 'Drawn by weight: any may be first.']))
-  }
-  const route = deployments.map(({ name, weight = 1 }) => {
-    const known = reports.get(name)
-    return { name, weight, measured: known?.measured ?? null, pricePerSecond: known?.pricePerSecond ?? null }
-  })
-  const { order, why } = prefer(route, policy, () => 0)
-  const isOut = (name: string) => reports.get(name)?.breaker.state === 'open'
-  const first = order.find(({ name }) => !isOut(name)) ?? order[0]
-  if (first === undefined) return new Map()
-  return new Map([[first.name, first === order[0] ? why : `${order[0]?.name} is out just now.`]])
-}
-
-/** The same while the model moves from one to another. */
-function movingChoices({ from, to }: Pick<MigrationReport, 'from' | 'to'>): ReadonlyMap<string, string> {
-  const some = [to, from].filter(({ percent }) => percent > 0)
-  return new Map(some.map(({ name, percent }) => [name, `By its migration ${percent} % of predictions begin there.`]))
 }
 
 /** The least that the model takes; refuses with `input_invalid` where that is more than a photo. */
