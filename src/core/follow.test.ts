@@ -423,6 +423,32 @@ describe('before a timer ends an attempt', () => {
     },
   )
 
+  it('a question that a held run leaves open holds back no timer', () => {
+    const life = createLife({ policy: { attempts: 1, runMs: 10_000 }, route: [{ heldStart: true }] })
+    bring.running(life, 1)
+    life.pass(2_000)
+    life.take({ type: 'timePassed' })
+    expect(life.attempt().pending.map(({ kind }) => kind)).toEqual(['poll'])
+    life.pass(7_500)
+    life.take({ type: 'timePassed' })
+    life.inspected({})
+    expect(life.attempt().abandoned).toMatchObject({ failure: { code: 'run_timeout' } })
+  })
+
+  it('a question at a held run that was put just now is waited for, for a moment', () => {
+    const life = createLife({ policy: { attempts: 1, runMs: 60_000 }, route: [{ heldStart: true }] })
+    bring.running(life, 1)
+    life.pass(58_000)
+    life.take({ type: 'timePassed' })
+    life.pass(3_000)
+    life.take({ type: 'timePassed' })
+    life.inspected({})
+    expect([life.attempt().abandoned, life.last.nextAt]).toEqual([null, life.now + 2_000])
+    life.pass(2_000)
+    life.take({ type: 'timePassed' })
+    expect(life.attempt().abandoned).toMatchObject({ failure: { code: 'run_timeout' } })
+  })
+
   it("the provider's word on its health becomes part of the failure", () => {
     const life = createLife({ policy: { attempts: 1 } })
     bring.queued(life, 1)

@@ -16,6 +16,8 @@ const firstCancelRetryMs = 2_000
 const firstCollectRetryMs = 500
 /** So many looks in a row may fail before timers end an attempt that nobody can see: a quarter of a minute at a poll every 2 s. */
 export const failedLooks = 3
+/** A question at a connection that is the run tells what there is to tell within this time, or later that the run has ended. */
+const heldLookMs = 5_000
 /** How often an unknown start is looked for. */
 const findEveryMs = 5_000
 /** Timers that wait for a look around before they end an attempt: all, until its output is known. */
@@ -76,7 +78,19 @@ export function looksFirst(attempt: AttemptDraft, now: number, world: World): bo
     return deployment.canFind && (isPending(attempt, 'find') || (attempt.nextFindAt ?? 0) <= now)
   if (attempt.handle === null || attempt.release !== 'open') return false
   const isBlind = attempt.pollFailures > 0 && attempt.pollFailures <= failedLooks
-  return deployment.canPoll && (isPending(attempt, 'poll') || (attempt.nextPollAt ?? 0) <= now || isBlind)
+  const isLooking = isPending(attempt, 'poll')
+    ? lookEndsAt(attempt, deployment) > now
+    : (attempt.nextPollAt ?? 0) <= now
+  return deployment.canPoll && (isLooking || isBlind)
+}
+
+/**
+ * Until when a look that is under way holds back a timer. Where a connection is the run, the other side holds a question open
+ * for minutes while the run goes on: that it has not answered for a moment is its answer.
+ */
+export function lookEndsAt(attempt: AttemptDraft, deployment: DeploymentWorld | undefined): number {
+  const asked = attempt.pending.find(({ kind }) => kind === 'poll')
+  return asked !== undefined && deployment?.heldStart === true ? asked.at + heldLookMs : Infinity
 }
 
 /**

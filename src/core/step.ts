@@ -19,6 +19,7 @@ import {
   followAt,
   inspectsFirst,
   isSettled,
+  lookEndsAt,
   looksFirst,
   orphanedAt,
   pollAgain,
@@ -396,6 +397,8 @@ function nextAt(draft: Draft, now: number, policy: Policy, world: World, planAt:
       for (const timer of timersOf(attempt, policy, world.deployments[attempt.deployment]))
         if (timer.at > now || !(looksFirst(attempt, now, world) || inspectsFirst(attempt, timer)))
           at = Math.min(at, timer.at)
+        else if (lookEndsAt(attempt, world.deployments[attempt.deployment]) > now)
+          at = Math.min(at, lookEndsAt(attempt, world.deployments[attempt.deployment]))
     if (attempt.state === 'planned')
       at = Math.min(at, Math.max(now + placeEveryMs, world.deployments[attempt.deployment]?.closedUntil ?? 0))
   }
