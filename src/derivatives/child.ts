@@ -33,7 +33,9 @@ process.stdin.resume()
 
 try {
   const { counts, splats } = job.format === 'webp' ? await makePoster() : await convert()
-  say({ kind: 'done', counts, splats })
+  const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage()
+  const processorMs = Math.round((userCPUTime + systemCPUTime) / 1000)
+  say({ kind: 'done', counts, splats, memoryBytes: maxRSS * 1024, processorMs })
 } catch (error) {
   const failure = SurefootError.is(error) ? error.failure : createFailure('internal', explain(error))
   const status = SurefootError.is(error) ? error.status : undefined

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../core/clock.ts'
 import { createFailure, SurefootError } from '../core/failure.ts'
-import type { ConversionJob, ConversionLine, ConversionProgress } from './wire.ts'
+import type { ConversionJob, ConversionLine, ConversionProgress, Converted } from './wire.ts'
 
 export interface ConvertOptions {
   readonly clock: Clock
@@ -17,8 +17,6 @@ export interface ConvertOptions {
   /** Ended above so much memory. Default 3 GiB: a merge of 1.2 million Gaussians takes 0.9. */
   readonly memoryBytes?: number
 }
-
-export type Converted = Omit<Extract<ConversionLine, { kind: 'done' }>, 'kind'>
 
 const minute = 60_000
 const gibibyte = 1024 ** 3
@@ -60,7 +58,10 @@ export async function convert(job: ConversionJob, options: ConvertOptions): Prom
     lower(child)
     const [ended, words, last] = await Promise.all([endOf(child), readWords(child), readLines(child, options)])
     if (stopped !== null) throw stopped
-    if (last?.kind === 'done') return { counts: last.counts, splats: last.splats }
+    if (last?.kind === 'done') {
+      const { kind: _, ...converted } = last
+      return converted
+    }
     if (last?.kind === 'failed') throw refusal(last.code, last.message, last)
     throw refusal('internal', `The conversion ended with ${ended} before its end. ${words}`)
   } finally {

@@ -34,7 +34,7 @@ function setup(over: Partial<DerivativesOptions> = {}) {
       fail: ended.reject,
     })
     await ended.promise
-    return { counts: null, splats: 1 }
+    return { counts: null, splats: 1, memoryBytes: 0, processorMs: 0 }
   }
   const options = { files, clock, convert, hasTransform: () => true, places: 1, ...over }
   const derivatives = createDerivatives(options)

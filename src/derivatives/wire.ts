@@ -21,10 +21,22 @@ export interface ConversionProgress {
   readonly fraction: number | null
 }
 
+/** What a conversion made, and what it took. */
+export interface Converted {
+  /** Null for what is not made of Gaussians. */
+  readonly counts: SanitiseCounts | null
+  /** In the file that was made. */
+  readonly splats: number | null
+  /** Most that the child held at a time. */
+  readonly memoryBytes: number
+  /** Of all its threads. */
+  readonly processorMs: number
+}
+
 /** One line of the child's standard output, as JSON. */
 export type ConversionLine =
   | ({ readonly kind: 'progress' } & ConversionProgress)
-  | { readonly kind: 'done'; readonly counts: SanitiseCounts | null; readonly splats: number | null }
+  | ({ readonly kind: 'done' } & Converted)
   | {
       readonly kind: 'failed'
       readonly code: FailureCode
