@@ -118,7 +118,7 @@ function choose(plans: readonly WarmPlanJson[], wanted: string | undefined): rea
     const first = plans.filter(({ choice }) => choice !== null)
     if (first.length > 0) return first
     refuse('no_capacity', 'Every deployment of the model is out just now.', {
-      advice: 'surefoot doctor says why; --deployment warms one all the same, once it is back.',
+      advice: 'surefoot doctor says why.',
     })
   }
   const names = plans.map(({ deployment }) => deployment)
