@@ -1,4 +1,4 @@
-import { type ColourPlanes, fillPlane, type Plane } from './plane.ts'
+import { type ColourPlanes, createPlane, type Plane } from './plane.ts'
 
 export interface DomainTransformOptions {
   /** How far values spread where the photo is flat: standard deviation in pixels. */
@@ -24,7 +24,9 @@ export function spreadTrusted(
 ): Plane {
   const { width, height } = values
   const { across, down } = measureWays(guide, options.distance / options.contrast)
-  const weighted = fillPlane(values, index => (values.data[index] as number) * (trust.data[index] as number))
+  const weighted = createPlane(width, height)
+  for (let index = 0; index < weighted.data.length; index++)
+    weighted.data[index] = (values.data[index] as number) * (trust.data[index] as number)
   const weights = Float32Array.from(trust.data)
   const first = (options.distance * Math.sqrt(3) * 2 ** (rounds - 1)) / Math.sqrt(4 ** rounds - 1)
   raise(across, -Math.SQRT2 / first)

@@ -1,4 +1,4 @@
-import { fillPlane, maximum, minimum, type Plane } from './plane.ts'
+import { createPlane, maximum, minimum, type Plane } from './plane.ts'
 
 /** Cells that an edge of the disparity may be blurred over, or lie beside the photo's. */
 const radius = 3
@@ -28,47 +28,44 @@ export function sharpenEdges(disparity: Plane, colours: Float32Array, reach: num
   const smallestStep = (2 * radius) / reach
   const high = maximum(disparity, radius)
   const low = minimum(disparity, radius)
-  const onEdge = (at: number) => (high.data[at] as number) - (low.data[at] as number) >= smallestStep
-  const steps = fillPlane(disparity, at => {
+  // Where both sides meet: the disparity between them; elsewhere not a number.
+  const middle = createPlane(disparity.width, disparity.height)
+  const steps = createPlane(disparity.width, disparity.height)
+  for (let at = 0; at < steps.data.length; at++) {
     const here = disparity.data[at] as number
     const top = high.data[at] as number
     const bottom = low.data[at] as number
-    return onEdge(at) ? (top - here < here - bottom ? top : bottom) : here
-  })
-  return median(assignByColour(median(steps), colours, smallestStep, onEdge))
+    const onEdge = top - bottom >= smallestStep
+    middle.data[at] = onEdge ? (top + bottom) / 2 : Number.NaN
+    steps.data[at] = onEdge ? (top - here < here - bottom ? top : bottom) : here
+  }
+  return median(assignByColour(median(steps), colours, smallestStep, middle))
 }
 
 /** Gives the cells at steps to the side whose mean colour, among the cells around that show one side only, is the nearer. */
-function assignByColour(
-  steps: Plane,
-  colours: Float32Array,
-  smallestStep: number,
-  onEdge: (at: number) => boolean,
-): Plane {
+function assignByColour(steps: Plane, colours: Float32Array, smallestStep: number, middle: Plane): Plane {
   const { width, height, data } = steps
-  const high = maximum(steps, radius)
-  const low = minimum(steps, radius)
   const close = minimum(steps, 2)
   const top = maximum(steps, 1)
   const bottom = minimum(steps, 1)
   // What touches a step may mix both sides and tells nothing.
-  const pure = Uint8Array.from(data, (_, at) =>
-    (top.data[at] as number) - (bottom.data[at] as number) < smallestStep / 2 ? 1 : 0,
-  )
-  const result = fillPlane(steps, at => data[at] as number)
+  const pure = new Uint8Array(data.length)
+  for (let at = 0; at < pure.length; at++)
+    if ((top.data[at] as number) - (bottom.data[at] as number) < smallestStep / 2) pure[at] = 1
+  const result = { width, height, data: Float32Array.from(data) }
   // Of both sides, the far one first: count, disparity, red, green, blue.
   const sums = new Float64Array(10)
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
-      if (!onEdge(at)) continue
-      const middle = ((high.data[at] as number) + (low.data[at] as number)) / 2
+      const between = middle.data[at] as number
+      if (Number.isNaN(between)) continue
       sums.fill(0)
       const right = Math.min(width - 1, x + sight)
       for (let row = Math.max(0, y - sight); row <= Math.min(height - 1, y + sight); row++)
         for (let other = row * width + Math.max(0, x - sight); other <= row * width + right; other++) {
           if (pure[other] === 0) continue
           const value = data[other] as number
-          const side = value > middle ? near : far
+          const side = value > between ? near : far
           sums[side] = (sums[side] as number) + 1
           sums[side + 1] = (sums[side + 1] as number) + value
           for (let channel = 0; channel < 3; channel++)
@@ -89,7 +86,7 @@ function assignByColour(
       if (square < leastContrast * leastContrast) continue
       const side = along > nearShare * square ? near : far
       // Gaps that were closed on purpose, in a lattice, stay closed.
-      if (side === far && (close.data[at] as number) > middle) continue
+      if (side === far && (close.data[at] as number) > between) continue
       result.data[at] = (sums[side + 1] as number) / (sums[side] as number)
     }
   return result

@@ -72,11 +72,15 @@ export function maximum({ width, height, data }: Plane, radius: number): Plane {
 
 /** Smallest value of the square of `2 * radius + 1` pixels around each pixel. */
 export function minimum(plane: Plane, radius: number): Plane {
-  const negated = maximum(
-    fillPlane(plane, index => -(plane.data[index] as number)),
-    radius,
-  )
-  return fillPlane(negated, index => -(negated.data[index] as number))
+  const negated = Float32Array.from(plane.data)
+  negate(negated)
+  const result = maximum({ ...plane, data: negated }, radius)
+  negate(result.data)
+  return result
+}
+
+function negate(data: Float32Array): void {
+  for (let index = 0; index < data.length; index++) data[index] = -(data[index] as number)
 }
 
 /** In place: each value becomes the largest of itself and the next `2 * radius` at this distance. Doubles the window. */

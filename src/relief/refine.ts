@@ -82,6 +82,6 @@ function trustAwayFromSteps(
   return fillPlane(disparity, index => {
     if (isSky(index)) return 0
     const step = (high.data[index] as number) - (low.data[index] as number)
-    return Math.max(1e-3, 1 - ramp(step, 1.2 * slope, 2 * slope))
+    return Math.max(1e-3, 1 - ramp(step, 2 * slope, 3 * slope))
   })
 }
