@@ -20,6 +20,12 @@ export const starts: readonly Rule[] = [
         breaks: 'A start that was cut off counts as refused.',
       },
       {
+        file: 'src/providers/vendor-api.ts',
+        find: 'if (!surelyNotSent(error)) return submission.broken',
+        replace: 'if (false) return submission.broken',
+        breaks: 'A start whose connection was cut counts as refused by the vendor.',
+      },
+      {
         file: 'src/core/step.ts',
         find: 'return loseStart(draft, attempt, now, event.failure)',
         replace: "return confirmEnd(attempt, now, 'failed', event.failure)",

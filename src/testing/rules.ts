@@ -112,6 +112,11 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
         }
         expect(!billed.has(attemptId), `4: an attempt was begun twice at ${deployment}`, found.record)
         billed.add(attemptId)
+        expect(
+          found.attempt.release !== 'none',
+          `4: ${deployment} bills a run of which the account says that it never began`,
+          found.record,
+        )
         if (isRunning)
           expect(
             found.attempt.release === 'given_up',
@@ -150,8 +155,8 @@ export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
         broken.push(`6: a run for "${wish}" began at ${deployment} and nobody knows it`)
         continue
       }
-      const sent = record.attempts.filter(attempt => attempt.deployment === deployment && attempt.submittedAt !== null)
-      expect(mine.length <= sent.length, `4: an attempt was begun twice at ${deployment}`, record)
+      const sent = record.attempts.filter(attempt => attempt.deployment === deployment && attempt.release !== 'none')
+      expect(mine.length <= sent.length, `4: ${deployment} bills more runs than the account says that began`, record)
       expect(
         mine.filter(({ isRunning }) => isRunning).length <= sent.filter(({ release }) => release === 'given_up').length,
         `6: a run goes on at ${deployment} that is not recorded as given up`,
