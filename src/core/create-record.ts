@@ -14,6 +14,8 @@ export interface NewPrediction {
   readonly route?: readonly string[] | null
   /** Default: it repeats none. */
   readonly shadowOf?: string
+  /** See `PredictionRecord`. Default: its owner has no budget. */
+  readonly allowance?: number
   readonly deadlineMs: number
   readonly deadlineBy: 'client' | 'policy'
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null

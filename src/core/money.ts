@@ -1,7 +1,7 @@
 import type { Draft } from './draft.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { Policy } from './policy.ts'
-import { type Attempt, isEnded } from './prediction.ts'
+import { type Attempt, isEnded, isTerminal, type PredictionRecord } from './prediction.ts'
 import type { DeploymentWorld, World } from './world.ts'
 
 const dayMs = 24 * 3_600_000
@@ -39,6 +39,16 @@ export function spentOn(attempt: Pick<Attempt, 'state' | 'release' | 'cost' | 'r
   const { state, release, cost, reserved } = attempt
   if (state === 'planned' || (release === 'none' && isEnded(state))) return 0
   return release === 'confirmed' ? (cost?.amount ?? reserved) : Math.max(cost?.amount ?? 0, reserved)
+}
+
+/**
+ * What a prediction takes of its owner's budget: all that it may still cost while it runs, then what its attempts cost.
+ * Null where the owner has no budget.
+ */
+export function chargeOf({ allowance, status, attempts }: PredictionRecord): number | null {
+  if (allowance === undefined) return null
+  const spent = attempts.reduce((sum, attempt) => sum + spentOn(attempt), 0)
+  return isTerminal(status) ? spent : Math.max(allowance, spent)
 }
 
 /** Says which budget does not suffice, and what another attempt may cost at each of these deployments. */

@@ -153,6 +153,8 @@ export interface PredictionRecord {
   readonly route: readonly string[] | null
   /** Id of the prediction that this one repeats elsewhere, for comparison only. Default: it is somebody's own. */
   readonly shadowOf?: string
+  /** USD of its owner's day that all its attempts together may cost at worst; absent where the owner has no budget. */
+  readonly allowance?: number
   readonly createdAt: number
   readonly deadlineAt: number
   /** `client`: the deadline came from `Cancel-After` and ends as `aborted` or `canceled`; `policy`: it ends as `failed`. */

@@ -1,6 +1,7 @@
 import type { MigrationState } from '../core/migration.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
+import type { Token } from '../core/token.ts'
 
 /**
  * Durable state. Verbs are async, coarse and non-interactive: one transaction each. Two fences: the lease says who may
@@ -9,7 +10,8 @@ import type { AttemptFact } from '../core/statistics.ts'
 export interface Store {
   /**
    * Applies changes in one transaction, each on its own merits: `conflict` when the stored version is not `version`
-   * (or an insert's id exists), `refused` when a reservation no longer fits. The others still apply.
+   * (or an insert's id exists), `refused` when a reservation no longer fits, `too_many` or `too_dear` when the owner's
+   * quota has no room for it. The others still apply.
    */
   commit(changes: readonly Change[]): Promise<readonly CommitOutcome[]>
   /** Takes the lease of up to `limit` records that are due and that nobody holds (this engine included), oldest due first. */
@@ -27,6 +29,8 @@ export interface Store {
   recentAttempts(deployment: string, limit: number): Promise<readonly AttemptFact[]>
   /** USD of all attempts sent since then (ms since 1970): what they cost, at worst case where that is not known yet. */
   spentSince(since: number): Promise<number>
+  /** How much an owner has: predictions that have not ended, and USD of its budget (`chargeOf`) by those created since then. */
+  usedBy(owner: string, since: number): Promise<Usage>
   /** Finds the prediction of an attempt, for webhooks and uploads; null when unknown. */
   predictionOf(attemptId: string): Promise<string | null>
   /** Reads or creates a named secret (random bytes, base64url). */
@@ -38,6 +42,16 @@ export interface Store {
    * version is another one by now: of processes that judge at the same time, one gets through.
    */
   putMigration(model: string, migration: StoredMigration): Promise<boolean>
+
+  addToken(token: Token): Promise<void>
+  findToken(id: string): Promise<Token | null>
+  /** Newest first; revoked and expired ones too. */
+  listTokens(): Promise<readonly Token[]>
+  /** False when there is none, or it was revoked before. */
+  revokeToken(id: string, at: number): Promise<boolean>
+  noteTokenUse(id: string, at: number): Promise<void>
+  /** Whether there is a token that was not revoked; expired ones count. */
+  hasTokens(): Promise<boolean>
 
   /**
    * Adds a file, or replaces the one with its id. The same bytes are kept once for each owner: where the owner has them
@@ -90,6 +104,8 @@ export interface Change {
   readonly delivery?: string | null
   /** Places and money that this change takes; checked in the same transaction. */
   readonly reservations: readonly Reservation[]
+  /** Of an insert: what its owner may have, this record included; checked in the same transaction. Default: no limit. */
+  readonly quota?: Quota
   /**
    * What happens to the record's lease with this write. `{ engine, leaseMs }` takes or renews it (`conflict` while another
    * engine holds an unexpired one), `release` frees it, `unchanged` leaves whoever holds it alone: an answer that
@@ -108,8 +124,20 @@ export interface Reservation {
   readonly budget: { readonly amount: number; readonly since: number; readonly limit: number } | null
 }
 
+export interface Quota {
+  /** Predictions that have not ended; null: no limit. */
+  readonly live: number | null
+  /** USD of the predictions created since then; null: no limit. */
+  readonly budget: { readonly since: number; readonly limit: number } | null
+}
+
+export interface Usage {
+  readonly live: number
+  readonly charged: number
+}
+
 /** `replayed`: its delivery was seen before, so the change is already part of the record. */
-export type CommitOutcome = 'committed' | 'conflict' | 'refused' | 'replayed'
+export type CommitOutcome = 'committed' | 'conflict' | 'refused' | 'replayed' | 'too_many' | 'too_dear'
 
 export interface LeaseRequest {
   readonly engine: string

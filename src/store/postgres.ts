@@ -109,13 +109,14 @@ function createPostgresDifferences({ now, schema, channel, by }: DifferencesOpti
 const moneyLock = ' money'
 
 /**
- * Counting places or money and taking some must be one act: whoever reserves on a deployment holds its lock until the commit. All
- * take their locks in the same order, before any row, so that none waits for one who waits for it.
+ * Counting places or money and taking some must be one act: whoever reserves on a deployment, or creates under a quota, holds
+ * its lock until the commit. All take their locks in the same order, before any row, so that none waits for one who waits for it.
  */
 async function lockPlaces(db: Database, schema: string, changes: readonly Change[]): Promise<void> {
   const reservations = changes.flatMap(change => change.reservations)
   const names = new Set(reservations.map(({ deployment }) => deployment))
   if (reservations.some(({ budget }) => budget !== null)) names.add(moneyLock)
+  for (const { quota, record } of changes) if (quota !== undefined) names.add(` owner ${record.owner}`)
   if (names.size === 0) return
   await sql`
     select pg_advisory_xact_lock(key) from (

@@ -1,9 +1,11 @@
 import { type Expression, type ExpressionBuilder, type RawBuilder, type Selectable, sql } from 'kysely'
+import { chargeOf } from '../core/money.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import { keptBytesOf } from '../core/retention.ts'
 import { reservationsFit, writeAttempts } from './attempts.ts'
 import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
 import { type Condition, later, type Moment, type StoreDialect } from './dialect.ts'
+import { checkQuota } from './quota.ts'
 import type { Database, PredictionsTable, Schema } from './schema.ts'
 
 /** How long a webhook's delivery id is remembered; vendors repeat deliveries for minutes to hours and sign a timestamp. */
@@ -21,9 +23,11 @@ type StoredRow = Pick<Selectable<PredictionsTable>, (typeof stored)[number]>
 
 /** Applies one change inside the caller's transaction, on its own merits. */
 export async function applyChange(db: Database, { change, json }: PreparedChange, now: number): Promise<CommitOutcome> {
-  if (change.reservations.length > 0) {
+  if (change.reservations.length > 0 || change.quota !== undefined) {
     // A refusal must leave nothing behind, and a stale change is a conflict whether or not it would fit: look first.
     if (!(await isCurrent(db, change, now))) return 'conflict'
+    const excess = await checkQuota(db, change)
+    if (excess !== null) return excess
     if (!(await reservationsFit(db, change, now))) return 'refused'
   }
   // Looked up first: a repeated delivery of a record that has moved on is a replay, not a conflict.
@@ -65,6 +69,7 @@ async function writeRow(db: Database, change: Change, json: string, now: number)
     next_at: nextAt === null ? null : Math.ceil(nextAt),
     settled: record.settledAt === null ? 0 : 1,
     kept_bytes: keptBytesOf(record),
+    charge: chargeOf(record),
     record: json,
     ...toLeaseColumns(change.lease, now),
   }

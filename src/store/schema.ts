@@ -9,6 +9,7 @@ export interface Schema {
   readonly deliveries: { readonly key: string; readonly seen_at: number }
   readonly secrets: { readonly name: string; readonly value: string }
   readonly files: FilesTable
+  readonly tokens: TokensTable
   readonly model_migrations: { readonly model: string; readonly version: number; readonly state: string }
   readonly schema_version: { readonly version: number }
 }
@@ -27,6 +28,8 @@ export interface PredictionsTable {
   readonly settled: number
   /** Bytes of its output where it is settled and its data are kept; null else. */
   readonly kept_bytes: number | null
+  /** USD that it takes of its owner's budget; null where the owner has none. */
+  readonly charge: number | null
   /** JSON of `PredictionRecord`. */
   readonly record: string
 }
@@ -71,6 +74,22 @@ export interface FilesTable {
   readonly created_at: number
   readonly expires_at: number | null
   readonly needed_until: Generated<number>
+}
+
+export interface TokensTable {
+  readonly id: string
+  readonly name: string
+  readonly digest: string
+  /** With spaces in between. */
+  readonly scopes: string
+  readonly requests_per_minute: number | null
+  readonly concurrency: number | null
+  /** USD. */
+  readonly budget_per_day: number | null
+  readonly created_at: number
+  readonly expires_at: number | null
+  readonly revoked_at: number | null
+  readonly last_used_at: number | null
 }
 
 /** The database, or one transaction on it. */

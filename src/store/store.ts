@@ -18,7 +18,9 @@ import {
   releaseLeases,
   renewLeases,
 } from './predictions.ts'
+import { usedBy } from './quota.ts'
 import type { Schema } from './schema.ts'
+import { addToken, findToken, hasTokens, listTokens, noteTokenUse, revokeToken } from './tokens.ts'
 
 export interface SqlStoreOptions {
   /** A migrated database; the store closes it. */
@@ -94,6 +96,7 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     list: async query => await listPredictions(db, query),
     recentAttempts: async (deployment, limit) => await recentAttempts(db, deployment, limit),
     spentSince: async since => await spentSince(db, since),
+    usedBy: async (owner, since) => await usedBy(db, owner, since),
     async predictionOf(attemptId) {
       const row = await db.selectFrom('attempts').select('prediction_id').where('id', '=', attemptId).executeTakeFirst()
       return row?.prediction_id ?? null
@@ -112,6 +115,13 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     },
     migration: async model => await findMigration(db, model),
     putMigration: async (model, migration) => await writeMigration(db, model, migration),
+
+    addToken: async token => await addToken(db, token),
+    findToken: async id => await findToken(db, id),
+    listTokens: async () => await listTokens(db),
+    revokeToken: async (id, at) => await revokeToken(db, id, at),
+    noteTokenUse: async (id, at) => await noteTokenUse(db, id, at),
+    hasTokens: async () => await hasTokens(db),
 
     putFile: async file => await db.transaction().execute(transaction => writeFileRow(transaction, file)),
     getFile: async id => await findFileRow(db, id),

@@ -5,6 +5,7 @@ import type { PredictionRecord } from '../core/prediction.ts'
 import { withoutData } from '../core/retention.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
+import { describeStoreTokens } from './describe-store-tokens.ts'
 import { commitOne, type OpenedStore, openForTest } from './opened-store.ts'
 import { sampleAttempt, sampleChange, sampleFileRow, samplePrediction } from './sample-records.ts'
 
@@ -110,6 +111,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
   })
 
   describeStoreLeases(name, open)
+  describeStoreTokens(name, open)
 
   describe(`${name}: reservations`, () => {
     const starting = (id: string, deployment = 'sharp@runpod') =>

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { invariant, refuse } from '../core/failure.ts'
-import { spentOn } from '../core/money.ts'
-import { type Attempt, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
+import { chargeOf as chargeOfOwner, spentOn } from '../core/money.ts'
+import { type Attempt, isTerminal, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
 import { keptBytesOf } from '../core/retention.ts'
 import type { AttemptFact } from '../core/statistics.ts'
+import type { Token } from '../core/token.ts'
 import { isWarmUp } from '../core/warm-up.ts'
 import type {
   Change,
@@ -13,6 +14,7 @@ import type {
   Reservation,
   Store,
   StoredMigration,
+  Usage,
 } from '../store/contract.ts'
 
 interface Row {
@@ -49,6 +51,7 @@ export function createMemoryStore(now: () => number): Store {
   const files = new Map<string, FileRow>()
   const neededUntil = new Map<string, number>()
   const migrations = new Map<string, StoredMigration>()
+  const tokens = new Map<string, Token>()
   const listeners = new Set<Parameters<Store['watch']>[0]>()
 
   function apply(change: Change): CommitOutcome {
@@ -57,7 +60,9 @@ export function createMemoryStore(now: () => number): Store {
     const row = rows.get(record.id)
     const isTaken = typeof lease === 'object' && row !== undefined && !isFreeFor(row, lease.engine)
     const isStale = (row?.version ?? 0) !== version || isTaken
-    if (reservations.length > 0 && isStale) return 'conflict'
+    if ((reservations.length > 0 || change.quota !== undefined) && isStale) return 'conflict'
+    const excess = exceeds(change)
+    if (excess !== null) return excess
     if (!reservations.every(reservation => fits(record, reservation))) return 'refused'
     if (delivery !== null && deliveries.has(delivery)) return 'replayed'
     if (isStale) return 'conflict'
@@ -129,6 +134,21 @@ export function createMemoryStore(now: () => number): Store {
     return sent.filter(at => at > now() - 60_000).length < startsPerMinute
   }
 
+  function used(owner: string, since: number): Usage {
+    const own = [...rows.values()].flatMap(({ record }) => (record.owner === owner ? record : []))
+    return {
+      live: own.filter(({ status }) => !isTerminal(status)).length,
+      charged: own.reduce((sum, record) => sum + (record.createdAt < since ? 0 : (chargeOfOwner(record) ?? 0)), 0),
+    }
+  }
+
+  function exceeds({ record, quota }: Change): 'too_many' | 'too_dear' | null {
+    if (quota === undefined) return null
+    const { live, charged } = used(record.owner, quota.budget?.since ?? 0)
+    if (quota.live !== null && live >= quota.live) return 'too_many'
+    return quota.budget !== null && charged + (chargeOfOwner(record) ?? 0) > quota.budget.limit ? 'too_dear' : null
+  }
+
   function isFreeFor(row: Row, engine: string): boolean {
     return row.engine === null || row.engine === engine || row.leaseUntil <= now()
   }
@@ -196,6 +216,7 @@ export function createMemoryStore(now: () => number): Store {
       return newest.map(({ fact }) => fact)
     },
     spentSince: async since => spent(since),
+    usedBy: async (owner, since) => used(owner, since),
     predictionOf: async attemptId => attempts.get(attemptId)?.prediction ?? null,
     async secret(name) {
       const value = secrets.get(name) ?? randomBytes(32).toString('base64url')
@@ -208,6 +229,20 @@ export function createMemoryStore(now: () => number): Store {
       migrations.set(model, { state, version: version + 1 })
       return true
     },
+    addToken: async token => void tokens.set(token.id, token),
+    findToken: async id => tokens.get(id) ?? null,
+    listTokens: async () => [...tokens.values()].sort(newestFirst),
+    async revokeToken(id, at) {
+      const token = tokens.get(id)
+      if (token === undefined || token.revokedAt !== null) return false
+      tokens.set(id, { ...token, revokedAt: at })
+      return true
+    },
+    async noteTokenUse(id, at) {
+      const token = tokens.get(id)
+      if (token !== undefined) tokens.set(id, { ...token, lastUsedAt: at })
+    },
+    hasTokens: async () => [...tokens.values()].some(({ revokedAt }) => revokedAt === null),
     async putFile(file) {
       const twin = [...files.values()].find(
         ({ id, owner, sha256 }) => id !== file.id && owner === file.owner && sha256 === file.sha256,
