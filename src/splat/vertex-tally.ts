@@ -58,96 +58,25 @@ const sigmoidTable = Float64Array.from(
   (_, index) => 1 / (1 + Math.exp(sigmoidReach - index / sigmoidSteps)),
 )
 
+/** Place of the rows behind the camera among the sums. */
+const behindAt = 8
+
 /** A tally for rows with these float32 properties, which must include SHARP's fourteen. */
 export function createVertexTally(properties: readonly string[]): VertexTally {
   const given = properties.length
   const gather = isSharpOrder(properties) ? null : createGather(properties)
   const depths = new Uint32Array(depthBins)
-  const min: [number, number, number] = [Infinity, Infinity, Infinity]
-  const max: [number, number, number] = [-Infinity, -Infinity, -Infinity]
+  const sums = Float64Array.of(Infinity, Infinity, Infinity, -Infinity, -Infinity, -Infinity, 0, 0, 0)
   let seen = 0
-  let opacitySum = 0
-  let faint = 0
-  let behind = 0
   let nonFinite: Counted | null = null
   let outOfRange: Counted | null = null
 
-  /**
-   * This loop sees every row of every file. It holds no closure: one that captures a row's numbers costs an allocation
-   * per row. Its sums and limits are locals and SHARP's columns bare numbers, because variables of outer functions are
-   * slow to read and keep the compiler from folding.
-   */
   function add(values: Float32Array): void {
     const rows = gather === null ? values : gather(values)
-    const bits = new Uint32Array(rows.buffer, rows.byteOffset, rows.length)
-    let [minX, minY, minZ] = min
-    let [maxX, maxY, maxZ] = max
-    // Goes on from the sum so far: sums of pieces would round differently with each way of cutting the file.
-    let sum = opacitySum
-    let faintHere = 0
-    let behindHere = 0
-    // Ranges that no working engine leaves. A float32 opacity in (0, 1) has a logit between -88 and 17; the smallest
-    // float32 sigma has the logarithm -103.3; e^9 = 8,103 m is the largest sigma that viewers keep. Zero rotations come
-    // from regions of a file that were never written.
-    const opacityMost = 100
-    const scaleLeast = -104
-    const scaleMost = 9
-    for (let row = 0; row < rows.length; row += 14) {
-      const x = rows[row] as number
-      const y = rows[row + 1] as number
-      const z = rows[row + 2] as number
-      const red = rows[row + 3] as number
-      const green = rows[row + 4] as number
-      const blue = rows[row + 5] as number
-      const logit = rows[row + 6] as number
-      const scale0 = rows[row + 7] as number
-      const scale1 = rows[row + 8] as number
-      const scale2 = rows[row + 9] as number
-      const w = rows[row + 10] as number
-      const i = rows[row + 11] as number
-      const j = rows[row + 12] as number
-      const k = rows[row + 13] as number
-      // A NaN or an infinity survives any sum, and finite float32 cannot overflow a float64. In pairs: a chain of
-      // additions would wait for each one.
-      const all = x + y + (z + logit) + (red + green + (blue + scale0)) + (scale1 + scale2 + (w + i) + (j + k))
-      if (all - all !== 0) {
-        addNonFinite(values, row)
-        continue
-      }
-      if (x < minX) minX = x
-      if (x > maxX) maxX = x
-      if (y < minY) minY = y
-      if (y > maxY) maxY = y
-      if (z < minZ) minZ = z
-      if (z > maxZ) maxZ = z
-      if (z > 0) {
-        const bin = (bits[row + 2] as number) >>> depthShift
-        depths[bin] = (depths[bin] as number) + 1
-      } else behindHere++
-      faintHere += logit < logitOf2Percent ? 1 : 0
-      sum += sigmoid(logit)
-      if (
-        logit < -opacityMost ||
-        logit > opacityMost ||
-        scale0 < scaleLeast ||
-        scale0 > scaleMost ||
-        scale1 < scaleLeast ||
-        scale1 > scaleMost ||
-        scale2 < scaleLeast ||
-        scale2 > scaleMost
-      )
-        addOutOfRange(rows, row)
-      else if (w === 0 && i === 0 && j === 0 && k === 0) addOutOfRange(rows, row)
-    }
-    min[0] = minX
-    min[1] = minY
-    min[2] = minZ
-    max[0] = maxX
-    max[1] = maxY
-    max[2] = maxZ
-    opacitySum = sum
-    faint += faintHere
-    behind += behindHere
+    addRows(rows, depths, sums, (row, isWhole) => {
+      if (isWhole) addOutOfRange(rows, row)
+      else addNonFinite(values, row)
+    })
     seen += rows.length / sharpVertexFloats
   }
 
@@ -165,7 +94,7 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
   function depthAt(share: number): number {
     const good = seen - (nonFinite?.rows ?? 0)
     const rank = Math.min(good - 1, Math.floor(share * good))
-    let passed = behind
+    let passed = sums[behindAt] as number
     if (rank < passed) return 0
     for (let bin = 0; bin < depthBins; bin++) {
       passed += depths[bin] as number
@@ -184,9 +113,10 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
     },
     statistics() {
       const good = Math.max(1, seen - (nonFinite?.rows ?? 0))
+      const [minX = 0, minY = 0, minZ = 0, maxX = 0, maxY = 0, maxZ = 0, opacitySum = 0, faint = 0] = sums
       return {
         count: seen,
-        bounds: { min: [...min], max: [...max] },
+        bounds: { min: [minX, minY, minZ], max: [maxX, maxY, maxZ] },
         opacity: { mean: opacitySum / good, shareBelow2Percent: faint / good },
         depthQuantiles: {
           '0.1%': depthAt(0.001),
@@ -198,6 +128,77 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
       }
     },
   }
+}
+
+/**
+ * Adds rows in SHARP's order to `sums` (smallest x, y, z, largest x, y, z, opacity, faint rows, rows behind the camera) and
+ * to the histogram `depths`. This loop sees every row of every file, and looks odd for it: it is no closure over a tally,
+ * whose compiled code would be thrown away with each tally; nothing in it captures a row's numbers, which would cost an
+ * allocation per row; its sums are locals, and SHARP's columns bare numbers.
+ */
+function addRows(
+  rows: Float32Array,
+  depths: Uint32Array,
+  sums: Float64Array,
+  onFault: (row: number, isWhole: boolean) => void,
+): void {
+  const bits = new Uint32Array(rows.buffer, rows.byteOffset, rows.length)
+  let [minX = 0, minY = 0, minZ = 0, maxX = 0, maxY = 0, maxZ = 0, sum = 0, faint = 0, behind = 0] = sums
+  // Ranges that no working engine leaves. A float32 opacity in (0, 1) has a logit between -88 and 17; the smallest float32
+  // sigma has the logarithm -103.3; e^9 = 8,103 m is the largest sigma that viewers keep. Zero rotations come from regions
+  // of a file that were never written.
+  const opacityMost = 100
+  const scaleLeast = -104
+  const scaleMost = 9
+  for (let row = 0; row < rows.length; row += 14) {
+    const x = rows[row] as number
+    const y = rows[row + 1] as number
+    const z = rows[row + 2] as number
+    const red = rows[row + 3] as number
+    const green = rows[row + 4] as number
+    const blue = rows[row + 5] as number
+    const logit = rows[row + 6] as number
+    const scale0 = rows[row + 7] as number
+    const scale1 = rows[row + 8] as number
+    const scale2 = rows[row + 9] as number
+    const w = rows[row + 10] as number
+    const i = rows[row + 11] as number
+    const j = rows[row + 12] as number
+    const k = rows[row + 13] as number
+    // A NaN or an infinity survives any sum, and finite float32 cannot overflow a float64. In pairs: a chain of
+    // additions would wait for each one.
+    const all = x + y + (z + logit) + (red + green + (blue + scale0)) + (scale1 + scale2 + (w + i) + (j + k))
+    if (all - all !== 0) {
+      onFault(row, false)
+      continue
+    }
+    if (x < minX) minX = x
+    if (x > maxX) maxX = x
+    if (y < minY) minY = y
+    if (y > maxY) maxY = y
+    if (z < minZ) minZ = z
+    if (z > maxZ) maxZ = z
+    if (z > 0) {
+      const bin = (bits[row + 2] as number) >>> depthShift
+      depths[bin] = (depths[bin] as number) + 1
+    } else behind++
+    faint += logit < logitOf2Percent ? 1 : 0
+    // Goes on from the sum so far: sums of pieces would round differently with each way of cutting the file.
+    sum += sigmoid(logit)
+    if (
+      logit < -opacityMost ||
+      logit > opacityMost ||
+      scale0 < scaleLeast ||
+      scale0 > scaleMost ||
+      scale1 < scaleLeast ||
+      scale1 > scaleMost ||
+      scale2 < scaleLeast ||
+      scale2 > scaleMost ||
+      (w === 0 && i === 0 && j === 0 && k === 0)
+    )
+      onFault(row, true)
+  }
+  sums.set([minX, minY, minZ, maxX, maxY, maxZ, sum, faint, behind])
 }
 
 function describeRow(rows: Float32Array, at: number): string {
