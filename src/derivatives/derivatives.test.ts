@@ -161,7 +161,10 @@ test('without splat-transform what needs it is refused with what to install; the
   const { ask, begin } = setup({ hasTransform: () => false })
   await expect(ask('scene.sog')).rejects.toMatchObject({
     status: 501,
-    failure: { code: 'deployment_missing', advice: expect.stringContaining('npm install @playcanvas/splat-transform') },
+    failure: {
+      code: 'deployment_missing',
+      message: expect.stringContaining('npm install @playcanvas/splat-transform'),
+    },
   })
   const clean = ask('scene.clean.ply')
   ;(await begin(1)).end('ply')

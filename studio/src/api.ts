@@ -23,6 +23,16 @@ export interface Extension {
   /** What people must know about results of this model. */
   readonly notice: string | null
   readonly output: OutputFile | null
+  /** Other formats of the result, made when they are asked for. */
+  readonly derivatives?: readonly Derivative[]
+}
+
+export interface Derivative {
+  readonly name: string
+  /** What it is. */
+  readonly label: string
+  /** Signed. */
+  readonly url: string
 }
 
 export interface Failure {
@@ -130,10 +140,19 @@ export async function request<T>(path: string, init: RequestInit): Promise<T> {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw new RequestError('The gateway cannot be reached; is it still running?', 0, null, null)
   }
-  const body: unknown = await response.json().catch(() => null)
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null)
   if (response.ok && body !== null) return body as T
+  throw await toRequestError(response)
+}
+
+/** What the gateway says in place of an answer. */
+export async function toRequestError(response: Response): Promise<RequestError> {
+  const body: unknown = await response.json().catch(() => null)
   const { detail, code, request_id } = (body ?? {}) as { detail?: unknown; code?: unknown; request_id?: unknown }
-  throw new RequestError(
+  return new RequestError(
     typeof detail === 'string' ? detail : `The gateway answered with status ${response.status} and no explanation.`,
     response.status,
     typeof code === 'string' ? code : null,
@@ -142,7 +161,7 @@ export async function request<T>(path: string, init: RequestInit): Promise<T> {
 }
 
 /** The gateway may name itself by another host than the one this page came from; its paths are the same. */
-function ownPath(address: string): string {
+export function ownPath(address: string): string {
   const { pathname, search } = new URL(address, location.href)
   return pathname + search
 }

@@ -2,6 +2,7 @@ import type { RefObject } from 'react'
 import { type Prediction, photoOf } from './api.ts'
 import { isSplat, splatFacts } from './facts.ts'
 import { fileName, formatBytes, formatCost, formatCount, formatSpan } from './format.ts'
+import { Formats } from './formats.tsx'
 import type { ViewerHandle } from './viewer.tsx'
 
 export interface ResultProps {
@@ -13,7 +14,7 @@ export interface ResultProps {
 
 /** Beneath a finished scene: what it is, where it came from, what to know about it, and the file itself. */
 export function Result({ prediction, file, viewer }: ResultProps) {
-  const { output, notice, deployment, cost } = prediction.surefoot
+  const { output, notice, deployment, cost, derivatives = [] } = prediction.surefoot
   const splat = output !== null && isSplat(output)
   const count = splat ? splatFacts(output).count : null
   const took = prediction.completed_at ? Date.parse(prediction.completed_at) - Date.parse(prediction.created_at) : null
@@ -43,6 +44,7 @@ export function Result({ prediction, file, viewer }: ResultProps) {
         )}
       </p>
       {notice !== null && <p className="notice">{notice}</p>}
+      {derivatives.length > 0 && <Formats key={prediction.id} prediction={prediction.id} derivatives={derivatives} />}
     </section>
   )
 }
