@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
+import { passingChunks } from '../core/passing-chunks.ts'
 import type { OutputReference, StoredOutput } from '../core/prediction.ts'
 import type { Download, FileStore, PutResult } from '../files/contract.ts'
 import type { Model, ReadableFile } from '../models/contract.ts'
@@ -29,27 +30,22 @@ export async function collectOutput(
   const [reference] = outputs
   if (reference === undefined) return refuse('output_lost', 'The provider named no output.')
   const key = outputKey(request, reference, files)
-  await bring(files, download, key, reference, request)
+  const known = await bring(files, download, key, reference, request)
   signal.throwIfAborted()
   const stat = await files.stat(key)
   if (stat === null) return refuse('output_lost', 'The output vanished from the file store.')
-  const hash = createHash('sha256')
   const file: ReadableFile = { bytes: stat.bytes, open: range => openOrLost(files, key, range) }
   const verdict = await model.verify(file)
   if (!verdict.valid) {
     await files.remove(key)
     throw new SurefootError(verdict.failure)
   }
-  for await (const chunk of (await openOrLost(files, key)).body) {
-    signal.throwIfAborted()
-    hash.update(chunk)
-  }
   return {
     key,
     name: model.output.name,
     mediaType: model.output.mediaType,
     bytes: stat.bytes,
-    sha256: hash.digest('hex'),
+    sha256: known ?? (await digest(files, key, signal)),
     facts: verdict.facts,
   }
 }
@@ -72,26 +68,37 @@ async function openOrLost(files: FileStore, key: string, range?: { start: number
   return (await files.open(key, range)) ?? refuse('output_lost', 'The output vanished from the file store.')
 }
 
+async function digest(files: FileStore, key: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of passingChunks((await openOrLost(files, key)).body)) {
+    signal.throwIfAborted()
+    hash.update(chunk)
+  }
+  return hash.digest('hex')
+}
+
+/** Answers the SHA-256 where it was taken on the way. */
 async function bring(
   files: FileStore,
   download: Download,
   key: string,
   reference: OutputReference,
   request: CollectRequest,
-): Promise<void> {
+): Promise<string | null> {
   const { maxBytes } = request.model.output
   const options = { maxBytes, signal: request.signal }
   try {
     switch (reference.kind) {
       case 'stored':
-        return await takeUpload(files, reference.key, key, options)
+        await takeUpload(files, reference.key, key, options)
+        return null
       case 'path':
-        return await took(files.adopt(key, reference.path, options))
+        return digestOf(await files.adopt(key, reference.path, options))
       case 'data':
-        return await took(files.put(key, dataUriBytes(reference.uri), options))
+        return digestOf(await files.put(key, dataUriBytes(reference.uri), options))
       case 'url': {
         const { body, bytes } = await download(reference.url, { ...options, trustedOrigins: request.trustedOrigins })
-        return await took(files.put(key, body, bytes === null ? options : { ...options, bytes }))
+        return digestOf(await files.put(key, body, bytes === null ? options : { ...options, bytes }))
       }
     }
   } catch (error) {
@@ -111,8 +118,8 @@ async function takeUpload(
 }
 
 /** `exists`: an earlier collect of this attempt got as far as the file; it is verified like any other. */
-async function took(put: Promise<PutResult>): Promise<void> {
-  await put
+function digestOf(put: PutResult): string | null {
+  return put.kind === 'stored' ? put.sha256 : null
 }
 
 /** Downloading speaks of inputs and providers; here the same faults concern an output. */

@@ -33,10 +33,11 @@ export function checkRange(range?: { start: number; end?: number }): { readonly 
   return { start, last }
 }
 
-/** A whole file from its beginning, leaving the handle open. */
+/** A whole file from its beginning, leaving the handle open. A chunk is valid until the next one is asked for. */
 export async function* readAll(file: FileHandle): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(chunkBytes)
   for (let position = 0; ; ) {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(chunkBytes), 0, chunkBytes, position)
+    const { bytesRead } = await file.read(buffer, 0, chunkBytes, position)
     if (bytesRead === 0) return
     yield buffer.subarray(0, bytesRead)
     position += bytesRead
@@ -58,24 +59,32 @@ async function openFile(path: string): Promise<FileHandle | null> {
 
 function createBody(file: FileHandle, start: number, end: number): ReadableStream<Uint8Array> {
   let position = start
-  async function finish(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  async function finish(controller: ReadableByteStreamController): Promise<void> {
     await file.close()
     controller.close()
+    // The next read may have begun meanwhile; it ends only when it is answered.
+    controller.byobRequest?.respond(0)
   }
-  return new ReadableStream<Uint8Array>(
+  return new ReadableStream(
     {
+      // Whoever reads may bring a buffer: see `core/passing-chunks.ts`.
+      type: 'bytes',
       async start(controller) {
         if (start === end) await finish(controller)
       },
       async pull(controller) {
-        const wanted = Math.min(chunkBytes, end - position)
-        const { buffer, bytesRead } = await file.read(new Uint8Array(wanted), 0, wanted, position)
+        const { byobRequest: request } = controller
+        const given = request?.view ?? { buffer: new ArrayBuffer(Math.min(chunkBytes, end - position)), byteOffset: 0 }
+        const wanted = Math.min(request?.view?.byteLength ?? chunkBytes, chunkBytes, end - position)
+        const view = new Uint8Array(given.buffer, given.byteOffset, wanted)
+        const { bytesRead } = await file.read(view, 0, wanted, position)
         if (bytesRead === 0) {
           await file.close()
           throw new SurefootError(createFailure('internal', 'A stored file became shorter while it was read.'))
         }
-        controller.enqueue(buffer.subarray(0, bytesRead))
         position += bytesRead
+        if (request === null) controller.enqueue(view.subarray(0, bytesRead))
+        else request.respond(bytesRead)
         if (position === end) await finish(controller)
       },
       cancel: async () => await file.close(),

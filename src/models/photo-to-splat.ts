@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { createFailure } from '../core/failure.ts'
+import { passingChunks } from '../core/passing-chunks.ts'
 import { checkSplat } from '../splat/check.ts'
 import type { ReadableFile, Verdict } from './contract.ts'
 import type { ModelDefinition } from './define-model.ts'
@@ -28,7 +29,7 @@ export const photoToSplat: Pick<ModelDefinition, 'input' | 'files' | 'output' | 
 /** Valid with the splat's statistics as facts; else `output_invalid` with what is wrong. One pass, flat memory. */
 export async function verifySplat(file: ReadableFile): Promise<Verdict> {
   const { body } = await file.open()
-  const check = await checkSplat(body, { bytes: file.bytes })
+  const check = await checkSplat(passingChunks(body), { bytes: file.bytes })
   if (check.valid) return { valid: true, facts: { ...check.statistics } }
   return { valid: false, failure: createFailure('output_invalid', check.problem.message) }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { passingChunks } from '../core/passing-chunks.ts'
 import type { FileStore, OpenedFile, PutOptions } from '../files/contract.ts'
 
 /** One empty file store under test. */
@@ -44,6 +45,12 @@ export function describeFiles(name: string, open: () => Promise<OpenedFiles>): v
   }
   const read = async (file: OpenedFile | null) => (file === null ? null : await buffer(file.body))
   const readText = async (file: OpenedFile | null) => (await read(file))?.toString() ?? null
+  /** By whoever keeps no chunk. */
+  const readInPassing = async (file: OpenedFile | null) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of passingChunks(file?.body ?? ReadableStream.from([]))) chunks.push(Buffer.from(chunk))
+    return Buffer.concat(chunks)
+  }
   const failsWith = (code: string) => expect.objectContaining({ failure: expect.objectContaining({ code }) })
 
   describe(`${name}: list`, () => {
@@ -99,6 +106,12 @@ export function describeFiles(name: string, open: () => Promise<OpenedFiles>): v
       const result = await files.put('large', sampleBody(...chunks), { ...roomy, sha256: digest(whole) })
       expect(result).toEqual({ kind: 'stored', bytes: whole.length, sha256: digest(whole) })
       expect((await read(await files.open('large')))?.equals(whole)).toBe(true)
+      for (const [start, end] of [
+        [0, whole.length],
+        [5, 10],
+        [whole.length, whole.length],
+      ] as const)
+        expect(await readInPassing(await files.open('large', { start, end }))).toEqual(whole.subarray(start, end + 1))
     })
 
     it('lets the first complete write win and leaves the file as it is afterwards', async () => {
