@@ -33,6 +33,8 @@ const options = {
 } as const
 
 const watchEveryMs = 2_000
+/** The whole screen: sentences of the history are longer than most lines, so nobody knows how many the last picture took. */
+const clearScreen = '\u001b[H\u001b[2J'
 
 interface Job {
   /** Alias or full name; undefined for all that there are. */
@@ -119,7 +121,7 @@ async function watch(io: Io, { persist }: Connection, { model, json }: Job, inte
     }
     const picture = json ? JSON.stringify(migrations) : migrations.map(each => drawMigration(io, each)).join('\n')
     if (json || io.stdout.isTTY === true) {
-      if (picture !== drawn) io.stdout.write(json ? `${picture}\n` : `${erase(drawn)}${picture}`)
+      if (picture !== drawn) io.stdout.write(json ? `${picture}\n` : `${clearScreen}${picture}`)
       drawn = picture
     } else for (const migration of migrations) tellNews(io, migration, told)
     if (migrations.every(({ stage }) => stage === 'done' || stage === 'rolled_back'))
@@ -136,9 +138,4 @@ function tellNews(io: Io, { model, history }: MigrationJson, told: Map<string, n
     say(io.stdout, `${at.slice(0, 19).replace('T', ' ')}  ${model}  ${what}: ${why}`)
     told.set(model, Date.parse(at))
   }
-}
-
-/** Back to where the last picture began, and everything after it away. */
-function erase(picture: string): string {
-  return picture === '' ? '' : `\u001b[${picture.split('\n').length - 1}A\r\u001b[J`
 }
