@@ -37,11 +37,11 @@ export interface ReliefScene {
 
 /** Where each stage lies in the whole work, as measured. */
 const spans: Readonly<Record<ReliefStage, readonly [from: number, to: number]>> = {
-  analyse: [0, 0.08],
-  depth: [0.08, 0.38],
-  refine: [0.38, 0.75],
-  background: [0.75, 0.92],
-  gaussians: [0.92, 1],
+  analyse: [0, 0.06],
+  depth: [0.06, 0.25],
+  refine: [0.25, 0.8],
+  background: [0.8, 0.91],
+  gaussians: [0.91, 1],
 }
 
 /** Gaussians along the long side, as SHARP has them: one per 2 x 2 pixels of a photo of 1536, one per pixel below 768. */
@@ -77,7 +77,7 @@ export function relief(image: ReliefImage, options: ReliefOptions): ReliefScene 
 
   const reach = Math.max(1, envelope * Math.hypot(width, height) * (1 - nearMetres / farMetres))
   const refined = refineDisparity(analysis, coarse, sky, toColourPlanes(colours, width, height), reach)
-  done('refine', 0.6)
+  done('refine', 0.7)
   const disparity = sharpenEdges(refined, colours, reach)
   done('refine')
 
