@@ -40,7 +40,7 @@ export function createProcess({ skewMs, alone = false, ...setup }: ProcessSetup)
       ...gate.port(store),
       watch: listener => gate.watch(store.watch(change => gate.run(() => listener(change)))),
     },
-    files: { ...gate.port(files), path: files.path },
+    files: { ...gate.port(files), path: files.path, list: files.list },
     download: gate.download(download),
     fetch,
     routes: setup.routes(fetch),
