@@ -13,7 +13,15 @@ import type { FileStore } from '../files/contract.ts'
 import { type SideCarFacts, toSideCar } from '../splat/side-car.ts'
 import type { DerivativeSource, DerivativeState, Derivatives, GetOptions, StoredBytes } from './contract.ts'
 import { convert } from './convert.ts'
-import { type Derivative, derivativesRecipe, listDerivatives, noLimits, parseDerivative, presets } from './formats.ts'
+import {
+  type Derivative,
+  derivativesRecipe,
+  listDerivatives,
+  noLimits,
+  parseDerivative,
+  presetLabels,
+  presets,
+} from './formats.ts'
 import { hasTransform, refuseMissing } from './transform.ts'
 import { createTurns } from './turns.ts'
 
@@ -199,7 +207,11 @@ export function createDerivatives(options: DerivativesOptions): Derivatives {
 
   return {
     list: output =>
-      listDerivatives(output).map(({ name, format: { mediaType, label } }) => ({ name, mediaType, label })),
+      listDerivatives(output).map(({ name, format: { mediaType, label }, preset }) => ({
+        name,
+        mediaType,
+        label: preset === null ? label : presetLabels[preset],
+      })),
     get,
     async stop() {
       const all = [...making.values()]

@@ -57,6 +57,11 @@ export const presets: Readonly<Record<Preset, Limits>> = { phone: { leastOpacity
 
 export type Preset = 'phone'
 
+/** What a preset is for, for people. */
+export const presetLabels: Readonly<Record<Preset, string>> = {
+  phone: 'the smallest for phones and headsets: at most 500,000 splats',
+}
+
 /** A file that can be made of an output. */
 export interface Derivative {
   /** `scene.phone.sog`: the output's name without its ending, the preset where there is one, the format's ending. */
