@@ -6,6 +6,7 @@ import type { Policy } from '../core/policy.ts'
 import type { PredictionRecord, WebhookEvent } from '../core/prediction.ts'
 import type { DailyWindow } from '../core/schedule.ts'
 import type { Measured } from '../core/statistics.ts'
+import type { TokenLimits } from '../core/token.ts'
 import type { WarmEstimate, WindowCount } from '../core/warm-cost.ts'
 import type { Model } from '../models/contract.ts'
 import type { Health, Provider, Warmth } from '../providers/contract.ts'
@@ -161,11 +162,15 @@ export interface Warmer {
 export interface Engine {
   /**
    * Stores a prediction and begins it. Answers once it is durable. Throws `SurefootError`: `input_invalid`,
-   * `input_too_large`, `storage_full`, `no_route_for_bytes`; nothing has been spent then.
+   * `input_too_large`, `storage_full`, `no_route_for_bytes`, `rate_limited` (429) or `budget_exceeded` (402) where the
+   * owner's limits have no room; nothing has been spent then.
    */
   create(request: CreateRequest): Promise<StoredPrediction>
-  /** The newest record; a prediction whose deadline has passed is ended before it is shown. */
-  get(id: string): Promise<StoredPrediction | null>
+  /**
+   * The newest record; a prediction whose deadline has passed is ended before it is shown. With an `owner`, predictions of
+   * others are as if they were not there: nothing is done with them.
+   */
+  get(id: string, owner?: string): Promise<StoredPrediction | null>
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
   /** Asks for the end; a finished prediction stays what it was. Null when there is none. */
   cancel(id: string): Promise<StoredPrediction | null>
@@ -218,6 +223,8 @@ export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: J
 export interface CreateRequest {
   readonly model: string
   readonly owner: string
+  /** What its owner may have. Default: no limits. */
+  readonly limits?: TokenLimits
   readonly source: 'api' | 'web'
   /** File fields may hold http(s) URLs (fetched safely) or data URIs; files that we already have come in `files`. */
   readonly input: JsonObject

@@ -6,13 +6,14 @@ import type { Policy } from '../core/policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import { type Step, step, type Taken } from '../core/step.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
-import type { Reservation, Store, StoredPrediction } from '../store/contract.ts'
+import type { Quota, Reservation, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log, Route } from './contract.ts'
 import type { Insight } from './insight.ts'
 import { startLoop } from './loop.ts'
 import type { Migrations } from './migrations.ts'
 import { forgottenEffects, interruptible, isLoser, vanished } from './pending-effects.ts'
 import { createPlaces } from './places.ts'
+import { refuseMore, refuseOvertaken } from './quotas.ts'
 import { findDeployment } from './routes.ts'
 import { createWorlds } from './worlds.ts'
 
@@ -25,8 +26,11 @@ import { createWorlds } from './worlds.ts'
  * answer which arrives after the lease is gone is still taken in, by stepping whatever record is newest then.
  */
 export interface Driver {
-  /** Inserts a fresh record together with its first step; false when the id exists. */
-  insert(record: PredictionRecord): Promise<StoredPrediction>
+  /**
+   * Inserts a fresh record together with its first step. Fails with `rate_limited` or `budget_exceeded` where the quota of
+   * its owner (default: none) has no room.
+   */
+  insert(record: PredictionRecord, quota?: Quota): Promise<StoredPrediction>
   /** Takes in an event, whoever holds the record; null when there is none. A `delivery` seen before changes nothing. */
   apply(id: string, event: PredictionEvent, delivery?: string | null): Promise<StoredPrediction | null>
   /** What is held in memory, fresher than the store. */
@@ -143,15 +147,25 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   /** Takes in an event after those before it. When the store fails the record stays as it was and is stepped again soon. */
-  function enqueue(held: Held, event: PredictionEvent, delivery: string | null = null): Promise<StoredPrediction> {
-    const turn = held.queue.then(() => process(held, event, delivery))
+  function enqueue(
+    held: Held,
+    event: PredictionEvent,
+    delivery: string | null = null,
+    quota?: Quota,
+  ): Promise<StoredPrediction> {
+    const turn = held.queue.then(() => process(held, event, delivery, quota))
     held.queue = turn.catch(() => {
       if (records.get(held.id) === held) wakeAt(held, now() + storeRetryMs)
     })
     return turn
   }
 
-  async function process(held: Held, event: PredictionEvent, delivery: string | null): Promise<StoredPrediction> {
+  async function process(
+    held: Held,
+    event: PredictionEvent,
+    delivery: string | null,
+    quota?: Quota,
+  ): Promise<StoredPrediction> {
     for (;;) {
       if (records.get(held.id) !== held)
         return (
@@ -175,6 +189,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             nextAt: next.nextAt === null ? null : Math.min(next.nextAt, at + leaseMs),
             delivery,
             reservations: next.reservations.map(taken => reservationOf(taken, policy, at)),
+            ...(quota !== undefined && { quota }),
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
         ])
@@ -183,6 +198,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
           wakeAt(held, at)
           return { record: held.current, version: held.version, nextAt: null }
         }
+        if (quota !== undefined && outcome === 'too_many') refuseMore(quota.live ?? 0)
+        if (quota !== undefined && outcome === 'too_dear') refuseOvertaken(quota)
         if (outcome === 'refused') {
           for (const { deployment } of next.reservations) places.full(deployment, now() + pickUpEveryMs)
           // It may have been the day's money: then the next step must know.
@@ -410,10 +427,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   return {
     now,
     apply,
-    async insert(record) {
+    async insert(record, quota) {
       const held = hold({ record, version: 0, nextAt: now() })
       try {
-        return await enqueue(held, { type: 'timePassed' })
+        return await enqueue(held, { type: 'timePassed' }, null, quota)
       } catch (error) {
         letGo(held)
         // The write may have happened although its answer was lost: then the prediction exists, and ends like any other.

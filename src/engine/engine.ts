@@ -15,6 +15,7 @@ import { createKeepWarm } from './keep-warm.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
 import { isLoser } from './pending-effects.ts'
+import { type Grant, grant } from './quotas.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createUploads, withUpload } from './uploads.ts'
@@ -68,6 +69,9 @@ const everything: Retention = { ageMs: null, bytes: null, spareBytes: 0 }
 /** How long fetching an input from a URL may take; creating waits for it. */
 const inputTimeoutMs = 30_000
 
+/** How often what is left of an owner's budget is looked at anew because others took it meanwhile. */
+const grantTries = 3
+
 /** Puts the parts together: the front's verbs over the driver, the performer and the stores. Starts nothing by itself. */
 export function createEngine(dependencies: EngineDependencies): Engine {
   const { store, files, download, routes, links, serverKey, clock, newId } = dependencies
@@ -119,6 +123,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     const pinned = request.deployments === undefined ? null : [...new Set(request.deployments)]
     checkPinned(route, pinned)
     const { deployments, policy } = routeFor(routes, { id, model: request.model, route: pinned })
+    const grantNow = () => grant(store, { deployments, policy }, request.owner, request.limits, driver.now())
     if (!deployments.some(deployment => canCarry(deployment, links, files))) {
       refuse(
         'no_route_for_bytes',
@@ -128,6 +133,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     }
     if (request.webhook !== null) dependencies.checkWebhook?.(request.webhook.url)
     await checkRoom(files, retention)
+    await grantNow()
     const limit = createLimit(clock, inputTimeoutMs, 'Fetching the input')
     const checked = await checkInput(inputs, route.model, request, limit.signal).finally(limit.done)
     const byClient = request.cancelAfterMs !== null && request.cancelAfterMs <= policy.deadlineMs
@@ -152,7 +158,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         if (await store.holdFile(file, record.deadlineAt + filesHeldMs)) continue
         refuse('input_invalid', `File ${file} has just been removed; upload it again.`, { status: 422 })
       }
-      const stored = await driver.insert(record)
+      const stored = await insert(record, grantNow)
       // Somebody else was first with this id: what came with this request is nobody's.
       const isOurs = JSON.stringify(stored.record.input) === JSON.stringify(record.input)
       if (!isOurs) await discardFiles(inputs, checked.added)
@@ -165,8 +171,27 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     }
   }
 
-  async function get(id: string): Promise<StoredPrediction | null> {
+  /** Of several that are created at once, each gets what the ones before it have left. */
+  async function insert(record: PredictionRecord, grantNow: () => Promise<Grant>): Promise<StoredPrediction> {
+    for (let tries = 1; ; tries++) {
+      const { allowance, quota } = await grantNow()
+      try {
+        return await driver.insert(allowance === undefined ? record : { ...record, allowance }, quota)
+      } catch (error) {
+        if (tries === grantTries || !SurefootError.is(error) || error.failure.code !== 'budget_exceeded') throw error
+      }
+    }
+  }
+
+  /** A shadow run belongs to whoever owns its original. */
+  async function isOf(owner: string, { owner: actual, shadowOf }: PredictionRecord): Promise<boolean> {
+    if (shadowOf === undefined) return actual === owner
+    return (await store.get(shadowOf))?.record.owner === owner
+  }
+
+  async function get(id: string, owner?: string): Promise<StoredPrediction | null> {
     const stored = driver.held(id) ?? (await store.get(id))
+    if (stored !== null && owner !== undefined && !(await isOf(owner, stored.record))) return null
     if (stored === null || isTerminal(stored.record.status) || driver.now() < stored.record.deadlineAt) return stored
     return driver.apply(id, { type: 'timePassed' })
   }

@@ -40,8 +40,12 @@ export function createWorlds({
     const deployments: { [name: string]: DeploymentWorld } = {}
     const look = (deployment: Deployment) => (deployments[deployment.name] ??= places.world(deployment, now, record.id))
     all.forEach(look)
+    const policy: Policy = order === null ? route.policy : { ...route.policy, routing: 'ordered' }
     return {
-      policy: order === null ? route.policy : { ...route.policy, routing: 'ordered' },
+      policy:
+        record.allowance === undefined
+          ? policy
+          : { ...policy, budget: Math.min(record.allowance, policy.budget ?? record.allowance) },
       world: {
         route: (order?.deployments ?? route.deployments).map(look),
         ...(order !== null && { routeWhy: order.why }),
