@@ -110,7 +110,7 @@ const vendors: { readonly [name in VendorName]: VendorEntry } = {
   },
   ecs: {
     kind: 'ecs',
-    share: 0.25,
+    share: 0.15,
     load: () => Promise.all([import('@aws-sdk/client-ecs'), loadBucket()]),
     open(setup) {
       const bucket = isKit(setup) ? { bucket: 'predictions' } : {}
@@ -121,7 +121,7 @@ const vendors: { readonly [name in VendorName]: VendorEntry } = {
   },
   lambda: {
     kind: 'lambda',
-    share: 0.25,
+    share: 0.15,
     load: () => Promise.all([import('@aws-sdk/client-lambda'), loadBucket()]),
     open(setup) {
       const options = { ...accessTo('lambda'), bucket: 'predictions' }
@@ -131,7 +131,7 @@ const vendors: { readonly [name in VendorName]: VendorEntry } = {
   },
   sagemaker: {
     kind: 'sagemaker',
-    share: 0.25,
+    share: 0.15,
     load: () => Promise.all([import('@aws-sdk/client-sagemaker-runtime'), loadSagemaker(), loadBucket()]),
     open(setup) {
       const options = { ...accessTo('sagemaker'), bucket: 'predictions' }

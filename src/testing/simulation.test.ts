@@ -14,7 +14,7 @@ const fresh = (count: number) => Array.from({ length: count }, () => Math.floor(
 const plans: SimulationOptions[] = [
   ...[...kept, ...fresh(3)].map((seed): SimulationOptions => ({ seed, predictions: 200 })),
   ...[7, ...fresh(2)].map((seed): SimulationOptions => ({ seed, predictions: 1_000, store: 'memory' })),
-  { seed: 10, predictions: 200, store: 'memory', vendors: ['ecs', 'sagemaker', 'koyeb-held'] },
+  { seed: 10, predictions: 200, store: 'memory', vendors: ['ecs', 'lambda', 'sagemaker', 'koyeb-held'] },
 ]
 
 it.each(plans)('keeps every rule and settles, whatever seed $seed brings', { timeout }, async plan => {
