@@ -39,7 +39,7 @@ test('tells what is in a good file', async () => {
   expect(rest).toEqual({
     count: 10,
     bounds: { min: [-3, 0, 1], max: [6, 18, 10] },
-    nonFinite: 0,
+    saturated: 0,
     image: { width: 640, height: 480 },
     focalPx: 512,
     colorSpace: 'sRGB',
@@ -116,7 +116,7 @@ test('the verdict does not depend on the order of the properties, and names what
     ),
   )
   if (!plain.valid || !other.valid) throw new Error('both are good')
-  for (const key of ['count', 'bounds', 'opacity', 'depthQuantiles', 'nonFinite'] as const)
+  for (const key of ['count', 'bounds', 'opacity', 'depthQuantiles', 'saturated'] as const)
     expect(other.statistics[key]).toEqual(plain.statistics[key])
   const spoilt = await checkSplat(
     cut(
@@ -168,26 +168,57 @@ test('zero Gaussians, other meshes and other files are refused', async () => {
   expect(await codeOf(writePlyHeader(sharpHeader(2 ** 40)))).toBe('too_short')
 })
 
-test('NaN and infinity in any property are counted and refused, or only counted', async () => {
-  for (const [property, value] of [0, 3, 6, 9, 13].flatMap(at => [NaN, Infinity, -Infinity].map(bad => [at, bad]))) {
+const opacityAt = 6
+const lastScaleAt = 9
+
+test('NaN and infinity are refused in any property, and counted', async () => {
+  for (const [property, value] of [0, 3, 13].flatMap(at => [NaN, Infinity, -Infinity].map(bad => [at, bad] as const))) {
     const { vertices, write } = setup()
-    vertices[4 * sharpVertexFloats + (property ?? 0)] = value ?? 0
-    vertices[7 * sharpVertexFloats + (property ?? 0)] = -(value ?? 0)
+    vertices[4 * sharpVertexFloats + property] = value
+    vertices[7 * sharpVertexFloats + property] = -value
     const refused = await checkSplat(cut(write()))
     expect(refused).toMatchObject({ valid: false, problem: { code: 'non_finite' } })
     expect(refused.valid ? '' : refused.problem.message).toContain('2 of 10 Gaussians')
-    const counted = await checkSplat(cut(write()), { allowNonFinite: true })
-    expect(counted).toMatchObject({
-      valid: true,
-      statistics: { count: 10, nonFinite: 2, bounds: { max: [6, 18, 10] } },
-    })
+  }
+  for (const [property, value] of [
+    [opacityAt, NaN],
+    [lastScaleAt, NaN],
+    [lastScaleAt, Infinity],
+  ] as const) {
+    const { vertices, write } = setup()
+    vertices[property] = value
+    expect(await codeOf(write())).toBe('non_finite')
   }
 })
 
-test('a file of nothing but NaN stays refused', async () => {
+test("the infinities of SHARP's own writer are counted, and their Gaussians count", async () => {
+  const { vertices, write } = setup()
+  const plain = await checkSplat(cut(write()))
+  vertices[opacityAt] = Infinity
+  vertices[9 * sharpVertexFloats + lastScaleAt] = -Infinity
+  for (const size of [7, 100_000]) {
+    const check = await checkSplat(cut(write(), size))
+    if (!check.valid || !plain.valid) throw new Error('both are good')
+    const { bounds, depthQuantiles, count } = plain.statistics
+    expect(check.statistics).toMatchObject({ bounds, depthQuantiles, count, saturated: 2 })
+    expect(check.statistics.opacity.mean).toBeGreaterThan(plain.statistics.opacity.mean)
+  }
+})
+
+test('a saturated Gaussian is held to everything else, and a file of nothing but invisible ones is refused', async () => {
+  const { vertices, write } = setup()
+  vertices.set([Infinity, 10], 3 * sharpVertexFloats + opacityAt)
+  const refused = await checkSplat(cut(write()))
+  expect(refused).toMatchObject({ problem: { code: 'out_of_range', message: expect.stringContaining('number 3') } })
+  const invisible = setup(3)
+  for (let row = 0; row < 3; row++) invisible.vertices[row * sharpVertexFloats + opacityAt] = -Infinity
+  expect(await codeOf(invisible.write())).toBe('no_splats')
+})
+
+test('a file of nothing but NaN is refused', async () => {
   const { vertices, write } = setup(3)
   vertices.fill(NaN)
-  expect(await codeOf(write(), { allowNonFinite: true })).toBe('non_finite')
+  expect(await codeOf(write())).toBe('non_finite')
 })
 
 test.each([

@@ -28,15 +28,15 @@ const farthestMetres = 1e7
 /**
  * Reads a splat PLY once, in pieces of any size, with flat memory, and says whether it is whole and sane. Bad bytes are a
  * verdict, not a throw; errors of the source pass through. Ends the source as soon as the verdict is sure. With `bytes`,
- * the whole length, a file that was cut is refused by its header alone. `allowNonFinite` only counts NaN and infinities:
- * SHARP's own writer leaves an infinity where an opacity saturates.
+ * the whole length, a file that was cut is refused by its header alone. NaN and infinities are refused, except those that
+ * SHARP's own writer leaves where an opacity saturates or a Gaussian has no extent: they are counted (`saturated`).
  *
  * @example
  * const check = await checkSplat(createReadStream('scene.ply'), { bytes: 66_061_086 })
  */
 export async function checkSplat(
   chunks: AsyncIterable<Uint8Array>,
-  options: { bytes?: number; allowNonFinite?: boolean } = {},
+  options: { bytes?: number } = {},
 ): Promise<SplatCheck> {
   let body: Body | null = null
   const reader = createSplatReader({
@@ -52,7 +52,7 @@ export async function checkSplat(
   }
   const found = reader.end()
   if (found !== null) return { valid: false, problem: found }
-  return (body as Body | null)?.verdict(options.allowNonFinite ?? false) ?? refused('too_short', 'The file is empty.')
+  return (body as Body | null)?.verdict() ?? refused('too_short', 'The file is empty.')
 }
 
 function refused(code: SplatProblemCode, message: string): SplatCheck {
@@ -61,7 +61,7 @@ function refused(code: SplatProblemCode, message: string): SplatCheck {
 
 interface Body {
   readonly sections: readonly PlySection[]
-  verdict(allowNonFinite: boolean): SplatCheck
+  verdict(): SplatCheck
 }
 
 /** Vertices are tallied, SHARP's short lists kept, everything else passed over. */
@@ -73,9 +73,9 @@ function createBody(header: PlyHeader): Body {
   )
   return {
     sections,
-    verdict(allowNonFinite) {
+    verdict() {
       const faulty = tally.nonFinite
-      if (faulty !== null && (!allowNonFinite || faulty.rows === vertex.count))
+      if (faulty !== null)
         return refused(
           'non_finite',
           `${faulty.rows} of ${vertex.count} Gaussians hold NaN or infinity; the first is number ${faulty.first} (${faulty.what}).`,

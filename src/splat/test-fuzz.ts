@@ -175,7 +175,12 @@ function isGoodSplat(bytes: Uint8Array): boolean {
     if (!(at + count * rowBytes <= bytes.length)) return false
     if (name === 'vertex') {
       for (let row = 0; row < count; row++) {
-        const values = names.map((_, column) => view.getFloat32(at + row * rowBytes + column * 4, true))
+        const values = names.map((property, column) => {
+          const number = view.getFloat32(at + row * rowBytes + column * 4, true)
+          // What SHARP's writer leaves is as good as the nearest number in range.
+          if (property === 'opacity' && Math.abs(number) === Infinity) return number > 0 ? 100 : -100
+          return /^scale_[012]$/.test(property) && number === -Infinity ? -104 : number
+        })
         const value = (property: string) => values[names.indexOf(property)] ?? NaN
         if (!values.every(Number.isFinite)) return false
         if (Math.abs(value('opacity')) > 100) return false

@@ -17,8 +17,11 @@ export type VertexStatistics = {
     readonly '50%': number
     readonly '90%': number
   }
-  /** Gaussians with a NaN or an infinity; they are left out of all other figures. */
-  readonly nonFinite: number
+  /**
+   * Gaussians with an infinity as SHARP's own writer leaves it (apple/ml-sharp, `save_ply`, does not clamp): an opacity of 0
+   * or 1, an extent of 0. They count with the nearest number in range.
+   */
+  readonly saturated: number
 }
 
 /** Rows with a fault of one kind. */
@@ -61,21 +64,33 @@ const sigmoidTable = Float64Array.from(
 /** Place of the rows behind the camera among the sums. */
 const behindAt = 8
 
+/** Ranges that no working engine leaves; why they are these, `addRows` says, which has them as bare numbers of its own. */
+const mostLogit = 100
+const leastScale = -104
+const opacityColumn = sharpProperties.indexOf('opacity')
+const scaleColumns = (['scale_0', 'scale_1', 'scale_2'] as const).map(name => sharpProperties.indexOf(name))
+
 /** A tally for rows with these float32 properties, which must include SHARP's fourteen. */
 export function createVertexTally(properties: readonly string[]): VertexTally {
   const given = properties.length
   const gather = isSharpOrder(properties) ? null : createGather(properties)
   const depths = new Uint32Array(depthBins)
-  const sums = Float64Array.of(Infinity, Infinity, Infinity, -Infinity, -Infinity, -Infinity, 0, 0, 0)
+  const sums = createSums()
+  // Sums of their own, or how a file is cut would decide in which order they are added.
+  const saturatedSums = createSums()
   let seen = 0
+  let saturated = 0
   let nonFinite: Counted | null = null
   let outOfRange: Counted | null = null
 
   function add(values: Float32Array): void {
     const rows = gather === null ? values : gather(values)
     addRows(rows, depths, sums, (row, isWhole) => {
-      if (isWhole) addOutOfRange(rows, row)
-      else addNonFinite(values, row)
+      if (isWhole) return addOutOfRange(rows, row)
+      const mended = desaturate(rows.subarray(row, row + sharpVertexFloats))
+      if (mended === null) return addNonFinite(values, row)
+      saturated++
+      addRows(mended, depths, saturatedSums, () => addOutOfRange(rows, row))
     })
     seen += rows.length / sharpVertexFloats
   }
@@ -91,16 +106,15 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
     outOfRange.rows++
   }
 
-  function depthAt(share: number): number {
-    const good = seen - (nonFinite?.rows ?? 0)
-    const rank = Math.min(good - 1, Math.floor(share * good))
-    let passed = sums[behindAt] as number
-    if (rank < passed) return 0
-    for (let bin = 0; bin < depthBins; bin++) {
-      passed += depths[bin] as number
-      if (rank < passed) return middleOfBin(bin)
-    }
-    return 0
+  /** The depths at these shares, which rise; one walk through the histogram for all of them. */
+  function depthsAt(...shares: readonly number[]): readonly number[] {
+    let bin = -1
+    let passed = (sums[behindAt] as number) + (saturatedSums[behindAt] as number)
+    return shares.map(share => {
+      const rank = Math.min(seen - 1, Math.floor(share * seen))
+      while (rank >= passed && bin < depthBins - 1) passed += depths[++bin] as number
+      return bin < 0 || rank >= passed ? 0 : middleOfBin(bin)
+    })
   }
 
   return {
@@ -112,22 +126,33 @@ export function createVertexTally(properties: readonly string[]): VertexTally {
       return outOfRange
     },
     statistics() {
-      const good = Math.max(1, seen - (nonFinite?.rows ?? 0))
-      const [minX = 0, minY = 0, minZ = 0, maxX = 0, maxY = 0, maxZ = 0, opacitySum = 0, faint = 0] = sums
+      const least = (at: number) => Math.min(sums[at] as number, saturatedSums[at] as number)
+      const most = (at: number) => Math.max(sums[at] as number, saturatedSums[at] as number)
+      const share = (at: number) => ((sums[at] as number) + (saturatedSums[at] as number)) / Math.max(1, seen)
+      const [nearest = 0, near = 0, middle = 0, far = 0] = depthsAt(0.001, 0.1, 0.5, 0.9)
       return {
         count: seen,
-        bounds: { min: [minX, minY, minZ], max: [maxX, maxY, maxZ] },
-        opacity: { mean: opacitySum / good, shareBelow2Percent: faint / good },
-        depthQuantiles: {
-          '0.1%': depthAt(0.001),
-          '10%': depthAt(0.1),
-          '50%': depthAt(0.5),
-          '90%': depthAt(0.9),
-        },
-        nonFinite: nonFinite?.rows ?? 0,
+        bounds: { min: [least(0), least(1), least(2)], max: [most(3), most(4), most(5)] },
+        opacity: { mean: share(6), shareBelow2Percent: share(7) },
+        depthQuantiles: { '0.1%': nearest, '10%': near, '50%': middle, '90%': far },
+        saturated,
       }
     },
   }
+}
+
+/** Smallest x, y, z, largest x, y, z, opacity, faint rows, rows behind the camera: of nothing yet. */
+function createSums(): Float64Array {
+  return Float64Array.of(Infinity, Infinity, Infinity, -Infinity, -Infinity, -Infinity, 0, 0, 0)
+}
+
+/** A row whose only infinities are those that SHARP's writer leaves, with the nearest number in their place; else null. */
+function desaturate(row: Float32Array): Float32Array | null {
+  const copy = Float32Array.from(row)
+  const logit = copy[opacityColumn] as number
+  if (Math.abs(logit) === Infinity) copy[opacityColumn] = Math.sign(logit) * mostLogit
+  for (const column of scaleColumns) if (copy[column] === -Infinity) copy[column] = leastScale
+  return copy.every(Number.isFinite) ? copy : null
 }
 
 /**
