@@ -10,21 +10,27 @@ export interface MetadataItem {
 
 /**
  * Where the Exif and XMP items of a HEIF file stand (ISO/IEC 14496-12, section 8.11): `iinf` names items and their kinds,
- * `iloc` where their bytes are, in the file or in `idat`. `metaStart` is where the content of `meta` stands in the file.
+ * `iloc` where their bytes are, in the file or in `idat`. `metaStart` is where the content of `meta` stands in the file. One by
+ * one: a description may name millions of pieces.
  */
-export function findMetadataItems(meta: readonly InnerBox[], metaStart: number): MetadataItem[] {
+export function* findMetadataItems(meta: Uint8Array, metaStart: number): Generator<MetadataItem, void, undefined> {
   const kinds = new Map<number, MetadataItem['kind']>()
-  const names = meta.find(({ name }) => name === 'iinf')
+  const names = firstBox(meta, 'iinf')
   if (names !== undefined) for (const [id, kind] of kindsOf(names.body)) kinds.set(id, kind)
-  const locations = meta.find(({ name }) => name === 'iloc')
-  const data = meta.find(({ name }) => name === 'idat')
-  if (kinds.size === 0 || locations === undefined) return []
+  const locations = firstBox(meta, 'iloc')
+  if (kinds.size === 0 || locations === undefined) return
+  const data = firstBox(meta, 'idat')
   const idatStart = data === undefined ? null : metaStart + data.at
-  return [...extentsOf(locations.body)].flatMap(({ id, inIdat, at, bytes }) => {
+  for (const { id, inIdat, at, bytes } of extentsOf(locations.body)) {
     const kind = kinds.get(id)
     const start = inIdat ? idatStart : 0
-    return kind === undefined || start === null || bytes === 0 ? [] : [{ kind, at: start + at, bytes }]
-  })
+    if (kind !== undefined && start !== null && bytes > 0) yield { kind, at: start + at, bytes }
+  }
+}
+
+function firstBox(body: Uint8Array, wanted: string): InnerBox | undefined {
+  for (const box of children(body)) if (box.name === wanted) return box
+  return undefined
 }
 
 function* kindsOf(iinf: Uint8Array): Generator<readonly [id: number, kind: MetadataItem['kind']]> {
@@ -77,10 +83,9 @@ function createFields(bytes: Uint8Array, start: number) {
 
 /** The TIFF structure of a HEIF file's Exif; null where it has none, or not in one piece. */
 export function exifOfHeif(file: Uint8Array): Uint8Array | null {
-  const meta = [...children(file)].find(({ name }) => name === 'meta')
+  const meta = firstBox(file, 'meta')
   if (meta === undefined) return null
-  const boxes = [...children(meta.body.subarray(4))]
-  const [item, more] = findMetadataItems(boxes, meta.at + 4).filter(({ kind }) => kind === 'exif')
+  const [item, more] = findMetadataItems(meta.body.subarray(4), meta.at + 4).filter(({ kind }) => kind === 'exif')
   if (item === undefined || more !== undefined || item.bytes < 4) return null
   const body = file.subarray(item.at, item.at + item.bytes)
   const tiff = body.subarray(4 + readUint(body, 0, 4, 'big'))

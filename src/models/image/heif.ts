@@ -53,7 +53,7 @@ export async function inspectHeif({ reader, bytes, size, metadata, invalid }: In
         hasSize = true
       }
       for (const { name } of children(meta)) if (name === 'idat') hasPicture = true
-      for (const { kind, at, bytes } of findMetadataItems([...children(meta)], start))
+      for (const { kind, at, bytes } of findMetadataItems(meta, start))
         metadata({ at, bytes, clean: kind === 'exif' ? heifExifWithoutLocation : xmpWithoutLocation })
     } else {
       if (box.name === 'mdat' && box.length > 0) hasPicture = true

@@ -107,6 +107,20 @@ describe('the coordinates of a photo', () => {
   })
 })
 
+test.each([
+  ['UTF-8', (text: string) => Buffer.from(text)],
+  ['UTF-16, little end first', (text: string) => Buffer.from(text, 'utf16le')],
+  ['UTF-16, big end first', (text: string) => Buffer.from(text, 'utf16le').swap16()],
+  ['UTF-32', (text: string) => Buffer.from(Uint32Array.from(text, letter => letter.charCodeAt(0)).buffer)],
+  [
+    'UTF-32, the other end first',
+    (text: string) => Buffer.from(Uint32Array.from(text, letter => letter.charCodeAt(0)).buffer).swap32(),
+  ],
+])('coordinates in XMP are found in %s, and nothing else is', (_, encode) => {
+  expect(xmpWithoutLocation(encode(xmpPlace))).toEqual(new Uint8Array(encode(xmpPlace).length).fill(0x20))
+  expect(xmpWithoutLocation(encode(xmp('dc:title="G P S"')))).toBe(null)
+})
+
 describe('metadata that are damaged', () => {
   const bytes = fc.uint8Array({ maxLength: 400 })
   const damaged = fc

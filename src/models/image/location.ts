@@ -42,11 +42,16 @@ export function exifWithoutLocation(exif: Uint8Array): Uint8Array | null {
   return found ? copy : null
 }
 
-/** An XMP packet, blank, where it speaks of coordinates (`exif:GPS...`, in any encoding of Unicode); else null. */
+/** `GPS` in UTF-8, in UTF-16 and in UTF-32, of either order of bytes. */
+const gps = ['GPS', 'G\0P\0S', 'G\0\0\0P\0\0\0S'].map(text => Buffer.from(text, 'latin1'))
+
+/**
+ * An XMP packet, blank, where it speaks of coordinates (`exif:GPS...`, in any encoding of Unicode); else null. Searched as it is:
+ * one of 4 MB packs into 4 KB, and a file may hold hundreds of those.
+ */
 export function xmpWithoutLocation(packet: Uint8Array): Uint8Array | null {
-  const letters = packet.filter(byte => byte !== 0)
-  if (!readLatin(letters, 0, letters.length).includes('GPS')) return null
-  return new Uint8Array(packet.length).fill(0x20)
+  const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)
+  return gps.some(name => bytes.includes(name)) ? new Uint8Array(packet.length).fill(0x20) : null
 }
 
 /** The Exif item of a HEIF file: four bytes say how far behind them the TIFF header is (ISO/IEC 23008-12, annex A). */
