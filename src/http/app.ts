@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { routePath } from 'hono/route'
-import type { App, AppDependencies, Env } from './context.ts'
+import type { App, AppDependencies, Context, Env } from './context.ts'
+import { createDoor } from './door.ts'
 import { refuseHttp, toErrorResponse } from './errors.ts'
 import { addEvents } from './events.ts'
 import { addFiles } from './files.ts'
@@ -13,6 +14,7 @@ import { addPredictions } from './predictions.ts'
 import { addProviders } from './providers.ts'
 import { guard, secureHeaders } from './safety.ts'
 import { addStudio } from './studio.ts'
+import { addTokens } from './token-routes.ts'
 import { addUploads } from './uploads.ts'
 import { addWarm } from './warm.ts'
 import { addWebhooks } from './webhooks.ts'
@@ -27,8 +29,10 @@ import { addWebhooks } from './webhooks.ts'
  */
 export function createApp(deps: AppDependencies): { fetch(request: Request): Promise<Response> } {
   const app: App = new OpenAPIHono<Env>()
+  const door = createDoor(deps)
   app.use(async (c, next) => {
-    c.set('requestId', randomUUID())
+    c.set('requestId', givenId(c) ?? randomUUID())
+    c.set('door', door)
     const startedAt = deps.clock.now()
     await next()
     // The pattern, not the path: paths and queries carry secrets and signatures.
@@ -58,12 +62,14 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   addProviders(app, deps)
   addMigrations(app, deps)
   addWarm(app, deps)
+  addTokens(app, deps)
   addHealth(app, deps)
   addOpenApi(app)
   addStudio(app, deps)
 
   const methods = methodsByPath(app)
-  app.notFound(c => {
+  app.notFound(async c => {
+    await door.admit(c, 'any')
     const allowed = methods.filter(({ pattern }) => pattern.test(c.req.path)).map(({ method }) => method)
     if (allowed.length === 0) return refuseHttp('not_found', 'There is no such address here.')
     const allow = [...new Set(allowed)].join(', ')
@@ -71,6 +77,11 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   })
   app.onError((error, c) => toErrorResponse(c, error, deps.log))
   return { fetch: async request => app.fetch(request) }
+}
+
+/** What a proxy or a client calls the request, where that can stand in a log. */
+function givenId(c: Context): string | null {
+  return /^[\w.-]{1,64}$/.exec(c.req.header('x-request-id') ?? '')?.[0] ?? null
 }
 
 /** Which methods each route takes, to tell a wrong method from a wrong address. */

@@ -46,7 +46,8 @@ export async function createPrediction(
     isAsked = true
     return await deps.engine.create({
       model: route.model.name,
-      owner: c.get('owner'),
+      owner: c.get('caller').owner,
+      limits: c.get('caller').limits,
       source: c.req.header('sec-fetch-site') === 'same-origin' ? 'web' : 'api',
       input,
       files,
@@ -110,7 +111,7 @@ async function readForm(
     async onFile({ field, name, mediaType, body }) {
       if (files.has(field)) refuse('input_invalid', `${field}: came twice.`)
       const row = await engine.addFile({
-        owner: c.get('owner'),
+        owner: c.get('caller').owner,
         name,
         mediaType,
         metadata: {},

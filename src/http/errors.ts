@@ -10,19 +10,28 @@ import type { Context } from './context.ts'
  * values that `code` has in an error body.
  */
 export const httpCodes = {
+  request_unreadable: 400,
   invalid_json: 400,
   invalid_multipart: 400,
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  token_revoked: 401,
+  scope_missing: 403,
   host_refused: 403,
   origin_refused: 403,
   link_expired: 403,
   link_forged: 403,
   not_found: 404,
   method_not_allowed: 405,
+  request_timeout: 408,
   already_uploaded: 409,
   file_in_use: 409,
   attempt_over: 410,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
+  too_many_requests: 429,
+  headers_too_large: 431,
   not_ready: 503,
 } as const
 

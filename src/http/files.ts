@@ -4,7 +4,7 @@ import { toFileName } from '../core/file-name.ts'
 import type { FileRow, ListQuery } from '../store/contract.ts'
 import { fileLimit } from './body.ts'
 import { mediaTypeOf, serveFile } from './bytes.ts'
-import { type App, type AppDependencies, type Context, isOwn } from './context.ts'
+import { type App, type AppDependencies, type Context, maySee } from './context.ts'
 import { serveDerivative } from './derivatives.ts'
 import { refuseHttp } from './errors.ts'
 import { parseJson } from './json.ts'
@@ -72,7 +72,7 @@ export function addFiles(app: App, deps: AppDependencies): void {
     async (c, { query: { cursor } }) => {
       const links = createLinks(deps, c.get('origin'))
       const rows = await store.listFiles({
-        owner: c.get('owner'),
+        owner: c.get('caller').owner,
         limit: pageSize + 1,
         ...(cursor === undefined ? {} : { after: cursor }),
       })
@@ -183,7 +183,7 @@ async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
       async onFile({ name, mediaType, body }) {
         if (row !== undefined) refuse('input_invalid', 'content: came twice.')
         const request = {
-          owner: c.get('owner'),
+          owner: c.get('caller').owner,
           name,
           mediaType,
           metadata: {},
@@ -227,7 +227,7 @@ async function findUser({ engine }: AppDependencies, row: FileRow): Promise<stri
 
 async function findFile({ store }: AppDependencies, c: Context, id: string): Promise<FileRow> {
   const row = await store.getFile(id)
-  return row !== null && isOwn(c, row) ? row : missing(id)
+  return row !== null && maySee(c, row) ? row : missing(id)
 }
 
 function missing(id: string): never {

@@ -75,7 +75,7 @@ export function addModels(app: App, deps: AppDependencies): void {
         },
       },
     },
-    c => c.json({ type: 'user', username: c.get('owner'), name: 'Surefoot on this machine' }),
+    c => c.json({ type: 'user', username: c.get('caller').owner, name: 'Surefoot' }),
   )
 }
 

@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { createFailure, SurefootError } from '../core/failure.ts'
+import type { ErrorBody } from './errors.ts'
 import { hostsOf, isLoopback } from './safety.ts'
 
 /** A server that listens. */
@@ -16,6 +19,8 @@ export interface ListenOptions {
   readonly port: number
   readonly host: string
   readonly publicUrl: string | null
+  /** Whether every caller needs a token. Default false: only this machine is served. */
+  readonly tokensRequired?: boolean
   /** Makes the app once the port is known. `closing` aborts when the server begins to close. */
   app(address: { readonly allowedHosts: readonly string[]; readonly closing: AbortSignal }): {
     fetch(request: Request): Promise<Response>
@@ -23,14 +28,20 @@ export interface ListenOptions {
 }
 
 /**
- * Serves an app on this machine. Without tokens whoever reaches the port may spend money, so only loopback addresses are
- * served; others end as a `SurefootError`, as does a port that is taken.
+ * Serves an app. Without tokens whoever reaches the port may spend money, so only loopback addresses are served then;
+ * others end as a `SurefootError`, as does a port that is taken.
  */
-export async function listen({ port, host, publicUrl, app }: ListenOptions): Promise<Listening> {
-  if (!isLoopback(host)) {
+export async function listen({
+  port,
+  host,
+  publicUrl,
+  tokensRequired = false,
+  app,
+}: ListenOptions): Promise<Listening> {
+  if (!tokensRequired && !isLoopback(host)) {
     throw refusal(
-      `Surefoot has no access tokens yet, so it serves this machine only: ${host} is not a loopback address.`,
-      'Set host to 127.0.0.1; put a reverse proxy with its own login in front to be reached from elsewhere.',
+      `There is no access token yet, so only this machine is served: ${host} is not a loopback address.`,
+      'Make a token with "surefoot token create --name NAME" and start again, or set host to 127.0.0.1.',
     )
   }
   const closing = new AbortController()
@@ -46,11 +57,12 @@ export async function listen({ port, host, publicUrl, app }: ListenOptions): Pro
   const taken = await bind(server, port, host)
   const { fetch } = app({ allowedHosts: hostsOf(taken, publicUrl), closing: closing.signal })
   server.on('request', getRequestListener(fetch, { overrideGlobalObjects: false }))
+  server.on('clientError', refuseUnread)
 
   let closed: Promise<void> | null = null
   return {
     port: taken,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    url: `http://${toHostName(host)}:${taken}`,
     close(graceMs = 5_000) {
       closed ??= new Promise(resolve => {
         const cut = setTimeout(() => server.closeAllConnections(), graceMs)
@@ -64,6 +76,36 @@ export async function listen({ port, host, publicUrl, app }: ListenOptions): Pro
       return closed
     },
   }
+}
+
+/** Where everybody is listened to, this machine reaches us on loopback. */
+function toHostName(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** What Node could not read as a request never comes to the app; it gets the same shape of answer. */
+function refuseUnread(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const [status, reason, code, detail] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ([431, 'Request Header Fields Too Large', 'headers_too_large', 'The headers are larger than 16 kB.'] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ([408, 'Request Timeout', 'request_timeout', 'The request took too long to arrive.'] as const)
+        : ([400, 'Bad Request', 'request_unreadable', 'This is not an HTTP request.'] as const)
+  const id = randomUUID()
+  const body = JSON.stringify({ detail, status, code, request_id: id } satisfies ErrorBody)
+  const lines = [
+    `HTTP/1.1 ${status} ${reason}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+    'x-content-type-options: nosniff',
+    `x-request-id: ${id}`,
+    'connection: close',
+  ]
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 async function bind(server: Server, port: number, host: string): Promise<number> {

@@ -1,9 +1,17 @@
+import { accessOf } from './access.ts'
 import type { App } from './context.ts'
 
 /** `GET /openapi.json`: OpenAPI 3.1 of every route, made from the schemas that check their requests. */
 export function addOpenApi(app: App): void {
-  app.get('/openapi.json', c =>
-    c.json(
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'A token of `surefoot token create` with the scope that is named. Not needed on loopback while there is none.',
+  })
+  app.get('/openapi.json', async c => {
+    await c.get('door').admit(c, accessOf('get', '/openapi.json'))
+    return c.json(
       app.getOpenAPI31Document({
         openapi: '3.1.0',
         info: {
@@ -13,6 +21,6 @@ export function addOpenApi(app: App): void {
         },
         servers: [{ url: c.get('origin') }],
       }),
-    ),
-  )
+    )
+  })
 }

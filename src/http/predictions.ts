@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { isTerminal } from '../core/prediction.ts'
 import type { StoredPrediction } from '../store/contract.ts'
-import { type App, type AppDependencies, type Context, isOwn } from './context.ts'
+import type { App, AppDependencies, Context } from './context.ts'
 import { createPrediction, routeOf } from './creating.ts'
 import { refuseHttp } from './errors.ts'
 import { createHeaders, readPrefer } from './headers.ts'
@@ -78,12 +78,16 @@ export function addPredictions(app: App, deps: AppDependencies): void {
         cursor: cursorQuery,
         created_after: z.iso.datetime({ offset: true, error: 'is not an ISO 8601 date and time' }).optional(),
         created_before: z.iso.datetime({ offset: true, error: 'is not an ISO 8601 date and time' }).optional(),
+        owner: z
+          .string()
+          .optional()
+          .openapi({ description: "With the scope `admin`: another owner's, or `all`. Default: the caller's own." }),
       }),
       responses: { 200: { description: 'A page.', content: json(pageSchema(predictionSchema)) } },
     },
-    async (c, { query: { cursor, created_after, created_before } }) => {
+    async (c, { query: { cursor, created_after, created_before, owner } }) => {
       const rows = await engine.list({
-        owner: c.get('owner'),
+        owner: readOwner(c, owner),
         limit: pageSize + 1,
         ...(cursor === undefined ? {} : { before: parseCursor(cursor) }),
         ...(created_after === undefined ? {} : { createdAfter: Date.parse(created_after) }),
@@ -95,6 +99,7 @@ export function addPredictions(app: App, deps: AppDependencies): void {
           next({ record }) {
             const url = new URL(`${c.get('origin')}/v1/predictions`)
             if (created_after !== undefined) url.searchParams.set('created_after', created_after)
+            if (owner !== undefined) url.searchParams.set('owner', owner)
             if (created_before !== undefined) url.searchParams.set('created_before', created_before)
             url.searchParams.set('cursor', toCursor(record))
             return url.href
@@ -141,13 +146,18 @@ export function addPredictions(app: App, deps: AppDependencies): void {
   )
 }
 
-/** The caller's prediction, or a shadow run of one, or 404. */
+/** The caller's prediction, or a shadow run of one, or 404: the same for one that is not there and for somebody else's. */
 export async function findPrediction(deps: AppDependencies, c: Context, id: string): Promise<StoredPrediction> {
-  const stored = await deps.engine.get(id)
-  if (stored === null) return missing(id)
-  const { shadowOf } = stored.record
-  const owned = shadowOf === undefined ? stored : await deps.engine.get(shadowOf)
-  return isOwn(c, owned?.record) ? stored : missing(id)
+  const { owner, seesAll } = c.get('caller')
+  return (await (seesAll ? deps.engine.get(id) : deps.engine.get(id, owner))) ?? missing(id)
+}
+
+/** Whose predictions a list is about; null for everybody's. */
+function readOwner(c: Context, asked: string | undefined): string | null {
+  const { owner, seesAll } = c.get('caller')
+  if (asked === undefined || asked === owner) return owner
+  if (!seesAll) refuseHttp('scope_missing', 'Lists of others\' predictions need a token with the scope "admin".')
+  return asked === 'all' ? null : asked
 }
 
 /** How this caller sees predictions: links on the origin that it used. */
@@ -156,7 +166,9 @@ export function viewOf(deps: AppDependencies, c: Context): (stored: StoredPredic
   return stored => {
     const model = routeOf(deps, stored.record.model)?.model
     const derivatives = model?.derives === undefined ? undefined : deps.derivatives
-    return toPredictionView(stored, { links, notice: model?.notice ?? null, derivatives })
+    const { owner } = stored.record
+    const isOthers = owner !== c.get('caller').owner
+    return toPredictionView(stored, { links, notice: model?.notice ?? null, derivatives, ...(isOthers && { owner }) })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { RouteConfig, z } from '@hono/zod-openapi'
 import { refuse } from '../core/failure.ts'
 import { wordsOfIssue } from '../core/issue-words.ts'
+import { accessOf, scopeFor } from './access.ts'
 import type { App, Context } from './context.ts'
 import { errorSchema } from './schemas.ts'
 
@@ -20,26 +21,30 @@ export interface RouteDefinition<P extends z.ZodObject, Q extends z.ZodObject> {
   readonly responses: RouteConfig['responses']
 }
 
-/** Adds a route; parameters and query that do not fit their schemas end as `input_invalid` (422). */
+/** Adds a route that is in the table of access, and lets in whom that says; parameters and query that do not fit their schemas end as `input_invalid` (422). */
 export function addRoute<P extends z.ZodObject = None, Q extends z.ZodObject = None>(
   app: App,
   definition: RouteDefinition<P, Q>,
   handler: (c: Context, request: { params: z.output<P>; query: z.output<Q> }) => Response | Promise<Response>,
 ): void {
   const { method, path, summary, params, query, headers, body, responses } = definition
+  const access = accessOf(method, path)
+  const scope = scopeFor(access)
   app.openAPIRegistry.registerPath({
     method,
     path,
     summary,
     request: { params, query, headers, body },
+    security: scope === null ? [] : [{ token: [scope] }],
     responses: { ...responses, default: { description: 'An error.', content: json(errorSchema) } },
   })
-  app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async c =>
-    handler(c, {
+  app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ':$1'), async c => {
+    await c.get('door').admit(c, access)
+    return await handler(c, {
       params: parse(params, c.req.param(), 'path') as z.output<P>,
       query: parse(query, c.req.query(), 'query') as z.output<Q>,
-    }),
-  )
+    })
+  })
 }
 
 /** Parses `value`, or refuses with one sentence that names the first field that is wrong. */

@@ -14,8 +14,8 @@ export function hostsOf(port: number, publicUrl: string | null): readonly string
 }
 
 /**
- * Without tokens, whoever reaches the port may spend money, and every web page that is open on this machine reaches it.
- * So requests must name one of our hosts, and those that a browser marks as coming from elsewhere are refused, other
+ * Where no tokens are needed, whoever reaches the port may spend money, and every web page that is open on this machine
+ * reaches it. So there requests must name one of our hosts. Everywhere those that a browser marks as coming from elsewhere are refused, other
  * ports of this machine included. Programs (curl, the clients, kits, providers) send neither mark and pass. Open to all
  * pages are only the Studio page itself and links whose signature is the permission. Under a public base URL, where all
  * the world may call, only what carries its permission in its address is served; a proxy that says so counts as that,
@@ -27,21 +27,20 @@ export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareH
     const url = new URL(c.req.url)
     // A request line may carry a whole URL, so host and header can differ.
     const hosts = [url.host, (c.req.header('host') ?? url.host).toLowerCase()]
-    if (!hosts.every(host => allowedHosts.includes(host))) {
+    if (!hosts.every(host => allowedHosts.includes(host)) && !(await c.get('door').needsTokens())) {
       refuseHttp('host_refused', 'This host name is not one of ours; set publicUrl in the config to serve it.')
     }
     const outside =
       publicOrigin !== null &&
       !isLoopback(publicOrigin.hostname) &&
       (hosts.includes(publicOrigin.host) || wasForwarded(c))
-    if (outside && !carriesPermission(url.pathname)) {
+    if (outside && !carriesPermission(url.pathname) && !(await c.get('door').needsTokens())) {
       refuseHttp(
         'host_refused',
-        'Without access tokens only signed links, uploads and webhooks are served to the outside.',
+        'Without access tokens only signed links, uploads and webhooks are served to the outside; "surefoot token create" makes one.',
       )
     }
     c.set('origin', publicOrigin?.host === url.host ? publicOrigin.origin : url.origin)
-    c.set('owner', 'local')
     if (!isOpenToAllPages(c, url.pathname) && comesFromElsewhere(c)) {
       refuseHttp('origin_refused', 'Pages of other sites and ports may not call this server.')
     }
@@ -79,6 +78,8 @@ export const secureHeaders: MiddlewareHandler<Env> = async (c, next) => {
 
 function comesFromElsewhere(c: Context): boolean {
   const site = c.req.header('sec-fetch-site')
+  // The browser knows better than an Origin whose scheme a proxy has changed.
+  if (site === 'same-origin') return false
   if (site === 'cross-site' || site === 'same-site') return true
   const origin = c.req.header('origin')
   return origin !== undefined && origin !== c.get('origin')

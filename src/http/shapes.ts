@@ -49,6 +49,8 @@ export interface SurefootJson {
   readonly derivatives?: readonly DerivativeJson[]
   /** Only of a shadow run: the prediction that it repeats for a migration. Its output is compared and not kept. */
   readonly shadow_of?: string
+  /** Only where it is not the caller's own: whose it is. */
+  readonly owner?: string
   /** True when nothing of it runs anywhere any more and its cost is final. */
   readonly settled: boolean
 }

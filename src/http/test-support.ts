@@ -154,7 +154,13 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
       await store.commit([{ record, version: 0, nextAt: 1, reservations: [], lease: 'unchanged' }])
       return find(record.id)
     },
-    get: id => store.get(id),
+    async get(id, owner) {
+      const stored = await store.get(id)
+      if (stored === null || owner === undefined) return stored
+      const { shadowOf } = stored.record
+      const owned = shadowOf === undefined ? stored : await store.get(shadowOf)
+      return owned?.record.owner === owner ? stored : null
+    },
     list: query => store.list(query),
     async cancel(id) {
       const { record, version } = await find(id)

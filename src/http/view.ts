@@ -13,12 +13,14 @@ export interface ViewOptions {
   readonly notice: string | null
   /** What can be made of outputs of the model. Default: nothing. */
   readonly derivatives?: Pick<Derivatives, 'list'> | undefined
+  /** Whose it is, where that is to be told. */
+  readonly owner?: string
 }
 
 /** A stored prediction as Replicate's JSON, plus our one key. Never holds handles, provider links or file keys. */
 export function toPredictionView(
   { record }: Pick<StoredPrediction, 'record'>,
-  { links, notice, derivatives }: ViewOptions,
+  { links, notice, derivatives, owner }: ViewOptions,
 ): PredictionJson {
   const attempt = record.attempts.find(({ state }) => state === 'won') ?? record.attempts.at(-1)
   const self = `${links.origin}/v1/predictions/${record.id}`
@@ -49,6 +51,7 @@ export function toPredictionView(
       output: toOutputView(record.output),
       ...toDerivativesView(record, links, derivatives),
       ...(record.shadowOf === undefined ? {} : { shadow_of: record.shadowOf }),
+      ...(owner === undefined ? {} : { owner }),
       settled: record.settledAt !== null,
     },
   }
@@ -102,7 +105,8 @@ export function toTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }
 
-function toTimeOrNull(milliseconds: number | null): string | null {
+/** The same, or null for none. */
+export function toTimeOrNull(milliseconds: number | null): string | null {
   return milliseconds === null ? null : toTime(milliseconds)
 }
 

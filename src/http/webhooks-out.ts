@@ -10,7 +10,7 @@ import { createLinks } from './links.ts'
 import { toPredictionView } from './view.ts'
 
 export interface WebhookSenderOptions {
-  /** The store's secret `webhooks`; receivers check signatures by `toWebhookKey` of it. */
+  /** The store's secret `webhooks`; receivers check signatures by `toWebhookKey` of the owner's part of it. */
   readonly secret: string
   readonly outside: OutsidePost
   readonly signer: Signer
@@ -37,9 +37,9 @@ export interface WebhookSender {
  */
 export function createWebhookSender(options: WebhookSenderOptions): WebhookSender {
   const { secret, outside, clock, routes, origin, log } = options
-  const key = Buffer.from(secret, 'base64url')
 
-  function sign(id: string, timestamp: string, body: string): string {
+  function sign(owner: string, id: string, timestamp: string, body: string): string {
+    const key = Buffer.from(ownerSecretOf(secret, owner), 'base64url')
     return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`
   }
 
@@ -64,7 +64,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
         'content-type': 'application/json',
         'webhook-id': notification,
         'webhook-timestamp': timestamp,
-        'webhook-signature': sign(notification, timestamp, body),
+        'webhook-signature': sign(record.owner, notification, timestamp, body),
       }
       try {
         const status = await outside.post(webhook.url, { headers, body, signal })
@@ -77,6 +77,11 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
       return false
     },
   }
+}
+
+/** Each owner's receivers check by a key of their own: by one for all, any owner could forge what the others are told. */
+export function ownerSecretOf(secret: string, owner: string): string {
+  return owner === 'local' ? secret : createHmac('sha256', secret).update(owner).digest('base64url')
 }
 
 /** The secret as receivers get it: `whsec_` and its bytes in base64. */

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { readBytes } from './body.ts'
 import type { App, AppDependencies } from './context.ts'
 import { addRoute, json } from './route.ts'
-import { toWebhookKey } from './webhooks-out.ts'
+import { ownerSecretOf, toWebhookKey } from './webhooks-out.ts'
 
 /** A webhook carries a whole prediction with its logs and input, so more than the usual 100 kB. */
 const webhookLimit = 5_000_000
@@ -33,6 +33,6 @@ export function addWebhooks(app: App, { engine, store }: AppDependencies): void 
       summary: 'The key that signs webhooks to callers',
       responses: { 200: { description: 'The key.', content: json(z.object({ key: z.string() })) } },
     },
-    async c => c.json({ key: toWebhookKey(await store.secret('webhooks')) }),
+    async c => c.json({ key: toWebhookKey(ownerSecretOf(await store.secret('webhooks'), c.get('caller').owner)) }),
   )
 }

@@ -1,0 +1,96 @@
+import { endOf, noLimits, scopes, type Token, type TokenLimits } from '../core/token.ts'
+import { type Access, scopeFor } from './access.ts'
+import type { AppDependencies, Caller, Context } from './context.ts'
+import { refuseHttp } from './errors.ts'
+import { createRates } from './rates.ts'
+import { digestOf, idOfSecret, isDigestOf, readAuthorization } from './secrets.ts'
+
+/** Who comes in. */
+export interface Door {
+  /**
+   * Whether callers need tokens: where more than this machine is served, and once there is one that was not revoked. Never
+   * unlearnt before the process ends: that the last token expires or is revoked opens nothing.
+   */
+  needsTokens(): Promise<boolean>
+  /** Sets who calls, or refuses (401, 403, 429). `any` asks for a good token, whatever its scopes. */
+  admit(c: Context, access: Access | 'any'): Promise<void>
+}
+
+/** So that `last used` is true to the hour without a write for each request. */
+const useNotedEveryMs = 3_600_000
+
+/** What an unknown id is compared with, so that it takes the same way as a known one. */
+const nobody = digestOf('nobody has this')
+
+const localCaller: Caller = { owner: 'local', scopes, limits: noLimits, seesAll: false }
+
+/** Creates the door of an app. Its memory: whether tokens are needed, and how fast each caller calls. */
+export function createDoor({ store, clock, log, access }: AppDependencies): Door {
+  const rates = createRates()
+  const ownerDigest = access?.ownerSecret === undefined ? nobody : digestOf(access.ownerSecret)
+  let isNeeded = access?.tokensRequired ?? false
+
+  async function needsTokens(): Promise<boolean> {
+    isNeeded ||= await store.hasTokens()
+    return isNeeded
+  }
+
+  async function find(secret: string | null): Promise<Token> {
+    const id = secret === null ? null : idOfSecret(secret)
+    const token = id === null ? null : await store.findToken(id)
+    if (!isDigestOf(token?.digest ?? nobody, secret ?? '') || token === null)
+      return refuse('token_invalid', 'This token is not one of ours.')
+    // Only whoever has its secret hears what has become of it.
+    const end = endOf(token, clock.now())
+    if (end === 'expired') refuse('token_expired', 'This token has expired; ask for a new one.')
+    if (end === 'revoked') refuse('token_revoked', 'This token was revoked; ask for a new one.')
+    return token
+  }
+
+  function slowDown({ id }: Token, { requestsPerMinute }: TokenLimits): void {
+    const waitMs = requestsPerMinute === null ? 0 : rates.take(id, requestsPerMinute, clock.now())
+    if (waitMs === 0) return
+    const seconds = String(Math.ceil(waitMs / 1000))
+    refuseHttp('too_many_requests', `This token may send ${requestsPerMinute} requests a minute.`, {
+      'retry-after': seconds,
+    })
+  }
+
+  function noteUse({ id, lastUsedAt }: Token): void {
+    const now = clock.now()
+    if (lastUsedAt !== null && now - lastUsedAt < useNotedEveryMs) return
+    store
+      .noteTokenUse(id, now)
+      .catch(error => log('warn', 'the use of a token was not noted', { error: String(error) }))
+  }
+
+  async function identify(c: Context, wanted: Access | 'any'): Promise<Caller> {
+    const header = c.req.header('authorization')
+    const secret = readAuthorization(header)
+    if (secret !== null && isDigestOf(ownerDigest, secret)) return { ...localCaller, seesAll: true }
+    // Clients of Replicate's always send some token; where none is needed none is looked at.
+    if (wanted !== 'tokens' && !(await needsTokens())) return localCaller
+    if (header === undefined)
+      refuse('token_missing', 'Send a token: "Authorization: Bearer sf_...". surefoot token create makes one.')
+    const token = await find(secret)
+    slowDown(token, token.limits)
+    noteUse(token)
+    return { owner: token.id, scopes: token.scopes, limits: token.limits, seesAll: token.scopes.includes('admin') }
+  }
+
+  return {
+    needsTokens,
+    async admit(c, wanted) {
+      const scope = wanted === 'any' ? null : scopeFor(wanted)
+      if (scope === null && wanted !== 'any') return
+      const caller = await identify(c, wanted)
+      if (scope !== null && !caller.scopes.includes(scope))
+        refuseHttp('scope_missing', `This needs a token with the scope "${scope}".`)
+      c.set('caller', caller)
+    },
+  }
+}
+
+function refuse(code: 'token_missing' | 'token_invalid' | 'token_expired' | 'token_revoked', detail: string): never {
+  return refuseHttp(code, detail, { 'www-authenticate': 'Bearer realm="surefoot"' })
+}
