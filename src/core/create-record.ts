@@ -16,6 +16,8 @@ export interface NewPrediction {
   readonly shadowOf?: string
   /** See `PredictionRecord`. Default: its owner has no budget. */
   readonly allowance?: number
+  /** See `PredictionRecord`. Default: the request had no key. */
+  readonly fingerprint?: string
   readonly deadlineMs: number
   readonly deadlineBy: 'client' | 'policy'
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null

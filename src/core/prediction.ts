@@ -155,6 +155,8 @@ export interface PredictionRecord {
   readonly shadowOf?: string
   /** USD of its owner's day that all its attempts together may cost at worst; absent where the owner has no budget. */
   readonly allowance?: number
+  /** SHA-256 of what was asked, lower-case hex; absent unless the caller gave the request a key. */
+  readonly fingerprint?: string
   readonly createdAt: number
   readonly deadlineAt: number
   /** `client`: the deadline came from `Cancel-After` and ends as `aborted` or `canceled`; `policy`: it ends as `failed`. */

@@ -237,6 +237,11 @@ export interface CreateRequest {
   readonly webhook: { readonly url: string; readonly events: readonly WebhookEvent[] } | null
   /** Runs on these deployments only, in this order; each must be configured for the model. Default: the model's route. */
   readonly deployments?: readonly string[]
+  /**
+   * The caller's name for this request: repeated with the same request it gives the same prediction, as it is then; with
+   * another it fails as `input_invalid` (409). Default: each request makes a prediction.
+   */
+  readonly idempotencyKey?: string
 }
 
 export interface AddFileRequest {

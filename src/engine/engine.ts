@@ -12,8 +12,10 @@ import { addFile, type ConvertPhoto, checkInput, discardFiles, removeFile } from
 import { createInsight } from './insight.ts'
 import { createJanitor } from './janitor.ts'
 import { createKeepWarm } from './keep-warm.ts'
+import { dropUnknown } from './kept-files.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
+import { createOnce } from './once.ts'
 import { isLoser } from './pending-effects.ts'
 import { type Grant, grant } from './quotas.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
@@ -86,6 +88,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     abort: (effects, reason) => performerOf().abort(effects, reason),
     interrupt: effects => performerOf().interrupt(effects),
     discard: (record, attempt) => performerOf().discard(record, attempt),
+    dropUnknown: (record, event) => dropUnknown(files, record, event),
     insight,
     migrations,
     changed: watchers.changed,
@@ -112,7 +115,14 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   let stopped: Promise<void> | null = null
   let unwatch = () => {}
 
-  async function create(request: CreateRequest, id: string = newId()): Promise<StoredPrediction> {
+  const discard = (ids: readonly string[] = []) =>
+    discardFiles(
+      inputs,
+      [...ids].map(id => ({ id })),
+    )
+  const once = createOnce({ serverKey, get: id => get(id), create, discard })
+
+  async function create(request: CreateRequest, id: string = newId(), fingerprint?: string): Promise<StoredPrediction> {
     const route =
       routes.get(request.model) ??
       refuse(
@@ -150,6 +160,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         deadlineMs: byClient && request.cancelAfterMs !== null ? request.cancelAfterMs : policy.deadlineMs,
         deadlineBy: byClient ? 'client' : 'policy',
         webhook: request.webhook,
+        ...(fingerprint !== undefined && { fingerprint }),
       },
       driver.now(),
     )
@@ -161,8 +172,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       const stored = await insert(record, grantNow)
       // Somebody else was first with this id: what came with this request is nobody's.
       const isOurs = JSON.stringify(stored.record.input) === JSON.stringify(record.input)
-      if (!isOurs) await discardFiles(inputs, checked.added)
-      migrations.created(record)
+      if (isOurs) migrations.created(record)
+      else await discard([...checked.added.map(file => file.id), ...(request.newFiles ?? [])])
       return stored
     } catch (error) {
       // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
@@ -234,7 +245,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
 
   const engine: Engine = {
     routes,
-    create: request => create(request),
+    create: request => (request.idempotencyKey === undefined ? create(request) : once(request, request.idempotencyKey)),
     get,
     list: query => store.list(query),
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),

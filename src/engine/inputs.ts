@@ -161,7 +161,7 @@ export async function checkInput(
 /** Removes files of a request that came to nothing; never fails, because what led here is what must be told. */
 export async function discardFiles(
   dependencies: Pick<InputDependencies, 'store' | 'files'>,
-  rows: readonly FileRow[],
+  rows: readonly Pick<FileRow, 'id'>[],
 ): Promise<void> {
   for (const { id } of rows) await removeFile(dependencies, id).catch(() => {})
 }

@@ -4,7 +4,7 @@ import type { Route } from '../engine/contract.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
 import { fileLimit, readJson } from './body.ts'
 import { type AppDependencies, type Context, isOwn } from './context.ts'
-import { readCancelAfter } from './headers.ts'
+import { readCancelAfter, readIdempotencyKey } from './headers.ts'
 import { parseJson } from './json.ts'
 import { ownFileId } from './links.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
@@ -34,6 +34,7 @@ export async function createPrediction(
   model: Route | null,
 ): Promise<StoredPrediction> {
   const cancelAfterMs = readCancelAfter(c)
+  const idempotencyKey = readIdempotencyKey(c)
   const stored = new Map<string, FileRow>()
   let isAsked = false
   try {
@@ -58,6 +59,7 @@ export async function createPrediction(
           ? null
           : { url: webhook, events: filter === undefined || filter.length === 0 ? ['output', 'completed'] : filter },
       ...(surefoot?.deployments === undefined ? {} : { deployments: surefoot.deployments }),
+      ...(idempotencyKey === null ? {} : { idempotencyKey }),
     })
   } catch (error) {
     // A refusal is sure. After any other error the prediction may be there all the same, and need its files.

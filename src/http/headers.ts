@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 const preferPattern = /^wait(=([1-9]|[1-5][0-9]|60))?$/
 const durationPattern = /^(?=\d)(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/
 const longestDeadline = 24 * 3_600_000
+const keyPattern = /^[\x21-\x7e]{1,255}$/
 
 /** Headers of the routes that create predictions. */
 export const createHeaders: z.ZodObject = z.object({
@@ -14,6 +15,10 @@ export const createHeaders: z.ZodObject = z.object({
   }),
   'cancel-after': z.string().regex(durationPattern).optional().openapi({
     description: 'Ends the prediction so long after its creation: `30s`, `5m`, `1h`, `1h30m`; at most 24 hours.',
+  }),
+  'idempotency-key': z.string().regex(keyPattern).optional().openapi({
+    description:
+      'A name for this request, fresh and unguessable: repeated with the same body it gives the same prediction, with another 409.',
   }),
 })
 
@@ -37,6 +42,14 @@ export function readCancelAfter(c: Context): number | null {
     refuse('input_invalid', 'Cancel-After: takes a duration such as "30s", "5m", "1h" or "1h30m", at most 24 hours.')
   }
   return duration
+}
+
+/** The caller's name for its request, or null where it has none. */
+export function readIdempotencyKey(c: Context): string | null {
+  const value = c.req.header('idempotency-key')
+  if (value === undefined) return null
+  if (!keyPattern.test(value)) refuse('input_invalid', 'Idempotency-Key: takes 1 to 255 visible ASCII characters.')
+  return value
 }
 
 /**
