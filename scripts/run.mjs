@@ -2,8 +2,9 @@
 // is missing, then runs the real command on Node 24 (the caller's own, or the one that npm brought).
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -63,16 +64,51 @@ await install()
 const nodePath = findNode()
 await commands[command]()
 
-/** Runs `npm ci` unless node_modules was made from this very lock file. */
+/**
+ * Runs `npm ci` unless node_modules was made from this very lock file. One process of those that find it so does it, the
+ * others wait: two of them delete what the other one unpacks.
+ */
 async function install() {
   const lock = hash([readFileSync(join(root, 'package-lock.json'))])
   const stamp = join(root, 'node_modules/.surefoot-lock')
+  const turn = join(tmpdir(), `surefoot-install-${hash([root])}`)
+  for (let isFirst = true; readOrNull(stamp) !== lock; isFirst = false) {
+    if (takeTurn(turn)) break
+    if (isFirst) console.error('Waiting for another process that installs packages ...')
+    await new Promise(resolve => setTimeout(resolve, 300))
+  }
   if (readOrNull(stamp) === lock) return
   console.error('Installing packages (first run, or the lock file changed) ...')
   // Named, because a caller's NODE_ENV or npm configuration may leave out what builds the page or brings Node 24.
   const list = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
   await run(isWindows ? 'npm.cmd' : 'npm', list, { shell: isWindows })
   writeFileSync(stamp, lock)
+  rmSync(turn, { force: true })
+}
+
+/** Whether this process is the one; a file of a process that is gone says nothing. */
+function takeTurn(path) {
+  try {
+    writeFileSync(path, `${process.pid}`, { flag: 'wx' })
+    process.once('exit', () => readOrNull(path) === `${process.pid}` && rmSync(path, { force: true }))
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+    if (!isTaken(path)) rmSync(path, { force: true })
+    return false
+  }
+}
+
+function isTaken(path) {
+  const pid = Number(readOrNull(path))
+  // Just made, and not written yet; or just removed.
+  if (pid === 0) return existsSync(path) && Date.now() - statSync(path).mtimeMs < 5_000
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
 }
 
 /** The caller's Node when it is 24 or newer, else the binary that npm installed for this platform. */
