@@ -144,3 +144,13 @@ test('on the emulator: a limit that ends the call leaves the run unknown, and ru
   await settle()
   expect(emulator.state()).toMatchObject({ submits: 1, running: 1 })
 })
+
+test('an answer that is too large is the end of a run that was good, not a start to look for', async () => {
+  const huge = () => new Response(new Blob([new Uint8Array(33 * 1024 * 1024)]))
+  const { provider, io, sent } = setup([huge], held)
+  expect(await provider.start(job(), io)).toMatchObject({
+    kind: 'accepted',
+    seen: { status: 'failed', failure: { code: 'output_too_large', message: expect.stringContaining('Baseten') } },
+  })
+  expect(sent).toHaveLength(1)
+})

@@ -19,8 +19,8 @@ export async function startHeld(
   api: VendorApi,
   io: Io,
 ): Promise<StartAnswer> {
-  const ended = (answer: Answer, seen: Observation) => {
-    const id = answer.headers.get('x-baseten-request-id')?.slice(0, 200) || job.marker.attemptId
+  const ended = (headers: Headers, seen: Observation) => {
+    const id = headers.get('x-baseten-request-id')?.slice(0, 200) || job.marker.attemptId
     const handle = { ...handleOf(target, id, job.marker.attemptId) }
     return { kind: 'accepted' as const, handle, seen }
   }
@@ -32,12 +32,18 @@ export async function startHeld(
     },
     accepted(answer: Answer) {
       const seen = success(answer, target, handleOf(target, '-', job.marker.attemptId).stored)
-      return seen === null ? null : ended(answer, seen)
+      return seen === null ? null : ended(answer.headers, seen)
     },
     isRefusal: (answer: Answer) => isOfModel(answer) || answer.status === fullStatus || isRefusal(answer),
     async refused(answer: Answer) {
       if (!isOfModel(answer)) return api.failureOf(answer)
-      return ended(answer, { status: 'failed', word: String(answer.status), failure: failureOfAnswer(answer) })
+      return ended(answer.headers, { status: 'failed', word: String(answer.status), failure: failureOfAnswer(answer) })
+    },
+    broken(error: unknown) {
+      // An answer that is too large is the end of a run that was good: it must not be looked for, and paid again.
+      if (!(error instanceof RangeError)) return null
+      const failure = createFailure('output_too_large', `Baseten: ${error.message}`)
+      return ended(new Headers(), { status: 'failed', word: 'too large', failure })
     },
   }
   return await submitOnce(api, submission, io)
