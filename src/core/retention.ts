@@ -1,4 +1,5 @@
 import type { PredictionRecord } from './prediction.ts'
+import { isWarmUp } from './warm-up.ts'
 
 /** How long bytes are kept, and how many. Null: no limit. */
 export interface Retention {
@@ -12,9 +13,14 @@ export interface Retention {
 
 export const defaultRetention: Retention = { ageMs: 30 * 24 * 3_600_000, bytes: 20e9, spareBytes: 0.5e9 }
 
-/** Bytes of the output that a prediction keeps, 0 for none; null while it is not settled, and once its data are removed. */
-export function keptBytesOf({ settledAt, dataRemovedAt, output }: PredictionRecord): number | null {
-  return settledAt === null || dataRemovedAt !== undefined ? null : (output?.bytes ?? 0)
+/**
+ * Bytes of the output that a prediction keeps, 0 for none; null while it is not settled, and once its data are removed. The
+ * output of a shadow run or a warm-up is nobody's and goes by itself within a moment or a wait: counted, it would drive out
+ * what callers have made.
+ */
+export function keptBytesOf({ id, shadowOf, settledAt, dataRemovedAt, output }: PredictionRecord): number | null {
+  if (settledAt === null || dataRemovedAt !== undefined) return null
+  return output === null || shadowOf !== undefined || isWarmUp(id) ? 0 : output.bytes
 }
 
 /** A settled prediction without what its caller gave and got; what was tried, how it ended and what it cost stay. */

@@ -105,6 +105,20 @@ describe('housekeeping by bytes', () => {
     expect(await home.store.keptBytes()).toBe(130)
   })
 
+  it.each([
+    ['shadow runs, which go when they were compared', (number: number) => ({ id: `s${number}`, shadowOf: 'mine' })],
+    ['warm-ups, which go before the next one', (number: number) => ({ id: `warm-${number}` })],
+  ])('counts no outputs of %s, against those that somebody wants', async (_, over) => {
+    const home = await setup({ bytes: 100 })
+    await home.prediction('mine', 9)
+    for (let number = 0; number < 5; number++) {
+      const { id, ...more } = over(number)
+      await home.prediction(id, 8, more)
+      await home.files.remove(`outputs/${id}/a/scene.ply`)
+    }
+    expect([await home.sweep(), home.left()]).toEqual([{ predictions: 0, files: 0 }, ['mine']])
+  })
+
   it('ends where nothing that is left may go', async () => {
     const home = await setup({ bytes: 10 })
     await home.file('held', 9)
