@@ -9,6 +9,7 @@ import { addFiles } from './files.ts'
 import { addHealth } from './health.ts'
 import { addMigrations } from './migrations.ts'
 import { addModels } from './models.ts'
+import { addNotOffered } from './not-offered.ts'
 import { addOpenApi } from './openapi.ts'
 import { addPredictions } from './predictions.ts'
 import { addProviders } from './providers.ts'
@@ -65,6 +66,7 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   addTokens(app, deps)
   addHealth(app, deps)
   addOpenApi(app)
+  addNotOffered(app)
   addStudio(app, deps)
 
   const methods = methodsByPath(app)

@@ -1,110 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Replicate, { type FileOutput, parseProgressFromLogs } from 'replicate'
-import { expect, onTestFinished, test } from 'vitest'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import Replicate, { type FileOutput, type Prediction, parseProgressFromLogs, validateWebhook } from 'replicate'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { refuse } from '../core/failure.ts'
-import { defaultPolicy } from '../core/policy.ts'
-import { systemClock } from '../engine/clock.ts'
-import { createEngine } from '../engine/engine.ts'
-import { createDiskFiles } from '../files/disk.ts'
-import { createDownload } from '../files/download.ts'
-import { createSigner } from '../files/signing.ts'
-import type { Observation, Provider } from '../providers/contract.ts'
-import { openSqliteStore } from '../store/sqlite.ts'
-import { createApp } from './app.ts'
-import { createProviderLinks } from './links.ts'
-import { listen } from './node.ts'
 import type { PredictionJson } from './shapes.ts'
+import { setupGateway as setup, splat } from './test-gateway.ts'
 import { png, sketch } from './test-support.ts'
-
-const splat = 'the bytes of a splat'
-
-/** A provider whose runs go on until the test, or a cancel, ends them. */
-function createHandProvider() {
-  let seen: Observation = { status: 'running', word: 'running', progress: { stage: 'draw', fraction: 0.25 } }
-  const provider: Provider = {
-    kind: 'hand',
-    trustedOrigins: [],
-    limits: {
-      inputForms: ['data'],
-      outputForms: ['data'],
-      inlineOutputBytes: 1_000,
-      resultKeptMs: 60_000,
-      heldStart: false,
-      startTimeoutMs: 5_000,
-      callTimeoutMs: 5_000,
-      pollMs: 20,
-      thisHostOnly: false,
-    },
-    parseTarget: () => ({}),
-    start: async () => ({ kind: 'accepted', handle: 'run' }),
-    poll: async () => seen,
-    async cancel() {
-      seen = { status: 'canceled', word: 'canceled' }
-      return 'ended'
-    },
-    cost: () => ({ amount: 0.01, currency: 'USD', estimated: false }),
-    pricePerSecond: () => 0.001,
-  }
-  return {
-    provider,
-    succeed() {
-      const uri = `data:application/octet-stream;base64,${Buffer.from(splat).toString('base64')}`
-      seen = { status: 'succeeded', word: 'succeeded', outputs: [{ kind: 'data', uri }] }
-    },
-  }
-}
-
-/** The real engine, store and files behind a real port, and the published client with nothing changed but its base URL. */
-async function setup(publicUrl: string | null = null) {
-  const directory = mkdtempSync(join(tmpdir(), 'surefoot-client-'))
-  const hand = createHandProvider()
-  const store = await openSqliteStore({ path: ':memory:' })
-  const files = createDiskFiles({ directory })
-  const signer = createSigner('a secret for tests')
-  let ids = 0
-  const deployment = { name: 'sketch@hand', providerName: 'hand', provider: hand.provider, target: {}, concurrency: 4 }
-  const engine = createEngine({
-    name: 'test',
-    alone: true,
-    store,
-    files,
-    download: createDownload(),
-    routes: new Map([[sketch.name, { model: sketch, deployments: [deployment], policy: defaultPolicy }]]),
-    links: createProviderLinks(signer, publicUrl),
-    serverKey: 'another secret for tests',
-    clock: systemClock,
-    random: () => 0.5,
-    newId: () => `id${String(++ids).padStart(8, '0')}`,
-    fetch: () => Promise.reject(new Error('nothing is fetched here')),
-    notify: async () => true,
-    log: () => undefined,
-  })
-  await engine.start()
-  let app: ReturnType<typeof createApp> | undefined
-  const server = await listen({
-    port: 0,
-    host: '127.0.0.1',
-    publicUrl,
-    app(address) {
-      const log = () => undefined
-      app = createApp({ ...address, engine, store, files, signer, clock: systemClock, publicUrl, studio: null, log })
-      return app
-    },
-  })
-  onTestFinished(async () => {
-    await server.close(0)
-    await engine.stop()
-    await store.close()
-    rmSync(directory, { recursive: true })
-  })
-  return {
-    ...hand,
-    app: () => app ?? refuse('internal', 'There is no app yet.'),
-    replicate: new Replicate({ auth: 'any', baseUrl: `${server.url}/v1` }),
-  }
-}
 
 test('the published client runs a model on an uploaded photo and gets the stored bytes', async () => {
   const { replicate, succeed } = await setup()
@@ -125,7 +27,7 @@ test('the published client runs a model on an uploaded photo and gets the stored
 
 test('behind a local proxy with TLS, the published client gets its usual FileOutput', async () => {
   const publicUrl = 'https://localhost:8443'
-  const { app, succeed } = await setup(publicUrl)
+  const { app, succeed } = await setup({ publicUrl })
   const fetch = async (url: string | URL | Request, init?: RequestInit) => app().fetch(new Request(url, init))
   const replicate = new Replicate({ auth: 'any', baseUrl: `${publicUrl}/v1`, fetch })
   succeed()
@@ -183,4 +85,191 @@ test('the published client finds models and versions, and is told what is wrong'
   expect(await replicate.models.get('acme', 'sketch')).toMatchObject({ latest_version: { id: sketch.version } })
   expect(await replicate.models.versions.get('acme', 'sketch', sketch.version)).toMatchObject({ id: sketch.version })
   await expect(replicate.run('acme/sketch', { input: { steps: 0 } })).rejects.toThrow('422')
+})
+
+const image = `data:image/png;base64,${Buffer.from(png).toString('base64')}`
+
+describe('run() of the published client', () => {
+  test.each<[string, object]>([
+    ['holds the request, as it does by itself', {}],
+    ['holds the request for so long', { wait: { mode: 'block', timeout: 5 } }],
+    ['polls', { wait: { mode: 'poll', interval: 10 } }],
+  ])('%s', async (_, options) => {
+    const { replicate, url, succeed } = await setup()
+    succeed()
+    const output = await replicate.run('acme/sketch', { input: { image }, ...options })
+    expect(String(output)).toMatch(new RegExp(`^${url}/v1/outputs/`))
+    expect(await (await fetch(String(output))).text()).toBe(splat)
+  })
+
+  test('goes on by polling when the wait runs out first', async () => {
+    const { replicate, succeed } = await setup()
+    const statuses = new Set<string>()
+    const options = { input: { image }, wait: { mode: 'block', timeout: 1, interval: 10 } } as const
+    const running = replicate.run(`acme/sketch:${sketch.version}`, options, prediction => {
+      if (!statuses.has(prediction.status) && prediction.status === 'processing') succeed()
+      statuses.add(prediction.status)
+    })
+    expect(await (await fetch(String(await running))).text()).toBe(splat)
+    // Held to its end it would have been `succeeded` alone; a held answer never says `processing`.
+    expect([...statuses]).toEqual(['starting', 'processing', 'succeeded'])
+  })
+
+  test('is told why a prediction failed', async () => {
+    const { replicate } = await setup()
+    const running = replicate.run('acme/sketch', { input: { image: 'data:image/png;base64,AAAA' } })
+    await expect(running).rejects.toThrow(/422.*image/s)
+  })
+
+  test('cancels when its signal ends', async () => {
+    const { replicate } = await setup()
+    const gone = new AbortController()
+    const options = { input: { image }, wait: { mode: 'poll', interval: 10 }, signal: gone.signal } as const
+    let id = ''
+    await replicate
+      .run('acme/sketch', options, prediction => {
+        id = prediction.id
+        gone.abort()
+      })
+      .catch(() => undefined)
+    await expect.poll(async () => (await replicate.predictions.get(id)).status).toBe('canceled')
+  })
+})
+
+test('every address in every answer to the published client is on the origin that it used', async () => {
+  const { replicate, url, succeed } = await setup()
+  const uploaded = await replicate.files.create(new Blob([png], { type: 'image/png' }))
+  const created = await replicate.predictions.create({ model: 'acme/sketch', input: { image: uploaded.urls.get } })
+  succeed()
+  const answers = [
+    uploaded,
+    created,
+    await replicate.wait(created, { interval: 10 }),
+    await replicate.predictions.list(),
+    await replicate.files.list(),
+    await replicate.models.list(),
+  ]
+  const addresses = JSON.stringify(answers).match(/https?:[^"]+/g) ?? []
+  expect(addresses.length).toBeGreaterThan(8)
+  for (const address of addresses) expect(address.startsWith(`${url}/`)).toBe(true)
+})
+
+test('the published client runs on a deployment by its name, and is told which there are not', async () => {
+  const { replicate, succeed } = await setup()
+  succeed()
+  const created = await replicate.deployments.predictions.create('acme', 'sketch@hand', {
+    input: { image },
+    wait: true,
+  })
+  expect(created).toMatchObject({ status: 'succeeded', model: 'acme/sketch', deployment: 'acme/sketch@hand' })
+  for (const [owner, name] of [
+    ['acme', 'sketch@elsewhere'],
+    ['other', 'sketch@hand'],
+  ] as const)
+    await expect(replicate.deployments.predictions.create(owner, name, { input: { image } })).rejects.toThrow(
+      /404.*\/v1\/providers/s,
+    )
+})
+
+test('a deadline by Cancel-After ends a prediction for the published client', async () => {
+  const { url, replicate } = await setup()
+  const response = await fetch(`${url}/v1/models/acme/sketch/predictions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'cancel-after': '1s' },
+    body: JSON.stringify({ input: { image } }),
+  })
+  const created = (await response.json()) as Prediction
+  expect(created).toMatchObject({ deadline: expect.any(String) })
+  expect((await replicate.wait(created, { interval: 20 })).status).toBe('canceled')
+})
+
+test('stream() of the published client says that nothing is streamed', async () => {
+  const { replicate, url } = await setup()
+  const events = replicate.stream('acme/sketch', { input: { image } })
+  await expect(events.next()).rejects.toThrow('does not support streaming')
+  const [created] = (await replicate.predictions.list()).results
+  expect(created?.urls).not.toHaveProperty('stream')
+  const answer = await fetch(`${url}/v1/predictions/${created?.id}/stream`)
+  expect(await answer.json()).toMatchObject({ code: 'not_offered', detail: expect.stringContaining('/events') })
+})
+
+test.each<[string, (replicate: Replicate) => Promise<unknown>]>([
+  ['trainings.list', replicate => replicate.trainings.list()],
+  ['trainings.get', replicate => replicate.trainings.get('t')],
+  ['trainings.cancel', replicate => replicate.trainings.cancel('t')],
+  ['trainings.create', replicate => replicate.trainings.create('a', 'b', 'c', { destination: 'a/b', input: {} })],
+  ['collections.list', replicate => replicate.collections.list()],
+  ['collections.get', replicate => replicate.collections.get('c')],
+  ['hardware.list', replicate => replicate.hardware.list()],
+  ['deployments.list', replicate => replicate.deployments.list()],
+  ['deployments.get', replicate => replicate.deployments.get('a', 'b')],
+  ['deployments.delete', replicate => replicate.deployments.delete('a', 'b')],
+  ['models.create', replicate => replicate.models.create('a', 'b', { visibility: 'private', hardware: 'cpu' })],
+  ['models.search', replicate => replicate.models.search('splats')],
+])('%s of the published client is told at once that it is not offered, and what to do', async (_, ask) => {
+  const { replicate } = await setup()
+  await expect(ask(replicate)).rejects.toThrow(/404.*Replicate has this, Surefoot has not\. \w.*not_offered/s)
+})
+
+test('webhooks of a prediction pass validateWebhook with the key that the published client gets', async () => {
+  const received: Request[] = []
+  const server = createServer(async (request, response) => {
+    const headers = new Headers(request.headers as Record<string, string>)
+    received.push(new Request('http://receiver.test/', { method: 'POST', headers, body: await text(request) }))
+    response.writeHead(200).end()
+  }).listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  onTestFinished(() => void server.close())
+  const receiver = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { replicate, url, succeed } = await setup({ receivers: [receiver] })
+  const options = { webhook: `${receiver}/hook`, webhook_events_filter: ['start', 'completed'] as const }
+  const created = await replicate.predictions.create({
+    model: 'acme/sketch',
+    input: { image },
+    webhook: options.webhook,
+    webhook_events_filter: [...options.webhook_events_filter],
+  })
+  await expect.poll(() => received.length).toBe(1)
+  succeed()
+  await expect.poll(() => received.length).toBe(2)
+  const { key } = await replicate.webhooks.default.secret.get()
+  for (const request of received) expect(await validateWebhook(request.clone(), key)).toBe(true)
+  const [first, last] = received
+  expect(first?.headers.get('webhook-id')).not.toBe(last?.headers.get('webhook-id'))
+  const ended = (await (last ?? refuse('internal', 'nothing came')).json()) as PredictionJson
+  expect(ended).toMatchObject({
+    id: created.id,
+    status: 'succeeded',
+    urls: { get: `${url}/v1/predictions/${created.id}` },
+  })
+})
+
+test('a request that is sent again with its Idempotency-Key is the same prediction; another body is 409', async () => {
+  const { url, replicate } = await setup()
+  const send = (input: object, key = 'order 17'.replace(' ', '-')) =>
+    fetch(`${url}/v1/models/acme/sketch/predictions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify({ input }),
+    })
+  const [first, again] = (await Promise.all([send({ image }), send({ image })])).map(response => response.json())
+  expect(((await first) as PredictionJson).id).toBe(((await again) as PredictionJson).id)
+  const other = await send({ image, steps: 3 })
+  expect([other.status, await other.json()]).toMatchObject([409, { code: 'input_invalid' }])
+  expect((await send({ image }, 'two words')).status).toBe(422)
+  expect((await replicate.predictions.list()).results).toHaveLength(1)
+})
+
+test('a form that is sent again with its Idempotency-Key leaves no second file', async () => {
+  const { url, replicate } = await setup()
+  const send = () => {
+    const body = new FormData()
+    body.set('image', new Blob([png], { type: 'image/png' }), 'photo.png')
+    const headers = { 'idempotency-key': 'form' }
+    return fetch(`${url}/v1/models/acme/sketch/predictions`, { method: 'POST', headers, body })
+  }
+  const answers = (await Promise.all([send(), send(), send()])).map(response => response.json())
+  const ids = (await Promise.all(answers)).map(answer => (answer as PredictionJson).id)
+  expect(new Set(ids).size).toBe(1)
+  expect((await replicate.files.list()).results).toHaveLength(1)
 })

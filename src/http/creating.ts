@@ -1,6 +1,7 @@
 import { refuse, SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Route } from '../engine/contract.ts'
+import { deploymentsOf } from '../engine/routes.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
 import { fileLimit, readJson } from './body.ts'
 import { type AppDependencies, type Context, isOwn } from './context.ts'
@@ -26,12 +27,14 @@ interface Draft {
 
 /**
  * Creates a prediction from a JSON or multipart request. `model` is the one that the path names, or null where the body
- * does. When it is refused, files that came with the form are removed again.
+ * does; `deployment` is the one that the path names, or null. When it is refused, files that came with the form are removed
+ * again.
  */
 export async function createPrediction(
   deps: AppDependencies,
   c: Context,
   model: Route | null,
+  deployment: string | null,
 ): Promise<StoredPrediction> {
   const cancelAfterMs = readCancelAfter(c)
   const idempotencyKey = readIdempotencyKey(c)
@@ -44,6 +47,9 @@ export async function createPrediction(
     const route = model ?? findRoute(deps, draft.body)
     const { input, files } = await resolveInput(deps, c, route, draft)
     const { webhook, webhook_events_filter: filter, surefoot } = draft.body
+    if (deployment !== null && surefoot?.deployments !== undefined)
+      refuse('input_invalid', 'surefoot.deployments: the address names the deployment already.')
+    const deployments = deployment === null ? surefoot?.deployments : [deployment]
     isAsked = true
     return await deps.engine.create({
       model: route.model.name,
@@ -58,7 +64,7 @@ export async function createPrediction(
         webhook === undefined
           ? null
           : { url: webhook, events: filter === undefined || filter.length === 0 ? ['output', 'completed'] : filter },
-      ...(surefoot?.deployments === undefined ? {} : { deployments: surefoot.deployments }),
+      ...(deployments === undefined ? {} : { deployments }),
       ...(idempotencyKey === null ? {} : { idempotencyKey }),
     })
   } catch (error) {
@@ -80,6 +86,17 @@ async function removeFiles(deps: AppDependencies, rows: Iterable<FileRow>): Prom
 /** The route of a model by `owner/name`, or undefined. */
 export function routeOf({ engine }: Pick<AppDependencies, 'engine'>, name: string): Route | undefined {
   return [...engine.routes.values()].find(({ model }) => model.name === name)
+}
+
+/** The route of the model of that owner which has a deployment of this name (`model@provider`), or undefined. */
+export function routeOfDeployment(
+  { engine }: Pick<AppDependencies, 'engine'>,
+  owner: string,
+  name: string,
+): Route | undefined {
+  return [...engine.routes.values()].find(
+    route => route.model.name.startsWith(`${owner}/`) && deploymentsOf(route).some(each => each.name === name),
+  )
 }
 
 function parseBody(value: unknown, model: Route | null): CreateBody {

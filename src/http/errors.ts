@@ -23,6 +23,7 @@ export const httpCodes = {
   link_expired: 403,
   link_forged: 403,
   not_found: 404,
+  not_offered: 404,
   method_not_allowed: 405,
   request_timeout: 408,
   already_uploaded: 409,

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { isTerminal } from '../core/prediction.ts'
 import type { StoredPrediction } from '../store/contract.ts'
 import type { App, AppDependencies, Context } from './context.ts'
-import { createPrediction, routeOf } from './creating.ts'
+import { createPrediction, routeOf, routeOfDeployment } from './creating.ts'
 import { refuseHttp } from './errors.ts'
 import { createHeaders, readPrefer } from './headers.ts'
 import { createLinks } from './links.ts'
@@ -34,7 +34,7 @@ export function addPredictions(app: App, deps: AppDependencies): void {
       body: { content: { ...json(createSchema), ...form(createSchema) } },
       responses: created,
     },
-    c => create(deps, c, null),
+    c => create(deps, c, null, null),
   )
   addRoute(
     app,
@@ -50,7 +50,7 @@ export function addPredictions(app: App, deps: AppDependencies): void {
     (c, { params: { owner, name } }) => {
       const route = routeOf(deps, `${owner}/${name}`)
       if (route === undefined) refuseHttp('not_found', `There is no model ${owner}/${name} here.`)
-      return create(deps, c, route)
+      return create(deps, c, route, null)
     },
   )
   addRoute(
@@ -58,15 +58,22 @@ export function addPredictions(app: App, deps: AppDependencies): void {
     {
       method: 'post',
       path: '/v1/deployments/{owner}/{name}/predictions',
-      summary: 'Not offered: deployments are chosen by the route of a model',
+      summary:
+        "Create a prediction on one deployment: its model's owner, and its name as in the config, `model@provider`",
       params: modelParams,
-      responses: {},
+      headers: createHeaders,
+      body: { content: { ...json(createForModelSchema), ...form(createForModelSchema) } },
+      responses: created,
     },
-    () =>
-      refuseHttp(
-        'not_found',
-        'Deployments cannot be called here: a model finds its deployment by its route; post to /v1/models/{owner}/{name}/predictions.',
-      ),
+    (c, { params: { owner, name } }) => {
+      const route = routeOfDeployment(deps, owner, name)
+      if (route === undefined)
+        refuseHttp(
+          'not_found',
+          `There is no deployment ${name} of a model of ${owner} here; GET /v1/providers lists all.`,
+        )
+      return create(deps, c, route, name)
+    },
   )
   addRoute(
     app,
@@ -172,9 +179,14 @@ export function viewOf(deps: AppDependencies, c: Context): (stored: StoredPredic
   }
 }
 
-async function create(deps: AppDependencies, c: Context, model: Parameters<typeof createPrediction>[2]) {
+async function create(
+  deps: AppDependencies,
+  c: Context,
+  model: Parameters<typeof createPrediction>[2],
+  deployment: string | null,
+) {
   const holdMs = readPrefer(c)
-  const first = await createPrediction(deps, c, model)
+  const first = await createPrediction(deps, c, model, deployment)
   const last = holdMs === 0 ? first : await hold(deps, c, first, holdMs)
   const view = viewOf(deps, c)(last)
   if (holdMs === 0 || isTerminal(last.record.status)) return c.json(view, 201)

@@ -50,6 +50,7 @@ export const predictionSchema: z.ZodType<PredictionJson> = z
     id: z.string(),
     model: z.string(),
     version: z.string(),
+    deployment: z.string().optional(),
     input: z.record(z.string(), z.unknown()),
     output: url.nullable(),
     status: z.enum(['starting', 'processing', 'succeeded', 'failed', 'canceled', 'aborted']),

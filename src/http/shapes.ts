@@ -12,6 +12,8 @@ export interface PredictionJson {
   /** `owner/name`. */
   readonly model: string
   readonly version: string
+  /** `owner/model@provider`, only where it was asked for. */
+  readonly deployment?: string
   /** Files of ours appear as signed links. */
   readonly input: Readonly<Record<string, unknown>>
   /** Signed link to the verified file. */

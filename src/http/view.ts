@@ -28,6 +28,7 @@ export function toPredictionView(
     id: record.id,
     model: record.model,
     version: record.modelVersion,
+    ...(record.route?.length === 1 ? { deployment: `${record.model.split('/')[0]}/${record.route[0]}` } : {}),
     input: toInputView(record, links),
     output: record.shadowOf === undefined ? links.output(record) : null,
     status: record.status,
