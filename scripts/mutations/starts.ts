@@ -117,8 +117,8 @@ export const starts: readonly Rule[] = [
       },
       {
         file: 'src/core/follow.ts',
-        find: '(attempt.nextPollAt ?? 0) <= now || isBlind)',
-        replace: '(attempt.nextPollAt ?? 0) <= now)',
+        find: '(isLooking || isBlind)',
+        replace: 'isLooking',
         breaks: 'After one failed look a timer ends the job unseen.',
       },
       {
