@@ -1,7 +1,8 @@
-import { createReadStream, createWriteStream, rmSync } from 'node:fs'
+import { createReadStream, createWriteStream } from 'node:fs'
 import { stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { Worker } from 'node:worker_threads'
 import { createFailure, SurefootError } from '../core/failure.ts'
 import { checkSplat } from '../splat/check.ts'
 import { type SanitiseCounts, sanitiseSplat } from '../splat/sanitise.ts'
@@ -24,12 +25,9 @@ const pieceBytes = 1024 * 1024
 
 const job = JSON.parse(process.argv[2] ?? '{}') as ConversionJob
 
-// The parent holds the other end: when it dies, however, nobody wants the file any more.
-process.stdin.on('close', () => {
-  rmSync(job.folder, { recursive: true, force: true })
-  process.exit(1)
+const watch = new Worker(new URL(`./parent-watch${extname(import.meta.url)}`, import.meta.url), {
+  workerData: { folder: job.folder },
 })
-process.stdin.resume()
 
 try {
   const { counts, splats } = job.format === 'webp' ? await makePoster() : await convert()
@@ -47,8 +45,7 @@ try {
     ...(status && { status }),
   })
 }
-process.stdin.removeAllListeners('close')
-process.stdin.destroy()
+await watch.terminate()
 
 function say(line: ConversionLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)

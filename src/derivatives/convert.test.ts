@@ -1,9 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import sharp from 'sharp'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../engine/clock.ts'
 import { checkSplat } from '../splat/check.ts'
 import { sharpProperties, sharpVertexFloats, writeSharpPly } from '../splat/sharp-layout.ts'
@@ -186,4 +188,22 @@ test('a conversion is killed when nobody wants it, when its time is over, and wh
   if (process.platform !== 'linux') return
   const greedy = convert(job('c.sog'), { clock: systemClock, memoryBytes: 1_000_000 })
   await expect(greedy).rejects.toMatchObject({ failure: { code: 'out_of_memory' } })
+})
+
+test('a conversion dies with whoever asked for it, however that ended, and leaves nothing behind', async () => {
+  const { folder, source } = setup()
+  const script = `
+    const { convert } = await import(${JSON.stringify(new URL('./convert.ts', import.meta.url).href)})
+    const { systemClock } = await import(${JSON.stringify(new URL('../engine/clock.ts', import.meta.url).href)})
+    // The smaller the target, the longer the child's first thread computes.
+    const job = { source: ${JSON.stringify(source)}, format: 'sog', limits: { leastOpacity: 0, mostSplats: 1 } }
+    const work = ${JSON.stringify(join(folder, 'work'))}
+    const onProgress = ({ stage }) => stage === 'merge' && process.kill(process.pid, 'SIGKILL')
+    await convert({ ...job, folder: work, target: work + '/made.sog' }, { clock: systemClock, onProgress })
+  `
+  mkdirSync(join(folder, 'work'))
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+  const [, signal] = await once(parent, 'exit')
+  expect(signal).toBe('SIGKILL')
+  await vi.waitFor(() => expect(existsSync(join(folder, 'work'))).toBe(false), { timeout: 20_000 })
 })
