@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -71,7 +70,7 @@ await commands[command]()
 async function install() {
   const lock = hash([readFileSync(join(root, 'package-lock.json'))])
   const stamp = join(root, 'node_modules/.surefoot-lock')
-  const turn = join(tmpdir(), `surefoot-install-${hash([root])}`)
+  const turn = join(root, '.installing')
   for (let isFirst = true; readOrNull(stamp) !== lock; isFirst = false) {
     if (takeTurn(turn)) break
     if (isFirst) console.error('Waiting for another process that installs packages ...')
