@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { MigrationPlan } from '../core/migration.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
+import { sampleAttempt, sampleChange, samplePrediction } from '../testing/sample-records.ts'
 import { createScriptedProvider, plainScript, type Script } from '../testing/scripted-provider.ts'
 import { textModel } from '../testing/text-model.ts'
 import type { Deployment, Engine } from './contract.ts'
@@ -210,6 +211,29 @@ describe('the way', () => {
     const [report] = await engine.migrations()
     expect(report?.state.history.map(({ what }) => what)).toEqual(['shadow', '50 %', '100 %', 'done'])
     expect(report?.state.history[1]?.why).toMatch(/^\d of \d attempts at text@new succeeded/)
+  })
+
+  it('is gone however often the new one is warmed between two predictions', async () => {
+    const { serve, stageOf, clock, store } = await setupMoving({
+      plan: { shadow: { share: 1, runs: 0 }, steps: [100] },
+    })
+    for (let round = 0; round < 8; round++) {
+      await serve(1)
+      for (let number = 0; number < 210; number++) {
+        const id = `warm-${round}-${number}`
+        const at = clock.now()
+        const attempt = sampleAttempt({ id: `${id}-1`, deployment: 'text@new', state: 'won', endedAt: at })
+        const over = { createdAt: at, settledAt: at, status: 'succeeded', owner: 'warm:text@new' } as const
+        const record = samplePrediction({
+          id,
+          ...over,
+          attempts: [{ ...attempt, plannedAt: at, release: 'confirmed' }],
+        })
+        await store.commit([sampleChange(record, { nextAt: null })])
+      }
+    }
+    await clock.advance(10_000)
+    expect(await stageOf()).toBe('done')
   })
 
   it('leads back where it is bad, and no prediction is the worse for it; that is final', async () => {

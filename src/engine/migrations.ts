@@ -55,6 +55,8 @@ export interface MigrationDependencies {
 const judgeEveryMs = 5_000
 /** As many attempts as the rest of the engine remembers: see `insight.ts`. */
 const remembered = 200
+/** So many are looked through where warm-ups are among them: five days of one every four minutes. */
+const searched = 2_000
 
 interface Moving {
   readonly model: string
@@ -91,9 +93,12 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
     }
   }
 
-  /** Warm-ups say nothing of what users get. */
+  /** Warm-ups say nothing of what users get, and must not push out the few that do: else no step would ever be taken. */
   async function asked(deployment: string): Promise<readonly AttemptFact[]> {
-    return (await store.recentAttempts(deployment, remembered)).filter(({ warm }) => warm !== true)
+    const isAsked = ({ warm }: AttemptFact) => warm !== true
+    const recent = await store.recentAttempts(deployment, remembered)
+    if (recent.every(isAsked)) return recent
+    return (await store.recentAttempts(deployment, searched)).filter(isAsked).slice(0, remembered)
   }
 
   async function factsOf({ shadows }: Moving, state: MigrationState): Promise<StageFacts> {
