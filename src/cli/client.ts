@@ -7,6 +7,7 @@ import type { Wish } from '../core/recommend.ts'
 import type { MigrationJson, MigrationsJson } from '../http/migration-shapes.ts'
 import type { ProvidersJson } from '../http/provider-shapes.ts'
 import type { AttemptsJson, ModelJson, PageJson, PredictionJson } from '../http/shapes.ts'
+import type { CreateTokenBody, NewTokenJson, TokenJson, TokensJson } from '../http/token-shapes.ts'
 import type { WarmPlanJson, WarmPlansJson, WarmUpJson, WarmUpsJson } from '../http/warm-shapes.ts'
 import { readEvents } from './event-stream.ts'
 
@@ -15,8 +16,8 @@ export interface Client {
   models(): Promise<readonly ModelJson[]>
   create(request: PhotoRequest): Promise<PredictionJson>
   get(id: string): Promise<PredictionJson>
-  /** Newest first, at most 100. */
-  list(): Promise<readonly PredictionJson[]>
+  /** Newest first, at most 100: the caller's own, or everybody's. */
+  list(options?: { readonly all: boolean }): Promise<readonly PredictionJson[]>
   attempts(id: string): Promise<AttemptsJson>
   cancel(id: string): Promise<PredictionJson>
   /** What traffic says about deployments of a model (`owner/name`), and which of them fits the wish. Default: all that it has. */
@@ -33,6 +34,10 @@ export interface Client {
   ): Promise<readonly WarmUpJson[]>
   /** How far a run that warms is. */
   warmRun(model: string, id: string): Promise<WarmUpJson>
+  createToken(body: CreateTokenBody): Promise<NewTokenJson>
+  /** Newest first, those that are over too. */
+  tokens(): Promise<readonly TokenJson[]>
+  revokeToken(id: string): Promise<void>
   /** The prediction now and after each change, until it has ended. */
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
@@ -55,10 +60,22 @@ export interface PhotoRequest {
   readonly deployments?: readonly string[]
 }
 
-/** A client of the gateway at `origin`, over `fetch` or over an app's own function. */
-export function createClient(origin: string, fetch: (request: Request) => Promise<Response>): Client {
+/** A client of the gateway at `origin`, over `fetch` or over an app's own function; `secret` is sent there and nowhere else. */
+export function createClient(
+  origin: string,
+  fetch: (request: Request) => Promise<Response>,
+  secret?: string | undefined,
+): Client {
+  function ask(path: string, init: RequestInit = {}): Promise<Response> {
+    const url = new URL(path, origin)
+    const request = new Request(url, init)
+    if (secret !== undefined && url.origin === new URL(origin).origin)
+      request.headers.set('authorization', `Bearer ${secret}`)
+    return orGone(fetch(request))
+  }
+
   async function call(path: string, init: RequestInit = {}): Promise<Response> {
-    const response = await orGone(fetch(new Request(new URL(path, origin), init)))
+    const response = await ask(path, init)
     return response.ok ? response : await refuseAs(response)
   }
 
@@ -82,7 +99,8 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
       return await read('/v1/predictions', { method: 'POST', body: form, headers })
     },
     get: id => read(`/v1/predictions/${encodeURIComponent(id)}`),
-    list: async () => (await read<PageJson<PredictionJson>>('/v1/predictions')).results,
+    list: async ({ all } = { all: false }) =>
+      (await read<PageJson<PredictionJson>>(`/v1/predictions${all ? '?owner=all' : ''}`)).results,
     attempts: id => read(`/v1/predictions/${encodeURIComponent(id)}/attempts`),
     cancel: id => read(`/v1/predictions/${encodeURIComponent(id)}/cancel`, { method: 'POST' }),
     providers(model, prefer, deployments) {
@@ -99,6 +117,14 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
       return (await read<WarmUpsJson>(`/v1/models/${model}/warm`, init)).warmups
     },
     warmRun: (model, id) => read(`/v1/models/${model}/warm/${encodeURIComponent(id)}`),
+    createToken: body =>
+      read('/v1/tokens', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    tokens: async () => (await read<TokensJson>('/v1/tokens')).tokens,
+    revokeToken: async id => void (await call(`/v1/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' })),
     async *watch(id) {
       const { body } = await call(`/v1/predictions/${encodeURIComponent(id)}/events`)
       try {
@@ -117,7 +143,7 @@ export function createClient(origin: string, fetch: (request: Request) => Promis
     async openMade(link) {
       for (;;) {
         // Held for most of a minute by the gateway, so asking again at once is no hurry.
-        const response = await orGone(fetch(new Request(new URL(link, origin))))
+        const response = await ask(link)
         if (response.status === 503 && (await isNotReady(response.clone()))) continue
         if (!response.ok) return await refuseAs(response)
         const sha256 = /^"([0-9a-f]{64})"$/.exec(response.headers.get('etag') ?? '')?.[1] ?? null
@@ -163,8 +189,14 @@ async function refuseAs(response: Response): Promise<never> {
   const message = typeof detail === 'string' ? detail : `The gateway answered with ${response.status}.`
   const known = failureCodes.find(candidate => candidate === code)
   if (known !== undefined) return refuse(known, message, { status: response.status })
-  const advice = response.status === 404 ? 'surefoot list shows what there is.' : 'Run the command again.'
+  const advice = adviceFor(response.status)
   return refuse(response.status < 500 ? 'input_invalid' : 'internal', message, { status: response.status, advice })
+}
+
+function adviceFor(status: number): string {
+  if (status === 401) return 'Set SUREFOOT_TOKEN to a good one, or run this as the user who owns the data folder.'
+  if (status === 403) return 'Set SUREFOOT_TOKEN to one that may, or leave it out as the user who owns the data folder.'
+  return status === 404 ? 'surefoot list shows what there is.' : 'Run the command again.'
 }
 
 function emptyBody(): ReadableStream<Uint8Array> {

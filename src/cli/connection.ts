@@ -83,7 +83,9 @@ async function open(options: ConnectOptions): Promise<Link> {
       if (!SurefootError.is(error) || error.status !== 409) throw error
       const owner = await readOwner(options.config.dataDirectory)
       if (owner !== null) {
-        return { url: owner.url, client: createClient(owner.url, request => fetch(request)), close: async () => {} }
+        const secret = options.config.token ?? owner.secret
+        const client = createClient(owner.url, request => fetch(request), secret)
+        return { url: owner.url, client, close: async () => {} }
       }
       if (performance.now() > until || options.signal?.aborted) throw error
       await pause(retryMs)
@@ -94,14 +96,22 @@ async function open(options: ConnectOptions): Promise<Link> {
 async function openHere({ config, log }: ConnectOptions): Promise<Link> {
   const { openDataFolder } = await import('../open.ts')
   const opened = await openDataFolder(config, log, { passing: true })
-  const [{ createGateway }, { hostsOf }] = await Promise.all([import('./gateway.ts'), import('../http/safety.ts')])
+  const [{ createGateway }, { hostsOf }, { mintOwnerSecret }] = await Promise.all([
+    import('./gateway.ts'),
+    import('../http/safety.ts'),
+    import('../http/secrets.ts'),
+  ])
   const origin = `http://127.0.0.1:${config.port}`
-  const app = createGateway(opened, config, log, { allowedHosts: hostsOf(config.port, config.publicUrl) })
+  const ownerSecret = mintOwnerSecret()
+  const app = createGateway(opened, config, log, {
+    allowedHosts: hostsOf(config.port, config.publicUrl),
+    access: { tokensRequired: false, ownerSecret },
+  })
   // The engine's own timers never keep a process alive; a command that works with it does.
   const alive = setInterval(() => {}, 60_000)
   return {
     url: null,
-    client: createClient(origin, app.fetch),
+    client: createClient(origin, app.fetch, config.token ?? ownerSecret),
     async close() {
       clearInterval(alive)
       await opened.close()

@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Log } from '../engine/contract.ts'
 import { createApp } from '../http/app.ts'
+import type { AppDependencies } from '../http/context.ts'
 import type { Opened } from '../open.ts'
 import { findStudio } from './assets.ts'
 
@@ -9,7 +10,7 @@ export function createGateway(
   { engine, store, files, derivatives, signer, clock }: Opened,
   config: LoadedConfig,
   log: Log,
-  address: { readonly allowedHosts: readonly string[]; readonly closing?: AbortSignal },
+  address: Required<Pick<AppDependencies, 'allowedHosts' | 'access'>> & { readonly closing?: AbortSignal },
 ): { fetch(request: Request): Promise<Response> } {
   const { publicUrl } = config
   return createApp({

@@ -11,10 +11,15 @@ const usage = `Usage: surefoot list [OPTIONS]
 
 The newest 100 predictions.
 
+  --all                Those of all tokens, not only what was made without one
   --json               As JSON
 ${placeUsage}`
 
-const options = { ...placeOptions, json: { type: 'boolean', default: false } } as const
+const options = {
+  ...placeOptions,
+  all: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+} as const
 
 /** `surefoot list`: a line for each prediction. */
 export const command: Command = {
@@ -25,7 +30,7 @@ export const command: Command = {
     const config = await loadSettings(io, values)
     const connection = await connectToExisting({ config, log: createLog(io.stderr, config.logLevel) })
     try {
-      print(io, await connection.client.list(), values.json)
+      print(io, await connection.client.list({ all: values.all }), values.json)
       return 0
     } finally {
       await connection.close()

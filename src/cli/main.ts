@@ -15,6 +15,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
   list: () => import('./list.ts'),
   show: () => import('./show.ts'),
   status: () => import('./status.ts'),
+  token: () => import('./token.ts'),
   warm: () => import('./warm.ts'),
   doctor: () => import('./doctor.ts'),
   emulate: () => import('./emulate.ts'),
@@ -31,6 +32,7 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
   list                Predictions, newest first
   show ID             What was tried for a prediction, and why
   status [ID]         Who serves the data folder and what runs; or one prediction in a line
+  token COMMAND       Tokens for callers: create, list, revoke
   warm MODEL          Have a worker ready before somebody waits for one
   doctor [PROVIDER]   What is wrong with the config, a provider or this machine, and what to do next
   emulate PROVIDER    A provider's API on this machine, with faults on demand

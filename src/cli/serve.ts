@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Log } from '../engine/contract.ts'
-import type { Listening } from '../http/node.ts'
+import type { Listening, ListenOptions } from '../http/node.ts'
+import { isLoopback } from '../http/safety.ts'
 import type { Opened } from '../open.ts'
 import { findStudio } from './assets.ts'
 import { type Command, noArguments, parseOptions } from './command.ts'
@@ -11,10 +12,11 @@ import { loadSettings, placeOptions, placeUsage } from './settings.ts'
 
 const usage = `Usage: surefoot serve [OPTIONS]
 
-Serves the HTTP API and the Studio page to this machine, until Ctrl-C. What runs then is picked up on the next start.
+Serves the HTTP API and the Studio page, until Ctrl-C. What runs then is picked up on the next start. This machine needs
+no token while there is none; to serve others, make one first (surefoot token create) and set --host.
 
   --port N             Port, 0 for any free one (default 8787, or as SUREFOOT_PORT or the config say)
-  --host H             Loopback address (default 127.0.0.1, or as SUREFOOT_HOST or the config say)
+  --host H             Address to listen on (default 127.0.0.1, or as SUREFOOT_HOST or the config say)
   --sample             Where there are no predictions yet, make the first one of a bundled photo
 ${placeUsage}`
 
@@ -46,10 +48,12 @@ async function serve(io: Io, config: LoadedConfig, sample: boolean, { first }: I
   const { openDataFolder } = await import('../open.ts')
   const opened = await openDataFolder(config, log)
   try {
-    const listening = await listenOn(opened, config, log)
+    const { mintOwnerSecret } = await import('../http/secrets.ts')
+    const secret = mintOwnerSecret()
+    const listening = await listenOn(opened, config, log, secret)
     try {
-      await opened.lock.announce({ url: listening.url, pid: process.pid, startedAt: Date.now() })
-      sayWhere(io, listening.url, config)
+      await opened.lock.announce({ url: listening.url, pid: process.pid, startedAt: Date.now(), secret })
+      sayWhere(io, listening, config)
       const sampled = sample ? saySample(io, opened, listening.url, first) : null
       await aborted(first)
       say(io.stderr, 'Stopping ...')
@@ -63,19 +67,34 @@ async function serve(io: Io, config: LoadedConfig, sample: boolean, { first }: I
   return 0
 }
 
-async function listenOn(opened: Opened, config: LoadedConfig, log: Log): Promise<Listening> {
+async function listenOn(
+  opened: Opened,
+  config: LoadedConfig,
+  log: Log,
+  ownerSecret: string,
+): Promise<Listening & { readonly tokensRequired: boolean }> {
   const [{ listen }, { createGateway }] = await Promise.all([import('../http/node.ts'), import('./gateway.ts')])
   const { host, port, publicUrl } = config
-  return await listen({ host, port, publicUrl, app: address => createGateway(opened, config, log, address) })
+  const access = { tokensRequired: await opened.store.hasTokens(), ownerSecret }
+  const app: ListenOptions['app'] = address => createGateway(opened, config, log, { ...address, access })
+  const listening = await listen({ host, port, publicUrl, tokensRequired: access.tokensRequired, app })
+  return { ...listening, tokensRequired: access.tokensRequired }
 }
 
-function sayWhere(io: Io, url: string, { dataDirectory, path, routes }: LoadedConfig): void {
+function sayWhere(
+  io: Io,
+  { url, tokensRequired }: Listening & { readonly tokensRequired: boolean },
+  { dataDirectory, path, routes, host }: LoadedConfig,
+): void {
   say(io.stdout, `Surefoot is listening on ${paint(io, io.stdout, 'bold', url)}`)
   say(io.stdout, `  Studio  ${findStudio() === null ? 'not built; npm run build makes it' : `${url}/`}`)
   for (const { model, deployments } of routes.values())
     say(io.stdout, `  Model   ${model.name} on ${deployments.map(({ name }) => name).join(', then ')}`)
+  if (tokensRequired) say(io.stdout, '  Tokens  needed; surefoot token list shows them')
   say(io.stdout, `  Data    ${dataDirectory}`)
   say(io.stdout, `  Config  ${path ?? 'none'}`)
+  if (!isLoopback(host))
+    say(io.stderr, `${host} is reached from other machines over plain http, tokens and photos too: put TLS in front.`)
 }
 
 /** The sample is a courtesy: whatever becomes of it, the gateway serves on. */

@@ -81,6 +81,7 @@ describe('loadConfig', () => {
       webhookOrigins: [],
       retention: defaultRetention,
       keepLocation: false,
+      token: null,
       logLevel: 'info',
       path: null,
     })

@@ -16,7 +16,7 @@ export interface Config {
   readonly database?: string
   /** Where files are kept. Default: in the data folder. See docs/storage.md. */
   readonly files?: { readonly s3: S3Options }
-  /** Loopback address to listen on. Default `127.0.0.1`. `SUREFOOT_HOST` goes before it. */
+  /** Address to listen on; other than loopback ones need a token first. Default `127.0.0.1`. `SUREFOOT_HOST` goes before it. */
   readonly host?: string
   /** Default 8787. `SUREFOOT_PORT` goes before it. */
   readonly port?: number

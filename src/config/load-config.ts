@@ -15,7 +15,7 @@ export interface LoadConfigOptions {
   /** Where to look for the config file, and what relative paths of the environment are relative to. */
   readonly cwd: string
   /**
-   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL` or `LOG` are read. What `tool-environment.ts` names
+   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL`, `TOKEN` or `LOG` are read. What `tool-environment.ts` names
    * goes to programs that local engines run; nothing else is looked at.
    */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -39,6 +39,8 @@ export interface LoadedConfig {
   readonly retention: Retention
   /** Photos keep the coordinates of where they were taken. */
   readonly keepLocation: boolean
+  /** What commands send to a gateway (`SUREFOOT_TOKEN`); null: the secret of whoever may read the data folder. */
+  readonly token: string | null
   /** The least level that is logged. */
   readonly logLevel: LogLevel
   readonly providers: Readonly<Record<string, Provider>>
@@ -72,6 +74,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     webhookOrigins: config.webhookOrigins ?? [],
     retention: toRetention(config.retention),
     keepLocation: config.keepLocation ?? false,
+    token: env.SUREFOOT_TOKEN || null,
     logLevel: readLogLevel(env.SUREFOOT_LOG),
     ...resolveConfig(config, dataDirectory, env),
     path: file,

@@ -10,6 +10,8 @@ export interface Owner {
   readonly pid: number
   /** Milliseconds since 1970. */
   readonly startedAt: number
+  /** What lets whoever can read this file do everything at the URL. Default: nothing does. */
+  readonly secret?: string | undefined
 }
 
 export interface FolderLock {
@@ -21,7 +23,12 @@ export interface FolderLock {
 
 const lockName = 'lock.db'
 const ownerName = 'owner.json'
-const ownerSchema: z.ZodType<Owner> = z.object({ url: z.string(), pid: z.number(), startedAt: z.number() })
+const ownerSchema: z.ZodType<Owner> = z.object({
+  url: z.string(),
+  pid: z.number(),
+  startedAt: z.number(),
+  secret: z.string().optional(),
+})
 /** SQLite's primary result code for "somebody else has it": https://sqlite.org/rescode.html#busy */
 const sqliteBusy = 5
 
@@ -50,7 +57,9 @@ export async function lockFolder(directory: string): Promise<FolderLock> {
     async announce(owner) {
       // Renamed into place: a reader sees all of it or nothing.
       const temporary = join(directory, `${ownerName}.${process.pid}.tmp`)
-      await writeFile(temporary, JSON.stringify(owner), { mode: 0o600 })
+      // Made anew, for nobody else to read: what is left of another file would keep its rights.
+      await rm(temporary, { force: true })
+      await writeFile(temporary, JSON.stringify(owner), { mode: 0o600, flag: 'wx' })
       await rename(temporary, join(directory, ownerName))
     },
     async release() {
