@@ -275,6 +275,9 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       if (id === null) return refuse('input_invalid', 'No such attempt.', { status: 404 })
       const attempt = (await get(id))?.record.attempts.find(candidate => candidate.id === attemptId)
       const deployment = attempt === undefined ? undefined : findDeployment(routes, attempt.deployment)
+      // The secret is the attempt's: at the address of a provider that signs nothing it would prove too much.
+      if (deployment !== undefined && deployment.providerName !== providerName)
+        refuse('input_invalid', 'No such webhook.', { status: 404 })
       const to = { attemptId, target: deployment?.target ?? null }
       const body = await request.body()
       const limit = createLimit(clock, provider.limits.callTimeoutMs, 'Verifying the webhook')
@@ -284,7 +287,9 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       const cost = deployment === undefined ? null : provider.cost(heard.observation, deployment.target)
       const seen = await withUpload(uploads, attemptId, { observation: heard.observation, cost })
       const event = { type: 'heard', attempt: attemptId, handle: heard.handle, seen } as const
-      await driver.apply(id, event, heard.deliveryId === null ? null : `${providerName}:${heard.deliveryId}`)
+      // By attempt: what one run's address brings must not make another's webhook look like a repetition.
+      const delivery = heard.deliveryId === null ? null : `${providerName}:${attemptId}:${heard.deliveryId}`
+      await driver.apply(id, event, delivery)
     },
     start() {
       started ??= migrations

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { refuse } from '../../core/failure.ts'
-import type { Heard, HeardRequest, Io } from '../contract.ts'
+import type { Addressee, Heard, HeardRequest, Io } from '../contract.ts'
 import { parseBody } from '../kit.ts'
 import type { VendorApi } from '../vendor-api.ts'
 import { observe } from './observe.ts'
@@ -14,9 +14,12 @@ const refetchAfterMs = 60_000
 /**
  * A function that verifies and parses this account's webhooks (the Svix scheme: HMAC-SHA256 over id, timestamp and raw
  * body). The secret is fetched once and kept; when nothing fits it is fetched again, at most once a minute.
- * Refuses with `auth_rejected` (401): headers missing, stamp too old or new, no signature fits.
+ * Refuses with `auth_rejected` (401): headers missing, stamp too old or new, no signature fits; with `provider_error` (422):
+ * no prediction, or one whose webhooks go to another attempt.
  */
-export function createHear(api: VendorApi): (request: HeardRequest, io: Io, now: number) => Promise<Heard> {
+export function createHear(
+  api: VendorApi,
+): (request: HeardRequest, io: Io, now: number, to: Pick<Addressee, 'attemptId'>) => Promise<Heard> {
   let kept: { readonly key: string; readonly at: number } | null = null
 
   async function fetchSecret(io: Io, now: number): Promise<string> {
@@ -25,7 +28,7 @@ export function createHear(api: VendorApi): (request: HeardRequest, io: Io, now:
     return key
   }
 
-  return async function hear(request, io, now) {
+  return async function hear(request, io, now, { attemptId }) {
     const id = request.headers.get('webhook-id')
     const stamp = request.headers.get('webhook-timestamp')
     const signatures = request.headers.get('webhook-signature')
@@ -45,6 +48,10 @@ export function createHear(api: VendorApi): (request: HeardRequest, io: Io, now:
 
     const prediction = predictionSchema.safeParse(parseBody(request.body))
     if (!prediction.success) return refuse('provider_error', 'A signed webhook holds no prediction.', { status: 422 })
+    // A prediction says where its webhooks go, so a good one of another run is not good here.
+    const { webhook } = prediction.data
+    if (webhook != null && !webhook.includes(`/${attemptId}/`))
+      return refuse('provider_error', 'A webhook is about another run than its address.', { status: 422 })
     return { deliveryId: id, handle: { id: prediction.data.id }, observation: observe(prediction.data) }
   }
 }
