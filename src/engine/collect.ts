@@ -123,7 +123,7 @@ function digestOf(put: PutResult): string | null {
 }
 
 /** Downloading speaks of inputs and providers; here the same faults concern an output. */
-function asOutputFailure(error: unknown): unknown {
+export function asOutputFailure(error: unknown): unknown {
   if (!SurefootError.is(error)) return error
   const { code, message } = error.failure
   if (code === 'input_too_large') return new SurefootError(createFailure('output_too_large', message), { cause: error })

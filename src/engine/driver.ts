@@ -60,6 +60,8 @@ export interface DriverDependencies {
   interrupt(effects: readonly string[]): void
   /** Removes what an attempt has brought that did not win; never rejects. */
   discard(record: PredictionRecord, attempt: Attempt): Promise<void>
+  /** Removes the file that an event has brought and its record knows nothing of; never rejects. */
+  dropUnknown(record: PredictionRecord, event: PredictionEvent): Promise<void>
   /** What stored attempts say; read again in a loop of the driver's. */
   readonly insight: Insight
   /** Where the traffic of models that move goes. */
@@ -89,7 +91,8 @@ interface Held {
 }
 
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { name, store, routes, clock, log, insight, perform, abort, interrupt, discard, changed } = dependencies
+  const { name, store, routes, clock, log, insight, perform, abort, interrupt, discard, dropUnknown, changed } =
+    dependencies
   const places = createPlaces(routes, insight)
   const worldFor = createWorlds({ ...dependencies, places })
   const records = new Map<string, Held>()
@@ -309,6 +312,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     for (;;) {
       try {
         const stored = await apply(id, answer)
+        if (stored !== null) await dropUnknown(stored.record, answer)
         // Collected, but meanwhile another engine had ended the attempt: nobody but us knows of the file.
         if (answer.type !== 'collected' || stored === null) return
         const attempt = stored.record.attempts.find(({ id }) => id === answer.attempt)

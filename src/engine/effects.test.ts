@@ -44,6 +44,7 @@ function setup(options: SetupOptions = {}) {
       webhook: (name, attempt, secret) => `https://us.test/webhooks/${name}/${attempt}/${secret}`,
     },
     clock,
+    newId: () => 'n1',
     log: (_level, message) => void log.push(message),
     markerSecret: id => `secret of ${id}`,
     notify: options.notify ?? (async () => true),

@@ -11,6 +11,7 @@ import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
 import { collectOutput, outputKey } from './collect.ts'
 import type { Deployment, Links, Log, Route } from './contract.ts'
+import { createKeptFiles, type KeptFiles } from './kept-files.ts'
 import { findDeployment } from './routes.ts'
 import { createLimit, type Limit } from './timeout.ts'
 import { type Uploads, withUpload } from './uploads.ts'
@@ -34,6 +35,8 @@ export interface PerformerDependencies {
   readonly fetch: typeof globalThis.fetch
   readonly links: Links
   readonly clock: Clock
+  /** Fresh and unguessable. */
+  readonly newId: () => string
   readonly log: Log
   /** The secret that belongs to an attempt id. */
   readonly markerSecret: (attemptId: string) => string
@@ -72,6 +75,25 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
   }
 
+  /** A call whose answer may hold files; see `kept-files.ts`. */
+  async function withFiles<T>(
+    effect: Effect & { readonly attempt: string },
+    limitMs: number,
+    call: (io: Io, kept: KeptFiles) => Promise<T>,
+  ): Promise<T> {
+    return await withLimit(effect, limitMs, async io => {
+      const kept = createKeptFiles(dependencies, effect.attempt, io.signal)
+      try {
+        const result = await call({ ...io, keep: kept.keep }, kept)
+        io.signal.throwIfAborted()
+        return result
+      } catch (error) {
+        await kept.drop()
+        throw error
+      }
+    })
+  }
+
   async function seen(attemptId: string, deployment: Deployment, observation: Observation): Promise<Seen> {
     return await withUpload(uploads, attemptId, {
       observation,
@@ -108,20 +130,22 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
     try {
       const limitMs = startLimitMs(deployment.provider.limits, policyOf(record))
-      const result = await withLimit(effect, limitMs, io => deployment.provider.start(job, io))
-      switch (result.kind) {
-        case 'accepted':
-          return {
-            type: 'started',
-            ...answer,
-            handle: result.handle,
-            seen: result.seen === undefined ? null : await seen(effect.attempt, deployment, result.seen),
-          }
-        case 'rejected':
-          return { type: 'startRejected', ...answer, failure: result.failure }
-        case 'unknown':
-          return { type: 'startUnknown', ...answer, failure: result.failure }
-      }
+      return await withFiles(effect, limitMs, async (io, kept): Promise<PredictionEvent> => {
+        const result = await deployment.provider.start(job, io)
+        if (result.kind !== 'accepted') {
+          await kept.drop()
+          const type = result.kind === 'rejected' ? 'startRejected' : 'startUnknown'
+          return { type, ...answer, failure: result.failure }
+        }
+        const { handle } = result
+        const observation = result.seen && (await kept.settle(result.seen))
+        return {
+          type: 'started',
+          ...answer,
+          handle,
+          seen: observation === undefined ? null : await seen(effect.attempt, deployment, observation),
+        }
+      })
     } catch (error) {
       return { type: 'startUnknown', ...answer, failure: failureFrom(error, 'start_unknown') }
     }
@@ -198,7 +222,9 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       case 'poll': {
         const { poll } = provider
         invariant(poll !== undefined, `${effect.deployment} cannot be polled`)
-        const observation = await withLimit(effect, callMs, io => poll.call(provider, effect.handle, io))
+        const observation = await withFiles(effect, callMs, async (io, kept) =>
+          kept.settle(await poll.call(provider, effect.handle, io), { again: true }),
+        )
         return { type: 'observed', ...answer, seen: await seen(effect.attempt, deployment, observation) }
       }
       case 'find': {
@@ -237,6 +263,10 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
             unwanted.has(io.signal) ? removeIfLost(request) : undefined,
           ),
         )
+        // Of other answers, which a process that has died could not take away again.
+        const [taken] = effect.outputs
+        if (taken?.kind === 'stored' && taken.key !== uploadKey(effect.attempt))
+          await uploads.remove(effect.attempt, taken.key).catch(() => {})
         return { type: 'collected', ...answer, output }
       }
     }

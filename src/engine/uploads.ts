@@ -1,7 +1,7 @@
 import { isOver } from '../core/attempt.ts'
 import type { Seen } from '../core/events.ts'
 import type { OutputReference } from '../core/prediction.ts'
-import { uploadKey } from '../core/upload.ts'
+import { uploadFolder, uploadKey } from '../core/upload.ts'
 import type { FileStore, PutOptions, PutResult } from '../files/contract.ts'
 import type { Store } from '../store/contract.ts'
 import type { Route } from './contract.ts'
@@ -21,8 +21,8 @@ export interface Uploads {
   ): Promise<UploadResult>
   /** What a kit has brought for this attempt, whatever the provider says; null when there is nothing. */
   find(attemptId: string): Promise<OutputReference | null>
-  /** Takes away what it has brought. */
-  remove(attemptId: string): Promise<void>
+  /** Takes away what it has brought, and files of its answers; all but one, where one is named. */
+  remove(attemptId: string, except?: string): Promise<void>
 }
 
 /** Most bytes of an upload whose model is no longer in the config. */
@@ -30,7 +30,7 @@ const orphanLimit = 1_000_000_000
 
 export function createUploads(
   store: Pick<Store, 'predictionOf' | 'get'>,
-  files: Pick<FileStore, 'put' | 'stat' | 'remove'>,
+  files: Pick<FileStore, 'put' | 'stat' | 'remove' | 'list'>,
   routes: ReadonlyMap<string, Route>,
 ): Uploads {
   /** From the store: what this process holds in memory may be older than another one's news. */
@@ -61,7 +61,9 @@ export function createUploads(
       const key = uploadKey(attemptId)
       return (await files.stat(key)) === null ? null : { kind: 'stored', key }
     },
-    remove: attemptId => files.remove(uploadKey(attemptId)),
+    async remove(attemptId, except) {
+      for await (const { key } of files.list(uploadFolder(attemptId))) if (key !== except) await files.remove(key)
+    },
   }
 }
 

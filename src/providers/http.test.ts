@@ -6,14 +6,18 @@ function answering(body: string | null, init?: ResponseInit): typeof fetch {
   return async () => new Response(body, init)
 }
 
+function io(fetch: typeof globalThis.fetch) {
+  return { fetch, signal: new AbortController().signal }
+}
+
 test('an HTML page with status 200 has no JSON', async () => {
   const fetch = answering('<html>{}</html>', { headers: { 'content-type': 'text/html' } })
-  expect((await exchange(fetch, 'https://vendor.test/', {})).json).toBeUndefined()
+  expect((await exchange(io(fetch), 'https://vendor.test/', {})).json).toBeUndefined()
 })
 
 test('JSON that was cut off has no JSON, but keeps its text', async () => {
   const answer = await exchange(
-    answering('{"id":', { headers: { 'content-type': 'application/json' } }),
+    io(answering('{"id":', { headers: { 'content-type': 'application/json' } })),
     'https://vendor.test/',
     {},
   )
@@ -22,13 +26,19 @@ test('JSON that was cut off has no JSON, but keeps its text', async () => {
 
 test('problem documents count as JSON', async () => {
   const headers = { 'content-type': 'application/problem+json' }
-  const answer = await exchange(answering('{"detail":"no"}', { status: 422, headers }), 'https://vendor.test/', {})
+  const answer = await exchange(io(answering('{"detail":"no"}', { status: 422, headers })), 'https://vendor.test/', {})
   expect(answer).toMatchObject({ status: 422, json: { detail: 'no' } })
 })
 
 test('an answer that never ends is given up', async () => {
   const endless = new ReadableStream<Uint8Array>({ pull: controller => controller.enqueue(new Uint8Array(4_000_000)) })
-  await expect(exchange(async () => new Response(endless), 'https://vendor.test/', {})).rejects.toThrow(RangeError)
+  await expect(
+    exchange(
+      io(async () => new Response(endless)),
+      'https://vendor.test/',
+      {},
+    ),
+  ).rejects.toThrow(RangeError)
 })
 
 test('a refused connection proves that nothing was sent; a reset proves nothing', async () => {

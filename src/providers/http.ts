@@ -1,4 +1,7 @@
-/** A vendor's answer, read whole. */
+import type { Io } from './contract.ts'
+import { type InlineFiles, readLongTexts } from './long-texts.ts'
+
+/** A vendor's answer, read whole, but for the files in it that were kept. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
@@ -7,20 +10,25 @@ export interface Answer {
   readonly json: unknown
 }
 
-/** Logs and inputs come back whole inside answers; more than this is no honest answer any more. */
-const maxAnswerBytes = 32 * 1024 * 1024
+/** Logs and inputs come back whole inside answers; more than this, not counting files that are kept, is no honest answer. */
+export const maxAnswerBytes: number = 32 * 1024 * 1024
 
 /**
- * One exchange with a vendor's API, without following redirects (a token must not wander). Throws what `fetch` throws,
- * and a `RangeError` for an answer that never ends.
+ * One exchange with a vendor's API, without following redirects (a token must not wander). Files in its JSON are kept where
+ * `inline` says how they look. Throws what `fetch` throws, and a `RangeError` for an answer that never ends.
  */
 export async function exchange(
-  fetch: typeof globalThis.fetch,
+  { fetch, signal, keep }: Io,
   url: string,
   init: RequestInit & { duplex?: 'half' },
+  inline: InlineFiles | null = null,
 ): Promise<Answer> {
-  const response = await fetch(url, { ...init, redirect: 'manual' })
-  const text = await readText(response)
+  const response = await fetch(url, { ...init, signal, redirect: 'manual' })
+  const { body, headers } = response
+  const mayKeep = body !== null && keep !== undefined && inline !== null && response.ok && isJson(headers)
+  const text = mayKeep
+    ? await readLongTexts(body, { ...inline, keep, maxTextBytes: maxAnswerBytes })
+    : await readText(response)
   return { status: response.status, headers: response.headers, text, json: parse(response.headers, text) }
 }
 
@@ -37,8 +45,12 @@ async function readText(response: Response): Promise<string> {
   return text + decoder.decode()
 }
 
+function isJson(headers: Headers): boolean {
+  return /\bjson\b/i.test(headers.get('content-type') ?? '')
+}
+
 function parse(headers: Headers, text: string): unknown {
-  if (!/\bjson\b/i.test(headers.get('content-type') ?? '')) return undefined
+  if (!isJson(headers)) return undefined
   try {
     return JSON.parse(text)
   } catch {

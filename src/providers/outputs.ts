@@ -1,14 +1,16 @@
 import type { OutputReference } from '../core/prediction.ts'
+import { isKept } from '../core/upload.ts'
 
 /**
  * Every file in a model's answer in the order in which it appears, however deep: URLs, data URIs and, where `bareBase64`
- * says so, base64 without a name. An answer without files (text, numbers) is itself the result and comes as one data URI.
+ * says so, base64 without a name; also those that were kept as they came. An answer without files (text, numbers) is itself the result and comes as one data URI.
  * Nothing at all: empty, the result is lost.
  */
 export function outputsOf(answer: unknown, { bareBase64 }: { readonly bareBase64: boolean }): OutputReference[] {
   const files: OutputReference[] = []
   for (const text of textsOf(answer)) {
-    if (/^https?:\/\//i.test(text) && URL.canParse(text)) files.push({ kind: 'url', url: text })
+    if (isKept(text)) files.push({ kind: 'stored', key: text })
+    else if (/^https?:\/\//i.test(text) && URL.canParse(text)) files.push({ kind: 'url', url: text })
     else if (/^data:[^,]*,/i.test(text)) files.push({ kind: 'data', uri: text })
     else if (bareBase64 && isBase64(text))
       files.push({ kind: 'data', uri: `data:application/octet-stream;base64,${text}` })

@@ -2,6 +2,7 @@ import { type ZodType, z } from 'zod'
 import { createFailure, type Failure, type FailureCode, refuse, SurefootError } from '../core/failure.ts'
 import type { Io, StartAnswer } from './contract.ts'
 import { type Answer, describeNetworkError, exchange, surelyNotSent, vendorWords } from './http.ts'
+import type { InlineFiles } from './long-texts.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 /** One call of a vendor's API; `path` begins with a slash. */
@@ -20,6 +21,8 @@ export interface Vendor {
   readonly baseUrl: string
   /** Value of the `authorization` header; it goes nowhere but to `baseUrl`. Null sends none. */
   readonly authorization: string | null
+  /** Where files stand in its answers. Default: nowhere, and every answer is read whole. */
+  readonly inline?: InlineFiles
   /** Where an HTTP status means something else than it usually does; undefined leaves the usual meaning. */
   codeOf?(answer: Answer, words: string): FailureCode | undefined
 }
@@ -44,18 +47,22 @@ export function createVendorApi(vendor: Vendor): VendorApi {
   const api: VendorApi = {
     vendor,
     send: (call, io) =>
-      exchange(io.fetch, `${baseUrl}${call.path}`, {
-        method: call.method,
-        headers: {
-          ...(authorization === null ? {} : { authorization }),
-          'user-agent': 'surefoot',
-          accept: 'application/json',
-          ...(typeof call.body === 'string' ? { 'content-type': 'application/json' } : {}),
-          ...call.headers,
+      exchange(
+        io,
+        `${baseUrl}${call.path}`,
+        {
+          method: call.method,
+          headers: {
+            ...(authorization === null ? {} : { authorization }),
+            'user-agent': 'surefoot',
+            accept: 'application/json',
+            ...(typeof call.body === 'string' ? { 'content-type': 'application/json' } : {}),
+            ...call.headers,
+          },
+          ...(call.body === undefined ? {} : { body: call.body, duplex: 'half' as const }),
         },
-        signal: io.signal,
-        ...(call.body === undefined ? {} : { body: call.body, duplex: 'half' as const }),
-      }),
+        vendor.inline,
+      ),
     async ask(call, io) {
       try {
         return await api.send(call, io)

@@ -62,6 +62,7 @@ export function baseten(options: BasetenOptions): Provider {
       name: 'Baseten',
       baseUrl: modelUrl(baseUrl, model),
       authorization: `Api-Key ${apiKey}`,
+      ...(isHeld ? { inline: { within: null, bareBase64: true } } : {}),
       codeOf: ({ status }) => (status === fullStatus ? 'no_capacity' : undefined),
     })
   }
@@ -83,8 +84,8 @@ export function baseten(options: BasetenOptions): Provider {
       inputForms: ['url', 'data'],
       // In the queue's mode every way back, the webhook included, leads to an address of ours.
       outputForms: isHeld ? ['stored', 'url', 'data'] : ['stored'],
-      // Held: an answer is read up to 32 MiB. By webhook: one is taken up to 5 MB. Base64 makes four bytes of three.
-      inlineOutputBytes: isHeld ? 24 * 1024 * 1024 : 3_750_000,
+      // Held: files in answers are kept as they come. A webhook is taken up to 5 MB, and base64 makes four bytes of three.
+      inlineOutputBytes: isHeld ? null : 3_750_000,
       // The status; results are never kept.
       resultKeptMs: 60 * 60_000,
       heldStart: isHeld,

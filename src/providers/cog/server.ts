@@ -1,6 +1,7 @@
 import { refuse } from '../../core/failure.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { CancelAnswer, Finding, Health, Intent, Io, Observation, Provider } from '../contract.ts'
+import type { InlineFiles } from '../long-texts.ts'
 import type { VendorApi } from '../vendor-api.ts'
 import { check } from './check.ts'
 import { judgeHealth } from './health.ts'
@@ -9,6 +10,9 @@ import { observeHealth } from './observe.ts'
 import type { CogMode, CogTarget } from './options.ts'
 import { type Edge, start } from './start.ts'
 import { emptySchema, type Handle, handleSchema, healthSchema } from './wire.ts'
+
+/** Cog writes files as data URIs, into `output` and nowhere else; `input` comes back from 0.16. */
+export const filesInOutput: InlineFiles = { within: 'output', bareBase64: false }
 
 /** What differs between places at which a Cog server runs. */
 export interface CogServer<Target extends CogTarget> {
@@ -47,8 +51,8 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
     limits: {
       inputForms: ['url', 'data'],
       outputForms: ['stored', 'url', 'data'],
-      // In base64 four bytes carry three: a webhook may have 5 MB here, an answer 32 MiB, both with logs.
-      inlineOutputBytes: isHeld ? 24_000_000 : 3_500_000,
+      // In base64 four bytes carry three: a webhook may have 5 MB here, with logs. Files in answers are kept as they come.
+      inlineOutputBytes: isHeld ? null : 3_500_000,
       // Nothing can be asked for. The last webhook is tried again for 320 s (0.16) to 409 s (coglet).
       resultKeptMs: isHeld ? 0 : 320_000,
       heldStart: isHeld,

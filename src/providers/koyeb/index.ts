@@ -1,4 +1,4 @@
-import { createCogProvider } from '../cog/server.ts'
+import { createCogProvider, filesInOutput } from '../cog/server.ts'
 import type { Health, Io, Provider } from '../contract.ts'
 import { idleOf, isThisMachine } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
@@ -29,6 +29,7 @@ export function koyeb(options: KoyebOptions): Provider {
     name: 'Koyeb',
     baseUrl,
     authorization: authorization ?? null,
+    inline: filesInOutput,
     // The edge's 404 tells of no deployment that would have to be corrected.
     codeOf: answer => (isEdges(answer) ? 'provider_error' : undefined),
   })

@@ -1,6 +1,7 @@
 import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
-import type { Observation } from '../contract.ts'
+import type { Io, Observation } from '../contract.ts'
 import { type Answer, vendorWords } from '../http.ts'
+import { readLongTexts } from '../long-texts.ts'
 import { outputsOf } from '../outputs.ts'
 import { toSentence } from '../vendor-api.ts'
 import { maxInlineBytes, readBytes, toDataUriOf } from './bytes.ts'
@@ -9,19 +10,76 @@ import { failureOfFunction } from './failure.ts'
 /** The query by which the place of a result names its call. */
 export const callKey: string = '__modal_function_call_id'
 
-/** A web endpoint's answer, read whole. */
+/** A web endpoint's answer, read whole, but for the files in it that were kept. */
 export interface WebAnswer extends Answer {
-  /** Null when it is longer than what is held in memory. */
-  readonly bytes: Uint8Array | null
+  /** The whole of it; a text of `Io.keep` where that is a file which was kept; null when it is longer than what is held in memory. */
+  readonly bytes: Uint8Array | string | null
   readonly mediaType: string
 }
 
 /** Reads a response; throws what its stream throws. */
-export async function readWebAnswer(response: Response): Promise<WebAnswer> {
+export async function readWebAnswer(response: Response, keep: Io['keep']): Promise<WebAnswer> {
+  const { status, headers, body, ok } = response
+  const mediaType = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (ok && body !== null && keep !== undefined) {
+    if (/\bjson\b/.test(mediaType)) {
+      const text = await readJson(body, keep)
+      return {
+        status,
+        headers,
+        bytes: text === null ? null : Buffer.from(text),
+        mediaType,
+        text: text ?? '',
+        json: parse(mediaType, text ?? ''),
+      }
+    }
+    if (!isText(mediaType))
+      return { status, headers, bytes: await keepUnlessShort(body, keep), mediaType, text: '', json: undefined }
+  }
   const bytes = await readBytes(response)
-  const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  const text = /^text\/|json|^$/.test(mediaType) && bytes !== null ? new TextDecoder().decode(bytes) : ''
-  return { status: response.status, headers: response.headers, bytes, mediaType, text, json: parse(mediaType, text) }
+  const text = isText(mediaType) && bytes !== null ? new TextDecoder().decode(bytes) : ''
+  return { status, headers, bytes, mediaType, text, json: parse(mediaType, text) }
+}
+
+/** Null when what is no file in it is more than is held in memory. */
+async function readJson(body: AsyncIterable<Uint8Array>, keep: NonNullable<Io['keep']>): Promise<string | null> {
+  try {
+    return await readLongTexts(body, { keep, within: null, bareBase64: true, maxTextBytes: maxInlineBytes })
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+/** Bytes that are few are held: not every answer is worth a file. */
+async function keepUnlessShort(
+  body: AsyncIterable<Uint8Array>,
+  keep: NonNullable<Io['keep']>,
+): Promise<Uint8Array | string> {
+  const chunks = body[Symbol.asyncIterator]()
+  const head: Uint8Array[] = []
+  for (let length = 0; length < longBodyBytes; ) {
+    const next = await chunks.next()
+    if (next.done) return Buffer.concat(head)
+    head.push(next.value)
+    length += next.value.length
+  }
+  return await keep(
+    (async function* () {
+      try {
+        yield* head
+        for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
+      } finally {
+        await chunks.return?.()
+      }
+    })(),
+  )
+}
+
+const longBodyBytes = 64 * 1024
+
+function isText(mediaType: string): boolean {
+  return /^text\/|json|^$/.test(mediaType)
 }
 
 function parse(mediaType: string, text: string): unknown {
@@ -74,6 +132,7 @@ function success(answer: WebAnswer, stored: string | null): Verdict {
       status: 'failed',
       failure: createFailure('output_too_large', `The endpoint's answer is larger than ${maxInlineBytes} bytes.`),
     })
+  if (typeof bytes === 'string') return over(answer, { status: 'succeeded', outputs: [{ kind: 'stored', key: bytes }] })
   const outputs =
     json === undefined
       ? bytes.byteLength === 0

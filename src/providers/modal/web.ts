@@ -5,7 +5,6 @@ import type { Io, Job, Observation, Provider, StartAnswer } from '../contract.ts
 import { describeNetworkError, surelyNotSent } from '../http.ts'
 import { isSameOrigin, isThisMachine } from '../option-schemas.ts'
 import { createVendorApi, isMissing, unknownStart } from '../vendor-api.ts'
-import { maxInlineBytes } from './bytes.ts'
 import { checkWeb } from './check-web.ts'
 import { failureBefore } from './failure.ts'
 import { hear } from './hear.ts'
@@ -25,7 +24,7 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
 
   async function exchange(url: string, init: RequestInit, io: Io): Promise<WebAnswer> {
     const headers = { 'user-agent': 'surefoot', ...init.headers, ...credentials }
-    return readWebAnswer(await io.fetch(url, { ...init, headers, redirect: 'manual', signal: io.signal }))
+    return readWebAnswer(await io.fetch(url, { ...init, headers, redirect: 'manual', signal: io.signal }), io.keep)
   }
 
   async function start(job: Job, io: Io): Promise<StartAnswer> {
@@ -69,7 +68,8 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
     limits: {
       inputForms: ['url', 'data'],
       outputForms: ['stored', 'url', 'data'],
-      inlineOutputBytes: maxInlineBytes,
+      // Modal puts no limit on responses, and files in them are kept as they come.
+      inlineOutputBytes: null,
       resultKeptMs: 7 * 24 * 60 * 60_000,
       heldStart: true,
       silent: true,

@@ -24,7 +24,12 @@ export type { ReplicateOptions, ReplicateTarget } from './options.ts'
  */
 export function replicate(options: ReplicateOptions): Provider {
   const { token, baseUrl, preferUpload } = parseOptions(options)
-  const api = createVendorApi({ name: 'Replicate', baseUrl, authorization: `Bearer ${token}` })
+  const api = createVendorApi({
+    name: 'Replicate',
+    baseUrl,
+    authorization: `Bearer ${token}`,
+    inline: { within: 'output', bareBase64: false },
+  })
   const isVendor = isSameOrigin(baseUrl, vendorBaseUrl)
 
   return {

@@ -27,7 +27,12 @@ export type { RunpodOptions, RunpodTarget } from './options.ts'
  */
 export function runpod(options: RunpodOptions): Provider {
   const { apiKey, baseUrl } = parseOptions(options)
-  const api = createVendorApi({ name: 'RunPod', baseUrl, authorization: `Bearer ${apiKey}` })
+  const api = createVendorApi({
+    name: 'RunPod',
+    baseUrl,
+    authorization: `Bearer ${apiKey}`,
+    inline: { within: 'output', bareBase64: true },
+  })
   const isVendor = isSameOrigin(baseUrl, vendorBaseUrl)
   const management = createVendorApi({
     name: 'RunPod',
