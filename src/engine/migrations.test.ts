@@ -123,6 +123,18 @@ describe('shadow runs', () => {
     expect(await stuck.shadows()).toHaveLength(3)
   })
 
+  it('come to an end where nothing is learnt from more of them', async () => {
+    const { serve, stageOf, store, clock } = await setupMoving({
+      plan: { shadow: { share: 1, runs: 20 }, limits: { ...plan.limits, dearer: 1 } },
+      // So that what it costs can never be compared.
+      dress: provider => ({ ...provider, cost: () => null }),
+    })
+    await serve(230)
+    await clock.advance(10_000)
+    expect(await stageOf()).toBe('shadow')
+    expect(await store.list({ owner: `shadow:${model}`, limit: 500 })).toHaveLength(200)
+  })
+
   it('are one attempt each: a second one would only cost', async () => {
     const { serve, shadows, clock } = await setupMoving({ newScript: () => ({ ...plainScript, end: 'failed' }) })
     await serve(1)

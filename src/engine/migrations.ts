@@ -195,7 +195,7 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
       if (record.route !== null || record.shadowOf !== undefined) return
       const { shadow } = entry.state.plan
       // Rounds overlap where predictions come fast: a crowd of copies would be paid for one look at them.
-      if (random() >= shadow.share || entry.shadows.open() >= shadow.runs) return
+      if (random() >= shadow.share || entry.shadows.open() >= shadow.runs || entry.shadows.isFull()) return
       const copying = copy(entry, entry.state, record).catch(error =>
         log('warn', 'A shadow run could not be begun.', { prediction: record.id, error: String(error) }),
       )

@@ -15,6 +15,8 @@ export interface Shadows {
   failed(id: string): void
   /** How many are not over, as far as this process knows. */
   open(): number
+  /** Whether so many were sent that more would tell nothing new, and only cost. */
+  isFull(): boolean
   /** Every compared pair since the migration began, newest first, at most 200. */
   pairs(state: MigrationState): Promise<readonly Pair[]>
 }
@@ -38,7 +40,7 @@ export function createShadows({ model, store, files, log }: ShadowDependencies):
   /** Of which migration the rest tells. */
   let startedAt: number | null = null
   /** Shadow runs that are over, with their pair where there is one. */
-  const over = new Map<string, { readonly pair: Pair | null; readonly createdAt: number }>()
+  const over = new Map<string, Over>()
   const open = new Set<string>()
 
   function forget(state: MigrationState): void {
@@ -60,7 +62,8 @@ export function createShadows({ model, store, files, log }: ShadowDependencies):
         .remove(output.key)
         .catch(error => log('warn', 'The output of a shadow run could not be removed.', { error: String(error) }))
     }
-    over.set(id, { pair: original === undefined ? null : comparePair(original, record, plan), createdAt })
+    const pair = original === undefined ? null : comparePair(original, record, plan)
+    over.set(id, { pair, createdAt, wasSent: record.attempts.some(({ submittedAt }) => submittedAt !== null) })
     open.delete(id)
   }
 
@@ -69,6 +72,7 @@ export function createShadows({ model, store, files, log }: ShadowDependencies):
     began: id => void open.add(id),
     failed: id => void open.delete(id),
     open: () => open.size,
+    isFull: () => open.size + [...over.values()].filter(({ wasSent }) => wasSent).length >= remembered,
     async pairs(state) {
       const isFirst = state.startedAt !== startedAt
       forget(state)
@@ -80,6 +84,14 @@ export function createShadows({ model, store, files, log }: ShadowDependencies):
   }
 }
 
-function pairsOf(over: ReadonlyMap<string, { readonly pair: Pair | null; readonly createdAt: number }>): Pair[] {
+/** A shadow run that is over. */
+interface Over {
+  readonly pair: Pair | null
+  readonly createdAt: number
+  /** False: no money was left for it. */
+  readonly wasSent: boolean
+}
+
+function pairsOf(over: ReadonlyMap<string, Over>): Pair[] {
   return [...over.values()].toSorted((a, b) => b.createdAt - a.createdAt).flatMap(({ pair }) => pair ?? [])
 }
