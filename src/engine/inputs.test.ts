@@ -287,3 +287,41 @@ describe('the same bytes again', () => {
 async function* text(words: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(words)
 }
+
+it('what cannot be stored takes nothing with it that somebody else has stored under the same id', async () => {
+  const { files, rows, replaceAtOnce } = setupTwins()
+  await replaceAtOnce()
+  expect([...rows.keys()]).toEqual(['f1-sent'])
+  expect(files.keys()).toEqual(['files/f1-sent/photo.jpg'])
+})
+
+/** Two requests make the same of a file at the same moment, and the second one's row cannot be written. */
+function setupTwins() {
+  const files = createMemoryFiles()
+  const rows = new Map<string, FileRow>()
+  const add = (putFile: (row: FileRow) => Promise<FileRow>) =>
+    addFile(
+      { files, newId: () => 'unused', now: () => 1_000, store: { putFile } },
+      {
+        owner: 'local',
+        name: 'photo.jpg',
+        mediaType: 'image/jpeg',
+        body: new Blob(['photo']).stream(),
+        metadata: {},
+        maxBytes: 100,
+      },
+      undefined,
+      'f1-sent',
+    )
+  return {
+    files,
+    rows,
+    async replaceAtOnce() {
+      await add(async row => {
+        rows.set(row.id, row)
+        return row
+      })
+      await expect(add(() => Promise.reject(new Error('the connection is gone')))).rejects.toThrow('gone')
+    },
+  }
+}

@@ -63,7 +63,8 @@ export async function addFile(
   try {
     stored = await store.putFile(row)
   } catch (error) {
-    await files.remove(key)
+    // What was there already is somebody else's, who has its row.
+    if (put.kind === 'stored') await files.remove(key)
     throw error
   }
   if (stored.key === key) return stored
