@@ -1,3 +1,5 @@
+import { readToken, refuseToken } from './token.ts'
+
 /** Replicate's words for a prediction, as the public API gives them. */
 export type Status = 'starting' | 'processing' | 'succeeded' | 'failed' | 'canceled' | 'aborted'
 
@@ -127,25 +129,52 @@ export function cancelPrediction(id: string): Promise<Prediction> {
   return request(`/v1/predictions/${encodeURIComponent(id)}/cancel`, { method: 'POST' })
 }
 
-export function eventsPath(id: string): string {
-  return `/v1/predictions/${encodeURIComponent(id)}/events`
+/**
+ * Follows a prediction by its server-sent events: calls `show` with each. Answers true at its end, false when the stream
+ * was cut before; fails with `RequestError`. Not by EventSource, which cannot send a token.
+ */
+export async function followPrediction(
+  id: string,
+  signal: AbortSignal,
+  show: (prediction: Prediction) => void,
+): Promise<boolean> {
+  const response = await ask(`/v1/predictions/${encodeURIComponent(id)}/events`, { signal }, 'text/event-stream')
+  if (!response.ok || response.body === null) throw await toRequestError(response)
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  for (let rest = ''; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return false
+    const blocks = (rest + value).split('\n\n')
+    rest = blocks.pop() ?? ''
+    for (const block of blocks) {
+      const event = /^event: (.*)$/m.exec(block)?.[1]
+      if (event === 'done') return true
+      if (event === 'prediction') show(JSON.parse(/^data: (.*)$/m.exec(block)?.[1] ?? 'null') as Prediction)
+    }
+  }
 }
 
 /** Asks the gateway; fails with `RequestError`. */
 export async function request<T>(path: string, init: RequestInit): Promise<T> {
+  const response = await ask(path, init, 'application/json')
+  if (!response.ok) throw await toRequestError(response)
+  const body: unknown = await response.json().catch(() => null)
+  if (body === null) throw await toRequestError(response)
+  return body as T
+}
+
+async function ask(path: string, init: RequestInit, accept: string): Promise<Response> {
+  const token = readToken()
+  const headers = { Accept: accept, ...(token === null ? {} : { Authorization: `Bearer ${token}` }) }
   let response: Response
   try {
-    response = await fetch(path, { ...init, headers: { Accept: 'application/json' } })
+    response = await fetch(path, { ...init, headers })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw new RequestError('The gateway cannot be reached; is it still running?', 0, null, null)
   }
-  const body: unknown = await response
-    .clone()
-    .json()
-    .catch(() => null)
-  if (response.ok && body !== null) return body as T
-  throw await toRequestError(response)
+  if (response.status === 401) refuseToken(token, (await toRequestError(response.clone())).message)
+  return response
 }
 
 /** What the gateway says in place of an answer. */

@@ -37,7 +37,7 @@ export function troubleFrom(error: unknown): Trouble {
   const parts = [error.code, error.requestId].filter(part => part !== null)
   return {
     message: error.message,
-    more: error.status === 401 ? 'This gateway asks for a token, which this page cannot send yet.' : '',
+    more: '',
     reference: parts.length > 0 ? parts.join(' · ') : null,
     retry: error.status === 0 || error.status === 429 || error.status >= 500,
   }

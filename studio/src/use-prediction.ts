@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react'
-import { eventsPath, getPrediction, isLive, type Prediction, RequestError } from './api.ts'
+import { followPrediction, getPrediction, isLive, type Prediction, RequestError } from './api.ts'
 
 /** What is known of one prediction now. `connected` is false while the gateway cannot be reached. */
 export interface Watched {
@@ -13,8 +13,8 @@ const nothing: Watched = { prediction: null, error: null, connected: true }
 const pollEveryMs = { streaming: 10_000, alone: 1500 }
 
 /**
- * Follows a prediction until it ends: first what the API says now, then its server-sent events. The browser reconnects
- * those by itself; where it gives up (a proxy that refuses streams), the prediction is asked for every 1.5 s instead.
+ * Follows a prediction until it ends: first what the API says now, then its server-sent events. Where those are cut or
+ * refused (by a proxy), the prediction is asked for every 1.5 s, and its events again.
  */
 export function usePrediction(id: string | null): Watched {
   const [watched, setWatched] = useState<Watched & { id: string | null }>({ id, ...nothing })
@@ -22,10 +22,16 @@ export function usePrediction(id: string | null): Watched {
   useEffect(() => {
     if (id === null) return
     const abort = new AbortController()
-    let source: EventSource | null = null
+    let streaming = false
+    let ended = false
     let timer: ReturnType<typeof setTimeout> | undefined
 
-    const show = (prediction: Prediction) => setWatched({ id, prediction, error: null, connected: true })
+    const show = (prediction: Prediction) => {
+      // What was asked and what is streamed may overtake each other.
+      if (ended && isLive(prediction)) return
+      ended = !isLive(prediction)
+      setWatched({ id, prediction, error: null, connected: true })
+    }
     const unreachable = () =>
       setWatched(before => ({ ...(before.id === id ? before : { ...nothing, id }), connected: false }))
 
@@ -33,8 +39,8 @@ export function usePrediction(id: string | null): Watched {
       try {
         const prediction = await getPrediction(id as string, abort.signal)
         show(prediction)
-        if (!isLive(prediction)) return stop()
-        if (source === null) listen()
+        if (!isLive(prediction)) return
+        if (!streaming) void listen()
         lookLater()
       } catch (error) {
         if (abort.signal.aborted) return
@@ -49,39 +55,22 @@ export function usePrediction(id: string | null): Watched {
 
     function lookLater(): void {
       clearTimeout(timer)
-      const streaming = source !== null && source.readyState === EventSource.OPEN
       timer = setTimeout(look, streaming ? pollEveryMs.streaming : pollEveryMs.alone)
     }
 
-    function listen(): void {
-      const events = new EventSource(eventsPath(id as string))
-      source = events
-      events.addEventListener('prediction', event => {
-        const prediction = JSON.parse(event.data) as Prediction
-        show(prediction)
-        if (!isLive(prediction)) stop()
-      })
-      events.addEventListener('done', () => {
-        events.close()
-        void look()
-      })
-      events.addEventListener('error', () => {
-        if (abort.signal.aborted) return
-        if (events.readyState === EventSource.CLOSED) void look()
-        else unreachable()
-      })
-      events.addEventListener('open', () => setWatched(before => ({ ...before, connected: true })))
-    }
-
-    function stop(): void {
-      source?.close()
-      clearTimeout(timer)
+    async function listen(): Promise<void> {
+      streaming = true
+      const isOver = await followPrediction(id as string, abort.signal, show).catch(() => false)
+      streaming = false
+      if (abort.signal.aborted) return
+      if (isOver) void look()
+      else lookLater()
     }
 
     void look()
     return () => {
       abort.abort()
-      stop()
+      clearTimeout(timer)
     }
   }, [id])
 
