@@ -118,6 +118,7 @@ test.each([
   [{ step: 4 }, { stage: '{"step":4}', fraction: null }],
   [undefined, null],
   ['', null],
+  ['PUT https://us.test/v1/uploads/a1/output?signature=s3cr3t', { stage: 'PUT https://us.test/…', fraction: null }],
 ])('the progress update %j is %j', (update, progress) => {
   expect(progressOf(update)).toEqual(progress)
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Progress } from '../../core/prediction.ts'
+import { vendorWords } from '../http.ts'
 
 /** Our kits' own form. */
 const kitSchema = z.looseObject({
@@ -12,7 +13,8 @@ const percentKeys = ['pct', 'percent', 'percentage', 'progress'] as const
 
 /**
  * A progress update as handlers send it: our kits' `{ stage, fraction }`, a percentage under one of its usual names, or a
- * text with one. Of anything else the text becomes the stage, so that a change in it is still a visible change.
+ * text with one. Of anything else the text becomes the stage, so that a change in it is still a visible change; of addresses
+ * in it only their origin, because they may be signed.
  */
 export function progressOf(update: unknown): Progress | null {
   if (update === undefined || update === null || update === '') return null
@@ -29,7 +31,7 @@ export function progressOf(update: unknown): Progress | null {
   const text = typeof update === 'string' ? update : JSON.stringify(update)
   const percent = /(\d{1,3}(?:\.\d+)?)\s*%/.exec(text.slice(0, 4000))?.[1]
   if (percent !== undefined) return { stage: null, fraction: bounded(Number(percent) / 100) }
-  return { stage: text.replace(/\s+/g, ' ').slice(0, 80), fraction: null }
+  return { stage: vendorWords(text).slice(0, 80), fraction: null }
 }
 
 function bounded(fraction: number): number {
