@@ -177,7 +177,7 @@ export const faultCatalogue: { readonly [name in FaultName]: CatalogueEntry } = 
   // Waiting for a worker.
   'queue-forever': {
     does: 'Stays queued without end.',
-    numbers: [1, 2],
+    numbers: [1, 2, 6],
     at: ['replicate', 'runpod', 'baseten', 'modal', 'ecs', 'lambda', 'sagemaker'],
   },
   'boot-forever': { does: 'Stays booting without end.', numbers: [3, 30] },
