@@ -99,7 +99,7 @@ test.each<[keyof typeof kinds, readonly string[], string]>([
   ['baseten', ['deactivated'], 'had not finished it at 16 s .* no longer knows the run'],
   ['cog', ['setup-failed'], 'The start was refused.* SETUP_FAILED .* Read the container.s start-up logs'],
   ['cog', ['worker-crash'], 'had not finished it at 3 s (ran 3 s.* Worker crashed'],
-  ['cog', ['webhook-lost'], 'had not finished it at 135 s .*there: READY.* the public URL can be reached from there'],
+  ['cog', ['webhook-lost'], 'had not finished it at 135.* s .*there: READY.* the public URL can be reached from there'],
   ['koyeb', ['boot-forever'], 'The start was refused.* the service is waking, .* tried \\d+ times within '],
   ['koyeb', ['sleeps-while-working'], 'had not finished it at 130.6 s .* progress at 40 % .* the public URL'],
 ])('%s with %j', async (kind, faults, words) => {

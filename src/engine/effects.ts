@@ -75,22 +75,23 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
   }
 
-  /** A call whose answer may hold files; see `kept-files.ts`. */
+  /** A call whose answer may hold files; `settle` makes of both what the record is to know. See `kept-files.ts`. */
   async function withFiles<T>(
     effect: Effect & { readonly attempt: string },
     limitMs: number,
-    call: (io: Io, kept: KeptFiles) => Promise<T>,
+    call: (io: Io) => Promise<T>,
+    settle: (answer: T, kept: KeptFiles) => Promise<T>,
   ): Promise<T> {
-    return await withLimit(effect, limitMs, async io => {
+    return await withLimit(effect, limitMs, io => {
       const kept = createKeptFiles(dependencies, effect.attempt, io.signal)
-      try {
-        const result = await call({ ...io, keep: kept.keep }, kept)
-        io.signal.throwIfAborted()
-        return result
-      } catch (error) {
+      const dropAndThrow = async (error: unknown) => {
         await kept.drop()
         throw error
       }
+      return call({ ...io, keep: kept.keep }).then(
+        answer => (kept.isEmpty() ? answer : settle(answer, kept).catch(dropAndThrow)),
+        dropAndThrow,
+      )
     })
   }
 
@@ -130,22 +131,30 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     }
     try {
       const limitMs = startLimitMs(deployment.provider.limits, policyOf(record))
-      return await withFiles(effect, limitMs, async (io, kept): Promise<PredictionEvent> => {
-        const result = await deployment.provider.start(job, io)
-        if (result.kind !== 'accepted') {
+      const result = await withFiles(
+        effect,
+        limitMs,
+        io => deployment.provider.start(job, io),
+        async (answer, kept) => {
+          if (answer.kind === 'accepted' && answer.seen !== undefined)
+            return { ...answer, seen: await kept.settle(answer.seen) }
           await kept.drop()
-          const type = result.kind === 'rejected' ? 'startRejected' : 'startUnknown'
-          return { type, ...answer, failure: result.failure }
-        }
-        const { handle } = result
-        const observation = result.seen && (await kept.settle(result.seen))
-        return {
-          type: 'started',
-          ...answer,
-          handle,
-          seen: observation === undefined ? null : await seen(effect.attempt, deployment, observation),
-        }
-      })
+          return answer
+        },
+      )
+      switch (result.kind) {
+        case 'accepted':
+          return {
+            type: 'started',
+            ...answer,
+            handle: result.handle,
+            seen: result.seen === undefined ? null : await seen(effect.attempt, deployment, result.seen),
+          }
+        case 'rejected':
+          return { type: 'startRejected', ...answer, failure: result.failure }
+        case 'unknown':
+          return { type: 'startUnknown', ...answer, failure: result.failure }
+      }
     } catch (error) {
       return { type: 'startUnknown', ...answer, failure: failureFrom(error, 'start_unknown') }
     }
@@ -222,8 +231,11 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       case 'poll': {
         const { poll } = provider
         invariant(poll !== undefined, `${effect.deployment} cannot be polled`)
-        const observation = await withFiles(effect, callMs, async (io, kept) =>
-          kept.settle(await poll.call(provider, effect.handle, io), { again: true }),
+        const observation = await withFiles(
+          effect,
+          callMs,
+          io => poll.call(provider, effect.handle, io),
+          (observation, kept) => kept.settle(observation, { again: true }),
         )
         return { type: 'observed', ...answer, seen: await seen(effect.attempt, deployment, observation) }
       }

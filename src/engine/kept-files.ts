@@ -15,6 +15,8 @@ import type { Uploads } from './uploads.ts'
  */
 export interface KeptFiles {
   readonly keep: NonNullable<Io['keep']>
+  /** The answer held none, as most do. */
+  isEmpty(): boolean
   /** The observation as records keep it. One whose file could not be kept is a failure, or, with `again`, thrown: it is asked once more. */
   settle(observation: Observation, options?: { readonly again?: boolean }): Promise<Observation>
   /** Takes away what was kept. Never rejects. */
@@ -57,18 +59,20 @@ export function createKeptFiles(
 
   return {
     drop,
+    isEmpty: () => kept.size === 0,
     async keep(bytes) {
       const id = newId()
       kept.set(keptText(id), await take(id, bytes))
       return keptText(id)
     },
     async settle(observation, { again = false } = {}) {
-      if (kept.size === 0) return observation
       // The first is the one that is collected.
       const [first] = observation.outputs ?? []
       const file = first?.kind === 'stored' ? kept.get(first.key) : undefined
       if (first?.kind === 'stored') kept.delete(first.key)
       await drop()
+      if (file !== undefined && 'key' in file && signal.aborted) await files.remove(file.key)
+      signal.throwIfAborted()
       if (file === undefined) return observation
       const { outputs: _, ...rest } = observation
       if ('key' in file) return { ...rest, outputs: [{ kind: 'stored', key: file.key }] }
