@@ -63,26 +63,35 @@ await install()
 const nodePath = findNode()
 await commands[command]()
 
-/**
- * Runs `npm ci` unless node_modules was made from this very lock file. One process of those that find it so does it, the
- * others wait: two of them delete what the other one unpacks.
- */
+/** Runs `npm ci` unless node_modules was made from this very lock file: two of them delete what the other one unpacks. */
 async function install() {
   const lock = hash([readFileSync(join(root, 'package-lock.json'))])
   const stamp = join(root, 'node_modules/.surefoot-lock')
+  await once(
+    'installs packages',
+    () => readOrNull(stamp) === lock,
+    async () => {
+      console.error('Installing packages (first run, or the lock file changed) ...')
+      // Named, because a caller's NODE_ENV or npm configuration may leave out what builds the page or brings Node 24.
+      const list = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
+      await run(isWindows ? 'npm.cmd' : 'npm', list, { shell: isWindows })
+      writeFileSync(stamp, lock)
+    },
+  )
+}
+
+/** Does work that is not done yet; of several processes that find it so one does it, and the others wait. */
+async function once(words, isDone, work) {
   const turn = join(root, '.installing')
-  for (let isFirst = true; readOrNull(stamp) !== lock; isFirst = false) {
-    if (takeTurn(turn)) break
-    if (isFirst) console.error('Waiting for another process that installs packages ...')
+  for (let isFirst = true; !isDone(); isFirst = false) {
+    if (takeTurn(turn)) {
+      if (!isDone()) await work()
+      rmSync(turn, { force: true })
+      return
+    }
+    if (isFirst) console.error(`Waiting for another process that ${words} ...`)
     await new Promise(resolve => setTimeout(resolve, 300))
   }
-  if (readOrNull(stamp) === lock) return
-  console.error('Installing packages (first run, or the lock file changed) ...')
-  // Named, because a caller's NODE_ENV or npm configuration may leave out what builds the page or brings Node 24.
-  const list = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
-  await run(isWindows ? 'npm.cmd' : 'npm', list, { shell: isWindows })
-  writeFileSync(stamp, lock)
-  rmSync(turn, { force: true })
 }
 
 /** Whether this process is the one; a file of a process that is gone says nothing. */
@@ -133,12 +142,14 @@ async function buildStudio() {
   const stamp = join(folder, 'dist/.sources')
   const paths = listFiles(folder, ['dist', 'node_modules'])
   const sources = hash([...paths.flatMap(path => [path, readFileSync(join(folder, path))]), lockStamp()])
-  if (existsSync(join(folder, 'dist/index.html')) && readOrNull(stamp) === sources) return
-  console.error('Building the Studio page ...')
-  // Any other NODE_ENV of the caller's would build React's development version.
-  const env = { NODE_ENV: 'production' }
-  await node(['node_modules/vite/bin/vite.js', 'build', 'studio', '--logLevel', 'warn'], env)
-  writeFileSync(stamp, sources)
+  const isBuilt = () => existsSync(join(folder, 'dist/index.html')) && readOrNull(stamp) === sources
+  await once('builds the Studio page', isBuilt, async () => {
+    console.error('Building the Studio page ...')
+    // Any other NODE_ENV of the caller's would build React's development version.
+    const env = { NODE_ENV: 'production' }
+    await node(['node_modules/vite/bin/vite.js', 'build', 'studio', '--logLevel', 'warn'], env)
+    writeFileSync(stamp, sources)
+  })
 }
 
 function lockStamp() {
