@@ -85,9 +85,13 @@ function createFields(bytes: Uint8Array, start: number) {
 export function exifOfHeif(file: Uint8Array): Uint8Array | null {
   const meta = firstBox(file, 'meta')
   if (meta === undefined) return null
-  const [item, more] = findMetadataItems(meta.body.subarray(4), meta.at + 4).filter(({ kind }) => kind === 'exif')
+  const [item, more] = exifItems(findMetadataItems(meta.body.subarray(4), meta.at + 4))
   if (item === undefined || more !== undefined || item.bytes < 4) return null
   const body = file.subarray(item.at, item.at + item.bytes)
   const tiff = body.subarray(4 + readUint(body, 0, 4, 'big'))
   return readName(tiff, 0) === 'Exif' ? tiff.subarray(6) : tiff
+}
+
+function* exifItems(items: Iterable<MetadataItem>): Generator<MetadataItem, void, undefined> {
+  for (const item of items) if (item.kind === 'exif') yield item
 }
