@@ -111,7 +111,8 @@ export interface Io {
   readonly fetch: typeof globalThis.fetch
   readonly signal: AbortSignal
   /**
-   * Takes in a file that stands inside an answer, as its bytes come, so that answers may be larger than memory. Answers a text
+   * Takes in a file that stands inside an answer, as its bytes come, so that answers may be larger than memory; a piece is valid
+   * until the next one is asked for. Answers a text
    * that stands for it, for one unguessable moment: `{ kind: 'stored', key: text }` names it as an output, and what no output
    * names is thrown away. A file that cannot be kept has such a text too, and its output fails with the reason. Absent where
    * no attempt asks: then answers are read whole.

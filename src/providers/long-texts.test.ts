@@ -1,7 +1,13 @@
-import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type LongTextOptions, readLongTexts } from './long-texts.ts'
+
+/** Whole, of pieces that are valid only until the next one. */
+async function buffer(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  for await (const piece of pieces) parts.push(Uint8Array.from(piece))
+  return Buffer.concat(parts)
+}
 
 /** Cuts a text's bytes at the given places. */
 async function* cut(text: string, places: readonly number[] = []): AsyncGenerator<Uint8Array> {

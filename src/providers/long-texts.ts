@@ -97,6 +97,8 @@ function refuseMore(maxBytes: number): never {
   throw new RangeError(`The answer is larger than ${maxBytes} bytes.`)
 }
 
+const nothing: Uint8Array = new Uint8Array()
+
 interface Cursor {
   /** At the beginning: the whole body where it has fewer bytes, else null, and nothing counts as read. */
   whole(below: number): Promise<Uint8Array | null>
@@ -108,7 +110,7 @@ interface Cursor {
 
 function createCursor(body: AsyncIterable<Uint8Array>): Cursor {
   const chunks = body[Symbol.asyncIterator]()
-  let rest: Uint8Array = new Uint8Array()
+  let rest = nothing
   return {
     async whole(below) {
       const head: Uint8Array[] = []
@@ -130,7 +132,8 @@ function createCursor(body: AsyncIterable<Uint8Array>): Cursor {
       return rest
     },
     skip(bytes) {
-      rest = rest.subarray(bytes)
+      // What is read is let go of at once: it may be a while until the next chunk is wanted.
+      rest = bytes < rest.length ? rest.subarray(bytes) : nothing
     },
     async close() {
       await chunks.return?.()
@@ -245,18 +248,27 @@ function isBase64(text: string): boolean {
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text)
 }
 
-/** The bytes of a string in base64, of which `start` has been read. Fails with `output_lost` for one that is broken. */
+/**
+ * The bytes of a string in base64, of which `start` has been read; each piece is valid until the next one is asked for.
+ * Fails with `output_lost` for one that is broken.
+ */
 async function* decode(
   string: StringReader,
   toCharacters: (bytes: Uint8Array) => string,
   start: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let rest = start
+  let buffer = Buffer.alloc(0)
+  function toBytes(text: string): Uint8Array {
+    // Base64 is longer than its bytes.
+    if (buffer.length < text.length) buffer = Buffer.alloc(text.length)
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.write(text, 'base64'))
+  }
   for (;;) {
     if (!isBase64(rest)) refuse('output_lost', 'A file in the answer holds characters that are not base64.')
     // Four characters are three bytes; padding may be cut in two and is looked at with its end.
     const whole = rest.endsWith('=') ? 0 : rest.length - (rest.length % 4)
-    if (whole > 0) yield Buffer.from(rest.slice(0, whole), 'base64')
+    if (whole > 0) yield toBytes(rest.slice(0, whole))
     rest = rest.slice(whole)
     const next = await string.next()
     if (next === null) break
@@ -264,5 +276,5 @@ async function* decode(
   }
   if (!string.isClosed()) refuse('output_lost', 'The answer ended within a file.')
   if (rest.replace(/=+$/, '').length % 4 === 1) refuse('output_lost', 'A file in the answer is no whole base64.')
-  if (rest !== '') yield Buffer.from(rest, 'base64')
+  if (rest !== '') yield toBytes(rest)
 }

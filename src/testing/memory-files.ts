@@ -16,7 +16,8 @@ export function createMemoryFiles(): FileStore & {
       options.signal?.throwIfAborted()
       bytes += chunk.length
       if (bytes > options.maxBytes) refuse('input_too_large', `The file is larger than ${options.maxBytes} bytes.`)
-      chunks.push(chunk)
+      // Whoever sends it may use its buffer again.
+      chunks.push(Uint8Array.from(chunk))
     }
     const whole = Buffer.concat(chunks)
     const sha256 = createHash('sha256').update(whole).digest('hex')
