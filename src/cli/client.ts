@@ -9,6 +9,7 @@ import type { ProvidersJson } from '../http/provider-shapes.ts'
 import type { AttemptsJson, ModelJson, PageJson, PredictionJson } from '../http/shapes.ts'
 import type { CreateTokenBody, NewTokenJson, TokenJson, TokensJson } from '../http/token-shapes.ts'
 import type { WarmPlanJson, WarmPlansJson, WarmUpJson, WarmUpsJson } from '../http/warm-shapes.ts'
+import type { WebhookJson } from '../http/webhook-shapes.ts'
 import { readEvents } from './event-stream.ts'
 
 /** What commands ask of a gateway. Ends that the gateway states are `SurefootError`s in its own words; see also `isGone`. */
@@ -38,6 +39,10 @@ export interface Client {
   /** Newest first, those that are over too. */
   tokens(): Promise<readonly TokenJson[]>
   revokeToken(id: string): Promise<void>
+  /** How webhooks of the newest 100 predictions that have some fare: the caller's own, or everybody's. */
+  webhooks(options: { readonly dead: boolean; readonly all: boolean }): Promise<readonly WebhookJson[]>
+  /** Tries a prediction's waiting webhook now, or sends its dead ones again. */
+  resend(id: string): Promise<readonly WebhookJson[]>
   /** The prediction now and after each change, until it has ended. */
   watch(id: string): AsyncIterable<PredictionJson>
   /** The bytes behind a link in one of the answers. */
@@ -103,6 +108,14 @@ export function createClient(
       (await read<PageJson<PredictionJson>>(`/v1/predictions${all ? '?owner=all' : ''}`)).results,
     attempts: id => read(`/v1/predictions/${encodeURIComponent(id)}/attempts`),
     cancel: id => read(`/v1/predictions/${encodeURIComponent(id)}/cancel`, { method: 'POST' }),
+    async webhooks({ dead, all }) {
+      const query = new URLSearchParams({ ...(dead && { state: 'dead' }), ...(all && { owner: 'all' }) })
+      return (await read<PageJson<WebhookJson>>(`/v1/webhooks?${query}`)).results
+    },
+    async resend(id) {
+      const path = `/v1/predictions/${encodeURIComponent(id)}/webhooks/resend`
+      return (await read<{ readonly webhooks: readonly WebhookJson[] }>(path, { method: 'POST' })).webhooks
+    },
     providers(model, prefer, deployments) {
       const query = new URLSearchParams({ model, prefer })
       if (deployments !== undefined) query.set('deployments', deployments.join(','))

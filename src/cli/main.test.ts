@@ -19,6 +19,8 @@ test('help is on stdout and lists every command; each command has its own', asyn
     'list',
     'show',
     'status',
+    'token',
+    'webhooks',
     'warm',
     'doctor',
     'emulate',

@@ -16,6 +16,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
   show: () => import('./show.ts'),
   status: () => import('./status.ts'),
   token: () => import('./token.ts'),
+  webhooks: () => import('./webhooks.ts'),
   warm: () => import('./warm.ts'),
   doctor: () => import('./doctor.ts'),
   emulate: () => import('./emulate.ts'),
@@ -33,6 +34,7 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
   show ID             What was tried for a prediction, and why
   status [ID]         Who serves the data folder and what runs; or one prediction in a line
   token COMMAND       Tokens for callers: create, list, revoke
+  webhooks            How webhooks to callers fare; send again what could not be delivered
   warm MODEL          Have a worker ready before somebody waits for one
   doctor [PROVIDER]   What is wrong with the config, a provider or this machine, and what to do next
   emulate PROVIDER    A provider's API on this machine, with faults on demand

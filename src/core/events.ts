@@ -28,6 +28,8 @@ export type PredictionEvent =
   | { readonly type: 'cancelRequested' }
   | ({ readonly type: 'cancelAnswered'; readonly answer: CancelAnswer } & Answer)
   | { readonly type: 'notified'; readonly notification: string; readonly effect: string; readonly delivered: boolean }
+  /** Somebody's receiver is back: what waits for its next try is tried now, what is dead is sent again. */
+  | { readonly type: 'resendRequested' }
   | { readonly type: 'timePassed' }
 
 /** An observation with what it costs by the deployment's prices. */

@@ -116,3 +116,75 @@ it('without the lease nothing is sent, and the record is due at once', () => {
   expect(begunBy(life, () => life.cancel())).toBe('')
   expect(life.last.nextAt).toBe(life.now)
 })
+
+/** A dead webhook about the end. */
+function deadEnd(): Life {
+  const life = canceled()
+  while (life.record.settledAt === null) {
+    life.notified(false)
+    if (life.last.nextAt !== null) life.at(life.last.nextAt)
+  }
+  return life
+}
+
+it('what is dead is sent again when somebody asks, under its id and with all its tries', () => {
+  const life = deadEnd()
+  const id = life.record.webhook?.queue[0]?.id
+  expect(begunBy(life, () => life.resend())).toBe('notify completed')
+  expect([life.record.settledAt, life.record.webhook?.queue[0]?.id]).toEqual([null, id])
+  expect(queue(life)).toEqual(['completed waiting 1'])
+  life.notified(true)
+  expect(queue(life)).toEqual(['completed delivered 1'])
+  expect(life.record.settledAt).not.toBe(null)
+})
+
+it('asking changes nothing where a try is under way or everything was delivered', () => {
+  const life = canceled()
+  expect(begunBy(life, () => life.resend())).toBe('')
+  life.notified(true)
+  expect(begunBy(life, () => life.resend())).toBe('')
+  expect([queue(life), life.record.settledAt]).toEqual([['completed delivered 1'], life.now])
+})
+
+it('what waits for its next try is tried at once, before anything that is dead', () => {
+  const life = createLife({ webhook: ['start', 'completed'] })
+  bring.running(life, 1)
+  life.cancel()
+  life.cancelAnswered('ended')
+  for (let tries = 0; tries < 9; tries++) {
+    life.notified(false)
+    if (tries < 8) life.at(life.last.nextAt ?? 0)
+  }
+  expect(queue(life)).toEqual(['start dead 8', 'completed waiting 1'])
+  expect(begunBy(life, () => life.resend())).toBe('notify completed')
+  expect(queue(life)).toEqual(['start dead 8', 'completed waiting 2'])
+})
+
+it('news of the logs go out at most twice a second, the newest only, and are not tried again', () => {
+  const life = createLife({ webhook: ['logs'] })
+  const progress = (fraction: number) => life.heard('running', { progress: { stage: 'draw', fraction } })
+  life.started(1)
+  // Planning the attempt was the first news.
+  expect(queue(life)).toEqual(['logs waiting 1'])
+  progress(0.1)
+  expect(begunBy(life, () => life.notified(false))).toBe('')
+  progress(0.2)
+  progress(0.3)
+  expect(queue(life)).toEqual(['logs waiting 0'])
+  expect(begunBy(life, () => life.at(499))).not.toContain('notify')
+  expect(begunBy(life, () => life.at(500))).toContain('notify logs')
+  life.notified(true)
+  expect(queue(life)).toEqual([])
+})
+
+it('what the end says is not said before as news of the logs, nor is it said twice', () => {
+  const both = createLife({ webhook: ['logs', 'completed'] })
+  both.started(1)
+  both.heard('running', { progress: { stage: 'draw', fraction: 0.1 } })
+  both.cancel()
+  expect(queue(both)).toEqual(['logs waiting 1', 'completed waiting 0'])
+  const logs = createLife({ webhook: ['logs'] })
+  logs.notified(true)
+  expect(begunBy(logs, () => logs.cancel())).toContain('notify logs')
+  expect(queue(logs)).toEqual(['logs waiting 1'])
+})

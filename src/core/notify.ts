@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts'
 import type { Effect } from './events.ts'
-import type { WebhookEvent } from './prediction.ts'
+import { isTerminal, type PredictionRecord, type WebhookEvent } from './prediction.ts'
 import type { World } from './world.ts'
 
 /** Waits between tries: about 28 hours in all (the schedule that Standard Webhooks recommends). */
@@ -15,6 +15,8 @@ const retryAfterMs = [
 ] as const
 /** How long one delivery may take before it counts as failed. */
 export const notifyTimeoutMs = 15_000
+/** News of the logs go out no oftener; so it is at Replicate. */
+const logsEveryMs = 500
 
 /** Queues a webhook for the user if they asked for this event. */
 export function queueNotification(draft: Draft, event: WebhookEvent, now: number, world: World): void {
@@ -31,24 +33,64 @@ export function queueNotification(draft: Draft, event: WebhookEvent, now: number
 }
 
 /**
+ * Queues news of the logs (decisions, progress) if the user asked for them: one entry at most, because what goes out is the
+ * prediction as it is then.
+ */
+export function queueLogs(before: PredictionRecord, draft: Draft, now: number, world: World): void {
+  const { webhook } = draft
+  if (webhook === null || !webhook.events.includes('logs') || isTerminal(draft.status)) return
+  if (webhook.queue.some(({ event, tries }) => event === 'logs' && tries === 0) || !hasNews(before, draft)) return
+  queueNotification(draft, 'logs', Math.max(now, (webhook.loggedAt ?? -Infinity) + logsEveryMs), world)
+}
+
+function hasNews(before: PredictionRecord, { decisions, progress }: Draft): boolean {
+  return (
+    decisions.at(-1) !== before.decisions.at(-1) ||
+    progress?.fraction !== before.progress?.fraction ||
+    progress?.stage !== before.progress?.stage
+  )
+}
+
+/**
  * Queues the webhook about the end. An output exists once it is verified, and that is the end: whoever asked for both
- * hears of it once, as `completed`.
+ * hears of it once, as `completed`; news of the logs that have not gone out are part of it.
  */
 export function queueEnd(draft: Draft, now: number, world: World): void {
-  const isCompleted = draft.webhook?.events.includes('completed') === true
-  if (isCompleted) queueNotification(draft, 'completed', now, world)
-  else if (draft.status === 'succeeded') queueNotification(draft, 'output', now, world)
+  const { webhook } = draft
+  if (webhook === null) return
+  webhook.queue = webhook.queue.filter(({ event, tries }) => event !== 'logs' || tries > 0)
+  if (webhook.events.includes('completed')) queueNotification(draft, 'completed', now, world)
+  else if (draft.status === 'succeeded' && webhook.events.includes('output'))
+    queueNotification(draft, 'output', now, world)
+  else queueNotification(draft, 'logs', now, world)
+}
+
+/** What waits is due at once; where nothing does, what is dead waits again, with all its tries. */
+export function resend(draft: Draft, now: number): void {
+  const queue = draft.webhook?.queue ?? []
+  const next = queue.find(({ state }) => state === 'waiting')
+  if (next !== undefined) {
+    if (next.pending === null) next.nextAt = Math.min(next.nextAt, now)
+    return
+  }
+  for (const entry of queue)
+    if (entry.state === 'dead') Object.assign(entry, { state: 'waiting', tries: 0, nextAt: now })
 }
 
 /** Sends what is due, oldest first and one at a time, so that receivers see states in order. */
 export function sendNotifications(draft: Draft, now: number, world: World): Effect[] {
-  const next = draft.webhook?.queue.find(entry => entry.state === 'waiting')
-  if (next === undefined) return []
+  const { webhook } = draft
+  const next = webhook?.queue.find(entry => entry.state === 'waiting')
+  if (webhook === null || next === undefined) return []
   const { pending } = next
   if (pending !== null && pending.engine === world.engine && now < pending.until) return []
-  // Whoever sent it is gone and may have delivered it or not: a try that failed.
-  if (pending !== null) notified(draft, next.id, pending.id, false, now)
-  if (next.state !== 'waiting' || next.nextAt > now) return []
+  if (pending !== null) {
+    // Whoever sent it is gone and may have delivered it or not: a try that failed.
+    notified(draft, next.id, pending.id, false, now)
+    return sendNotifications(draft, now, world)
+  }
+  if (next.nextAt > now) return []
+  if (next.event === 'logs') webhook.loggedAt = now
   const effect = world.newId()
   next.tries += 1
   next.pending = { id: effect, kind: 'notify', at: now, until: now + 2 * notifyTimeoutMs, engine: world.engine }
@@ -62,11 +104,18 @@ export function notifyAt(draft: Draft): number {
   return next.pending === null ? next.nextAt : next.pending.until
 }
 
-/** The receiver took it, or it is tried again later, or it is dead after the last try. */
+/**
+ * The receiver took it, or it is tried again later, or it is dead after the last try. News of the logs are tried once and
+ * forgotten: there will be newer ones.
+ */
 export function notified(draft: Draft, notification: string, effect: string, delivered: boolean, now: number): void {
   const entry = draft.webhook?.queue.find(candidate => candidate.id === notification)
-  if (entry?.pending?.id !== effect) return
+  if (draft.webhook === null || entry?.pending?.id !== effect) return
   entry.pending = null
+  if (entry.event === 'logs') {
+    draft.webhook.queue = draft.webhook.queue.filter(candidate => candidate !== entry)
+    return
+  }
   const wait = retryAfterMs[entry.tries - 1]
   if (delivered) entry.state = 'delivered'
   else if (wait === undefined) entry.state = 'dead'

@@ -185,6 +185,8 @@ export interface Webhook {
   readonly url: string
   readonly events: readonly WebhookEvent[]
   readonly queue: readonly Notification[]
+  /** When news of the logs was last sent. Default: never. */
+  readonly loggedAt?: number
 }
 export type WebhookEvent = 'start' | 'output' | 'logs' | 'completed'
 
@@ -196,7 +198,14 @@ export interface Notification {
   readonly tries: number
   readonly nextAt: number
   readonly pending: PendingEffect | null
-  readonly state: 'waiting' | 'delivered' | 'dead'
+  readonly state: NotificationState
+}
+export type NotificationState = 'waiting' | 'delivered' | 'dead'
+
+/** The worst that has become of a prediction's webhooks; null where none was to be sent. */
+export function webhookStateOf({ webhook }: Pick<PredictionRecord, 'webhook'>): NotificationState | null {
+  const states = new Set(webhook?.queue.map(({ state }) => state))
+  return (['dead', 'waiting', 'delivered'] as const).find(state => states.has(state)) ?? null
 }
 
 export function isTerminal(status: PredictionStatus): boolean {

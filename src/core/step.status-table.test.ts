@@ -28,6 +28,7 @@ const awaitedIn: { readonly [type in EventType]: StartedState } = {
   cancelRequested: 'queued',
   cancelAnswered: 'queued',
   notified: 'queued',
+  resendRequested: 'queued',
   timePassed: 'queued',
 }
 

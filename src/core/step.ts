@@ -25,7 +25,7 @@ import {
   pollAgain,
   pollNext,
 } from './follow.ts'
-import { notified, notifyAt, queueEnd, queueNotification, sendNotifications } from './notify.ts'
+import { notified, notifyAt, queueEnd, queueLogs, queueNotification, resend, sendNotifications } from './notify.ts'
 import { addAttempt, mayHedge, placeWaiting, planNext, setBackoff } from './planning.ts'
 import type { Policy } from './policy.ts'
 import { isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
@@ -91,6 +91,7 @@ export function step(
     if (!isTerminal(draft.status) && activeAttempts(draft).length === 0 && planAt === Infinity) planAt = now
   }
   showProgress(draft)
+  queueLogs(record, draft, now, world)
   if (world.mayBegin) effects.push(...sendNotifications(draft, now, world))
   draft.settledAt = isSettled(draft) ? (draft.settledAt ?? now) : null
   return {
@@ -110,6 +111,8 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
     case 'cancelRequested':
       if (!isTerminal(draft.status)) draft.cancelRequestedAt ??= now
       return
+    case 'resendRequested':
+      return resend(draft, now)
     case 'notified':
       return notified(draft, event.notification, event.effect, event.delivered, now)
   }

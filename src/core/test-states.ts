@@ -19,6 +19,7 @@ export const events: { readonly [type in EventType]: (life: Life, number: number
   cancelRequested: life => life.cancel(),
   cancelAnswered: (life, number) => life.cancelAnswered('ended', number),
   notified: life => life.notified(true),
+  resendRequested: life => life.resend(),
   timePassed: life => life.at(life.now),
 }
 export const eventTypes = Object.keys(events) as EventType[]
@@ -60,6 +61,7 @@ const known = [
   'cancelRequested',
   'cancelAnswered',
   'notified',
+  'resendRequested',
   'timePassed',
 ] as const
 

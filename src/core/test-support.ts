@@ -122,6 +122,7 @@ export interface Life {
   cancelAnswered(answer: CancelAnswer, number?: number): Step
   notified(delivered: boolean): Step
   cancel(): Step
+  resend(): Step
 }
 
 type DeploymentChanges = { readonly [name: string]: Partial<DeploymentWorld> | null }
@@ -273,6 +274,7 @@ export function createLife(options: LifeOptions = {}): Life {
       })
     },
     cancel: () => take({ type: 'cancelRequested' }),
+    resend: () => take({ type: 'resendRequested' }),
   }
 }
 

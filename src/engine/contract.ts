@@ -174,6 +174,8 @@ export interface Engine {
   list(query: ListQuery): Promise<readonly StoredPrediction[]>
   /** Asks for the end; a finished prediction stays what it was. Null when there is none. */
   cancel(id: string): Promise<StoredPrediction | null>
+  /** Sends webhooks that wait for their next try or are dead, by the id of their prediction. Null when there is none. */
+  resend(id: string): Promise<StoredPrediction | null>
   /** The record now and after each change, until it is terminal (inclusive) or the signal ends. */
   watch(id: string, options: { signal: AbortSignal; afterVersion?: number }): AsyncIterable<StoredPrediction>
   /**

@@ -249,6 +249,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     get,
     list: query => store.list(query),
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),
+    resend: id => driver.apply(id, { type: 'resendRequested' }),
     report,
     warmer,
     migrations: migrations.report,

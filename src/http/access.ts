@@ -34,6 +34,8 @@ export const accessByRoute: { readonly [route: string]: Access } = {
   'GET /v1/models/{owner}/{name}/versions/{version}': 'read',
   'GET /v1/providers': 'read',
   'GET /v1/webhooks/default/secret': 'read',
+  'GET /v1/webhooks': 'read',
+  'POST /v1/predictions/{id}/webhooks/resend': 'predict',
 
   'GET /v1/migrations': 'admin',
   'POST /v1/migrations/{owner}/{name}/{action}': 'admin',

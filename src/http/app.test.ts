@@ -182,10 +182,12 @@ test('OpenAPI 3.1 names every route, its bodies and its errors', async () => {
     '/v1/predictions/{id}/attempts',
     '/v1/predictions/{id}/cancel',
     '/v1/predictions/{id}/events',
+    '/v1/predictions/{id}/webhooks/resend',
     '/v1/providers',
     '/v1/tokens',
     '/v1/tokens/{id}',
     '/v1/uploads/{attempt}/{name}',
+    '/v1/webhooks',
     '/v1/webhooks/default/secret',
     '/v1/webhooks/{provider}/{attempt}/{secret}',
   ])

@@ -14,6 +14,7 @@ import { addOpenApi } from './openapi.ts'
 import { addPredictions } from './predictions.ts'
 import { addProviders } from './providers.ts'
 import { guard, secureHeaders } from './safety.ts'
+import { addSentWebhooks } from './sent-webhooks.ts'
 import { addStudio } from './studio.ts'
 import { addTokens } from './token-routes.ts'
 import { addUploads } from './uploads.ts'
@@ -59,6 +60,7 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
   addFiles(app, deps)
   addUploads(app, deps)
   addWebhooks(app, deps)
+  addSentWebhooks(app, deps)
   addModels(app, deps)
   addProviders(app, deps)
   addMigrations(app, deps)

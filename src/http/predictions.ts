@@ -160,7 +160,7 @@ export async function findPrediction(deps: AppDependencies, c: Context, id: stri
 }
 
 /** Whose predictions a list is about; null for everybody's. */
-function readOwner(c: Context, asked: string | undefined): string | null {
+export function readOwner(c: Context, asked: string | undefined): string | null {
   const { owner, seesAll } = c.get('caller')
   if (asked === undefined || asked === owner) return owner
   if (!seesAll) refuseHttp('scope_missing', 'Lists of others\' predictions need a token with the scope "admin".')

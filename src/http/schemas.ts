@@ -178,10 +178,6 @@ const createFields = {
   webhook_events_filter: z
     .array(webhookEventSchema)
     .max(16, 'names more events than there are')
-    .refine(
-      events => events.length === 0 || events.some(event => event !== 'logs'),
-      'names only "logs", and webhooks of logs are not sent; read /v1/predictions/{id}/events',
-    )
     .optional(),
   surefoot: z
     .strictObject({

@@ -169,6 +169,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
       await store.commit([{ record: ended, version, nextAt: 1, reservations: [], lease: 'unchanged' }])
       return store.get(id)
     },
+    resend: id => store.get(id),
     async *watch(id, { signal, afterVersion = 0 }) {
       let seen = afterVersion
       while (!signal.aborted) {

@@ -104,7 +104,19 @@ async function setup({
       webhook: { url, events },
     })
   const get = async (id: string) => (await engine.get(id))?.record
-  return { clock, store, deliveries, logged, receiver, secret, boot, create, get, stop: () => engine.stop() }
+  return {
+    clock,
+    store,
+    deliveries,
+    logged,
+    receiver,
+    secret,
+    boot,
+    create,
+    get,
+    resend: (id: string) => engine.resend(id),
+    stop: () => engine.stop(),
+  }
 }
 
 const seconds = 1_000
@@ -143,7 +155,7 @@ describe('webhooks', () => {
     [['output', 'completed'], 'succeeded', ['succeeded']],
     [['output'], 'succeeded', ['succeeded']],
     [['output'], 'failed', []],
-    [['start', 'output', 'logs', 'completed'], 'succeeded', ['processing', 'succeeded']],
+    [['start', 'output', 'completed'], 'succeeded', ['processing', 'succeeded']],
   ])('of %j go out, in order, when it %s: %j', async (events, end, statuses) => {
     const { clock, create, deliveries, get } = await setup({ script: { ...plainScript, end } })
     const { record } = await create(events)
@@ -227,6 +239,57 @@ describe('webhooks', () => {
     expect(cut).toEqual(deliveries.slice(0, 20).map(({ at }) => at + 15 * seconds))
     receiver.answer = async () => 200
     await clock.advance(15 * seconds)
+  })
+
+  test('of logs tell progress while it works, each once and in order, and the end is the last', async () => {
+    const { clock, create, deliveries } = await setup({ script: { ...plainScript, endAt: 20 * seconds } })
+    await create(['logs', 'completed'])
+    await clock.advance(30 * seconds)
+    const shares = deliveries.map(({ prediction }) => prediction.surefoot.progress?.fraction ?? 0)
+    expect(deliveries.length).toBeGreaterThan(5)
+    expect(shares).toEqual(shares.toSorted((one, other) => one - other))
+    const times = deliveries.map(({ at }) => at)
+    for (const [index, at] of times.slice(1, -1).entries()) expect(at - (times[index] ?? 0)).toBeGreaterThanOrEqual(500)
+    expect(deliveries.map(({ prediction }) => prediction.status).at(-1)).toBe('succeeded')
+    expect(new Set(deliveries.map(({ headers }) => headers['webhook-id'])).size).toBe(deliveries.length)
+  })
+
+  test('to a receiver that hangs for every event delay no prediction, whatever is asked for', async () => {
+    const { clock, create, receiver, get } = await setup()
+    receiver.answer = signal =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+    const slow = await Promise.all(Array.from({ length: 30 }, () => create(['start', 'output', 'logs', 'completed'])))
+    await clock.advance(3 * seconds)
+    const records = await Promise.all(slow.map(({ record }) => get(record.id)))
+    expect(records.filter(record => record?.status === 'succeeded')).toHaveLength(30)
+    receiver.answer = async () => 200
+    await clock.advance(120 * minutes)
+    for (const { record } of slow) expect((await get(record.id))?.settledAt).not.toBe(null)
+  })
+
+  test('that are dead can be sent again later, under the same id, and are settled then', async () => {
+    const { clock, create, deliveries, receiver, get, resend, boot, stop, store } = await setup()
+    receiver.answer = async () => 503
+    const { record } = await create(['completed'])
+    await clock.advance(3 * seconds)
+    await stop()
+    // As the last of its tries leaves it.
+    const stored = (await store.get(record.id)) ?? refuse('internal', 'It is gone.')
+    const { webhook } = stored.record
+    const queue = webhook?.queue.map(entry => ({ ...entry, state: 'dead' as const, tries: 8, pending: null })) ?? []
+    const dead = { ...stored.record, webhook: webhook && { ...webhook, queue }, settledAt: clock.now() }
+    await store.commit([{ ...stored, record: dead, nextAt: null, reservations: [], lease: 'unchanged' }])
+    await boot()
+    await clock.advance(60 * minutes)
+    expect(deliveries).toHaveLength(1)
+    receiver.answer = async () => 200
+    await resend(record.id)
+    await clock.advance(seconds)
+    expect(deliveries).toHaveLength(2)
+    expect(deliveries[1]?.headers['webhook-id']).toBe(deliveries[0]?.headers['webhook-id'])
+    expect(await get(record.id)).toMatchObject({ webhook: { queue: [{ state: 'delivered', tries: 1 }] } })
+    expect((await get(record.id))?.settledAt).toBe(deliveries[1]?.at)
+    expect(await store.list({ owner: 'local', webhook: 'dead', limit: 9 })).toHaveLength(0)
   })
 
   test('go on after a restart, under the same id', async () => {
@@ -359,7 +422,6 @@ describe('webhooks over HTTP', () => {
     ['a receiver by its name', { webhook: 'http://localhost:3000/hook' }],
     ['a receiver in the metadata service', { webhook: 'http://169.254.169.254/latest' }],
     ['a webhook that is no URL', { webhook: 'hook' }],
-    ['a webhook for logs only', { webhook: 'https://receiver.example/', webhook_events_filter: ['logs'] }],
     ['an unknown event', { webhook: 'https://receiver.example/', webhook_events_filter: ['started'] }],
   ])('%s is refused at once as input_invalid (422)', async (_, over) => {
     const { post, receiver, store } = await setupHttp({ isTrusted: false })

@@ -1,5 +1,5 @@
 import type { MigrationState } from '../core/migration.ts'
-import type { PredictionRecord } from '../core/prediction.ts'
+import type { NotificationState, PredictionRecord } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Token } from '../core/token.ts'
 
@@ -148,6 +148,8 @@ export interface LeaseRequest {
 export interface ListQuery {
   readonly owner: string | null
   readonly limit: number
+  /** Only those whose webhooks fare so (`webhookStateOf`); `any`: that have webhooks. Default: all. */
+  readonly webhook?: NotificationState | 'any'
   /** Cursor: only records older than this one (created time, then id). */
   readonly before?: { readonly createdAt: number; readonly id: string }
   /** Inclusive. */

@@ -5,6 +5,7 @@ import { fileDigests } from './migrations/0002-file-digests.ts'
 import { modelMigrations } from './migrations/0003-model-migrations.ts'
 import { retention } from './migrations/0004-retention.ts'
 import { tokens } from './migrations/0005-tokens.ts'
+import { webhooks } from './migrations/0006-webhooks.ts'
 import type { Database, Schema } from './schema.ts'
 
 /** One step of the schema. `up` runs once, inside the transaction that also records `version`. */
@@ -15,7 +16,7 @@ export interface Migration {
 }
 
 /** Every migration, oldest first. Released ones never change; a new schema is a new entry. */
-export const migrations: readonly Migration[] = [initial, fileDigests, modelMigrations, retention, tokens]
+export const migrations: readonly Migration[] = [initial, fileDigests, modelMigrations, retention, tokens, webhooks]
 
 /**
  * Brings a database to the newest schema: all missing steps in one transaction, so that it is either old or new. Doing

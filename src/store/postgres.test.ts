@@ -4,9 +4,10 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../test/support/postgres.ts'
+import type { PredictionRecord } from '../core/prediction.ts'
 import { describeStore } from '../testing/describe-store.ts'
 import { sampleAttempt, sampleChange, samplePrediction } from '../testing/sample-records.ts'
-import type { StoredPrediction } from './contract.ts'
+import type { Quota, StoredPrediction } from './contract.ts'
 import { openPostgresStore } from './postgres.ts'
 import { loadPostgresDriver } from './postgres-driver.ts'
 
@@ -121,6 +122,21 @@ describe('several processes on one database', () => {
     )
     expect(outcomes.flat().filter(outcome => outcome === 'committed')).toHaveLength(7)
     expect(outcomes.flat().filter(outcome => outcome === 'refused')).toHaveLength(23)
+  })
+
+  it('share the quota of an owner', async () => {
+    const { stores } = await openTogether(3)
+    const asked = (kind: string, change: Partial<PredictionRecord>, quota: Quota) =>
+      Promise.all(
+        numbered(30).map((id, index) => {
+          const record = samplePrediction({ id: `${kind}${id}`, owner: kind, ...change })
+          return stores[index % 3]?.commit([sampleChange(record, { quota })])
+        }),
+      )
+    const live = (await asked('live', {}, { live: 4, budget: null })).flat()
+    const dear = (await asked('dear', { allowance: 0.4 }, { live: null, budget: { since: 0, limit: 1 } })).flat()
+    expect(live.toSorted()).toEqual([...Array(4).fill('committed'), ...Array(26).fill('too_many')])
+    expect(dear.toSorted()).toEqual([...Array(2).fill('committed'), ...Array(28).fill('too_dear')])
   })
 
   it('write the same records in any order without standing in each other’s way', async () => {

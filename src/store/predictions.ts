@@ -1,6 +1,6 @@
 import { type Expression, type ExpressionBuilder, type RawBuilder, type Selectable, sql } from 'kysely'
 import { chargeOf } from '../core/money.ts'
-import type { PredictionRecord } from '../core/prediction.ts'
+import { type PredictionRecord, webhookStateOf } from '../core/prediction.ts'
 import { keptBytesOf } from '../core/retention.ts'
 import { reservationsFit, writeAttempts } from './attempts.ts'
 import type { Change, CommitOutcome, LeaseRequest, ListQuery, StoredPrediction } from './contract.ts'
@@ -70,6 +70,7 @@ async function writeRow(db: Database, change: Change, json: string, now: number)
     settled: record.settledAt === null ? 0 : 1,
     kept_bytes: keptBytesOf(record),
     charge: chargeOf(record),
+    webhook: webhookStateOf(record),
     record: json,
     ...toLeaseColumns(change.lease, now),
   }
@@ -195,8 +196,10 @@ export async function findPrediction(db: Database, id: string): Promise<StoredPr
 /** Newest first; records of the same millisecond by id, so that pages neither repeat nor skip one. */
 export async function listPredictions(db: Database, query: ListQuery): Promise<StoredPrediction[]> {
   let select = db.selectFrom('predictions').select(stored)
-  const { owner, before, createdAfter, createdBefore } = query
+  const { owner, webhook, before, createdAfter, createdBefore } = query
   if (owner !== null) select = select.where('owner', '=', owner)
+  if (webhook === 'any') select = select.where('webhook', 'is not', null)
+  else if (webhook !== undefined) select = select.where('webhook', '=', webhook)
   if (createdAfter !== undefined) select = select.where('created_at', '>=', createdAfter)
   if (createdBefore !== undefined) select = select.where('created_at', '<', createdBefore)
   if (before !== undefined)

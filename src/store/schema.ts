@@ -1,6 +1,6 @@
 import type { Generated, Kysely, Transaction } from 'kysely'
 import type { FailureCode } from '../core/failure.ts'
-import type { AttemptState, PredictionStatus } from '../core/prediction.ts'
+import type { AttemptState, NotificationState, PredictionStatus } from '../core/prediction.ts'
 
 /** The tables as the code sees them. Times are milliseconds since 1970, flags are 0 or 1: both dialects read the same. */
 export interface Schema {
@@ -30,6 +30,8 @@ export interface PredictionsTable {
   readonly kept_bytes: number | null
   /** USD that it takes of its owner's budget; null where the owner has none. */
   readonly charge: number | null
+  /** The worst that has become of its webhooks; null where none was to be sent. */
+  readonly webhook: NotificationState | null
   /** JSON of `PredictionRecord`. */
   readonly record: string
 }

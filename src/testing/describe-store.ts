@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createFailure } from '../core/failure.ts'
 import { type MigrationPlan, startMigration } from '../core/migration.ts'
-import type { PredictionRecord } from '../core/prediction.ts'
+import type { NotificationState, PredictionRecord } from '../core/prediction.ts'
 import { withoutData } from '../core/retention.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
@@ -319,6 +319,26 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
       ])
       expect(ids(await store.list({ owner: 'bob', limit: 10 }))).toEqual(['b'])
       expect(ids(await store.list({ owner: 'cid', limit: 10 }))).toEqual([])
+    })
+
+    it('finds predictions by the worst that has become of their webhooks', async () => {
+      const { store } = await setup()
+      const of = (id: string, createdAt: number, ...states: readonly NotificationState[]) => {
+        const entry = { event: 'completed', at: 0, tries: 0, nextAt: 0, pending: null } as const
+        const queue = states.map((state, index) => ({ ...entry, id: `${id}${index}`, state }))
+        return samplePrediction({ id, createdAt, webhook: { url: 'https://user.test/', events: ['completed'], queue } })
+      }
+      const records = [of('a', 1, 'delivered', 'dead'), of('b', 2, 'waiting'), of('c', 3, 'delivered'), of('d', 4)]
+      await store.commit([...records, samplePrediction({ id: 'e' })].map(record => sampleChange(record)))
+      const listed = async (webhook: NotificationState | 'any') =>
+        ids(await store.list({ owner: 'local', limit: 10, webhook }))
+      expect(await listed('dead')).toEqual(['a'])
+      expect(await listed('waiting')).toEqual(['b'])
+      expect(await listed('any')).toEqual(['c', 'b', 'a'])
+      const [first] = records
+      if (first !== undefined)
+        await store.commit([sampleChange({ ...first, webhook: of('a', 1, 'delivered').webhook }, { version: 1 })])
+      expect(await listed('dead')).toEqual([])
     })
 
     it('takes createdAfter as inclusive and createdBefore as exclusive', async () => {

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { invariant, refuse } from '../core/failure.ts'
 import { chargeOf as chargeOfOwner, spentOn } from '../core/money.ts'
-import { type Attempt, isTerminal, occupiesPlace, type PredictionRecord, verdictOf } from '../core/prediction.ts'
+import {
+  type Attempt,
+  isTerminal,
+  occupiesPlace,
+  type PredictionRecord,
+  verdictOf,
+  webhookStateOf,
+} from '../core/prediction.ts'
 import { keptBytesOf } from '../core/retention.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Token } from '../core/token.ts'
@@ -295,8 +302,13 @@ function stored({ record, version, nextAt }: Row) {
   return { record, version, nextAt }
 }
 
-function isListed(record: PredictionRecord, { owner, before, createdAfter, createdBefore }: ListQuery): boolean {
+function isListed(
+  record: PredictionRecord,
+  { owner, webhook, before, createdAfter, createdBefore }: ListQuery,
+): boolean {
   if (owner !== null && record.owner !== owner) return false
+  const fares = webhookStateOf(record)
+  if (webhook !== undefined && (webhook === 'any' ? fares === null : fares !== webhook)) return false
   if (createdAfter !== undefined && record.createdAt < createdAfter) return false
   if (createdBefore !== undefined && record.createdAt >= createdBefore) return false
   return before === undefined || newestFirst(before, record) < 0
