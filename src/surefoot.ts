@@ -32,7 +32,7 @@ export interface CreateOptions {
 
 /**
  * Surefoot inside your own process: predictions as values, no server. Opened by the first call, on a data folder that
- * no other process has open.
+ * no other process has open. What callers with tokens own, on a database that gateways share, is not there for it.
  */
 export interface Surefoot {
   /** Answers once the prediction is durable and begun. Throws `SurefootError` for input that cannot work. */
@@ -161,6 +161,7 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<PredictionJson> {
     const { engine } = await open()
+    if ((await engine.get(id, 'local')) === null) return
     // The engine's own timers never keep a process alive; whoever waits for a prediction does.
     const alive = setInterval(() => {}, 60_000)
     try {
@@ -176,14 +177,15 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     create,
     watch,
     async get(id) {
-      return await viewOrNull(await (await open()).engine.get(id))
+      return await viewOrNull(await (await open()).engine.get(id, 'local'))
     },
     async list({ limit = 100 } = {}) {
       const { engine } = await open()
       return await Promise.all((await engine.list({ owner: 'local', limit })).map(view))
     },
     async cancel(id) {
-      return await viewOrNull(await (await open()).engine.cancel(id))
+      const { engine } = await open()
+      return await viewOrNull((await engine.get(id, 'local')) === null ? null : await engine.cancel(id))
     },
     async wait(id, { signal } = {}) {
       for await (const prediction of watch(id, signal === undefined ? {} : { signal })) {
@@ -193,12 +195,12 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
       return refuse('input_invalid', `There is no prediction ${id}.`, { status: 404 })
     },
     async attempts(id) {
-      const stored = await (await open()).engine.get(id)
+      const stored = await (await open()).engine.get(id, 'local')
       return stored === null ? null : toAttemptsView(stored)
     },
     async openOutput(id, range) {
       const { engine, files } = await open()
-      const output = (await engine.get(id))?.record.output
+      const output = (await engine.get(id, 'local'))?.record.output
       const opened = output == null ? null : await files.open(output.key, range)
       return output == null || opened === null ? null : { ...opened, name: output.name, mediaType: output.mediaType }
     },
