@@ -199,7 +199,7 @@ export function missingForStep(scope: StageScope, all: StageFacts): { missing: s
   const words: string[] = []
   takeSuccess(plan, facts.from, figures, missing, words)
   takeTimes(plan, facts.from, timesOf(known), missing, words)
-  takeCosts(plan, facts.from, figures.costPerSuccess, missing, words)
+  takeCosts(plan, facts.from, figures, missing, words)
   if (wanted !== null)
     words.push(
       `${pairs.compared} pairs: both ${pairs.both}, only old ${pairs.onlyFrom}, only new ${pairs.onlyTo}, ${pairs.differ} differ`,
@@ -243,16 +243,21 @@ function takeTimes(
   }
 }
 
+/** Share of attempts of unknown cost, such as starts that were lost, beyond which a price is not to be believed. */
+const mostUnpriced = 0.1
+
 function takeCosts(
   plan: MigrationPlan,
   from: readonly AttemptFact[],
-  cost: number | null,
+  { costPerSuccess: cost, unpriced, samples }: Figures,
   missing: string[],
   words: string[],
 ): void {
   for (const limit of costLimits(plan, from)) {
     if ('unknown' in limit) missing.push(limit.unknown)
     else if (cost === null) missing.push(`what an image costs at ${plan.to}`)
+    else if (unpriced > mostUnpriced * samples)
+      missing.push(`what ${unpriced} attempts at ${plan.to} cost: without them an image looks cheaper than it is`)
     else {
       if (cost > limit.most) missing.push(`cheaper images at ${plan.to}: ${usd(cost)} USD each, at most ${limit.words}`)
       words.push(`${usd(cost)} USD for each image, at most ${limit.words}`)

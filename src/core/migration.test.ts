@@ -263,6 +263,20 @@ describe('a step', () => {
       /^what an image costs at sharp@replicate$/,
     ],
     [
+      'does not believe a price that leaves out what many attempts cost',
+      { to: [...times(20, won(to)), ...times(3, won(to, { cost: null }))] },
+      { limits: { cost: 1 } },
+      'stay',
+      /^what 3 attempts at sharp@replicate cost/,
+    ],
+    [
+      'believes one that leaves out a few',
+      { to: [...times(20, won(to)), ...times(2, won(to, { cost: null }))] },
+      { limits: { cost: 1 } },
+      'up',
+      /USD for each image, at most 1 USD/,
+    ],
+    [
       'has nothing to do with pairs',
       { to: times(20, won(to)), pairs: [pair({ differences: ['x'] })] },
       {},

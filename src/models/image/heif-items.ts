@@ -6,6 +6,8 @@ export interface MetadataItem {
   readonly kind: 'exif' | 'xmp'
   readonly at: number
   readonly bytes: number
+  /** All of the item stands here; a part of one cannot be read alone. */
+  readonly isWhole: boolean
 }
 
 /**
@@ -21,10 +23,10 @@ export function* findMetadataItems(meta: Uint8Array, metaStart: number): Generat
   if (kinds.size === 0 || locations === undefined) return
   const data = firstBox(meta, 'idat')
   const idatStart = data === undefined ? null : metaStart + data.at
-  for (const { id, inIdat, at, bytes } of extentsOf(locations.body)) {
+  for (const { id, inIdat, at, bytes, isWhole } of extentsOf(locations.body)) {
     const kind = kinds.get(id)
     const start = inIdat ? idatStart : 0
-    if (kind !== undefined && start !== null && bytes > 0) yield { kind, at: start + at, bytes }
+    if (kind !== undefined && start !== null && bytes > 0) yield { kind, at: start + at, bytes, isWhole }
   }
 }
 
@@ -64,7 +66,7 @@ function* extentsOf(iloc: Uint8Array) {
     for (let extent = 0; extent < extents && !read.isOver(); extent++) {
       read(indexSize)
       const at = base + read(offsetSize)
-      yield { id, inIdat, at, bytes: read(lengthSize) }
+      yield { id, inIdat, at, bytes: read(lengthSize), isWhole: extents === 1 }
     }
   }
 }

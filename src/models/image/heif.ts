@@ -53,8 +53,10 @@ export async function inspectHeif({ reader, bytes, size, metadata, invalid }: In
         hasSize = true
       }
       for (const { name } of children(meta)) if (name === 'idat') hasPicture = true
-      for (const { kind, at, bytes } of findMetadataItems(meta, start))
-        metadata({ at, bytes, clean: kind === 'exif' ? heifExifWithoutLocation : xmpWithoutLocation })
+      for (const { kind, at, bytes, isWhole } of findMetadataItems(meta, start)) {
+        const clean = kind === 'exif' ? heifExifWithoutLocation : xmpWithoutLocation
+        metadata({ at, bytes, clean: isWhole ? clean : blank })
+      }
     } else {
       if (box.name === 'mdat' && box.length > 0) hasPicture = true
       if (box.name === 'moov') invalid('is an animation; send one still picture')
@@ -63,6 +65,11 @@ export async function inspectHeif({ reader, bytes, size, metadata, invalid }: In
   }
   if (!hasSize || !hasPicture) invalid('is a file without a picture in it')
   return reader.offset
+}
+
+/** No camera cuts its metadata into pieces; what nobody can read alone may tell anything. */
+function blank(piece: Uint8Array): Uint8Array | null {
+  return piece.some(byte => byte !== 0) ? new Uint8Array(piece.length) : null
 }
 
 /** Length (without the head) and name of the next box: 32 bits, 64 bits when that says 1, up to the end when it says 0. */

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { redact } from '../../engine/redact.ts'
 import type { ReadableFile } from '../contract.ts'
 import { createImageInput } from '../image-input.ts'
+import { findMetadataItems } from './heif-items.ts'
 import {
   exifWithoutLocation,
   heifExifWithoutLocation,
@@ -119,6 +120,25 @@ test.each([
 ])('coordinates in XMP are found in %s, and nothing else is', (_, encode) => {
   expect(xmpWithoutLocation(encode(xmpPlace))).toEqual(new Uint8Array(encode(xmpPlace).length).fill(0x20))
   expect(xmpWithoutLocation(encode(xmp('dc:title="G P S"')))).toBe(null)
+})
+
+test('metadata of a HEIF file that stand in pieces go as a whole', () => {
+  const box = (name: string, ...parts: Uint8Array[]) => {
+    const head = Buffer.alloc(8)
+    head.writeUInt32BE(8 + parts.reduce((sum, part) => sum + part.length, 0))
+    head.write(name, 4, 'latin1')
+    return Buffer.concat([head, ...parts])
+  }
+  const item = box('infe', Buffer.from([2, 0, 0, 0, 0, 1, 0, 0]), Buffer.from('Exif\0'))
+  // Offsets and lengths of four bytes, one item, two extents.
+  const location = Buffer.from([
+    0, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 0, 0, 2, 0, 0, 0, 100, 0, 0, 0, 7, 0, 0, 0, 200, 0, 0, 0, 9,
+  ])
+  const meta = Buffer.concat([box('iinf', Buffer.from([0, 0, 0, 0, 0, 1]), item), box('iloc', location)])
+  expect([...findMetadataItems(meta, 0)]).toEqual([
+    { kind: 'exif', at: 100, bytes: 7, isWhole: false },
+    { kind: 'exif', at: 200, bytes: 9, isWhole: false },
+  ])
 })
 
 describe('metadata that are damaged', () => {
