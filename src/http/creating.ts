@@ -1,7 +1,6 @@
 import { refuse, SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Route } from '../engine/contract.ts'
-import { deploymentsOf } from '../engine/routes.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
 import { fileLimit, readJson } from './body.ts'
 import { type AppDependencies, type Context, isOwn } from './context.ts'
@@ -95,7 +94,9 @@ export function routeOfDeployment(
   name: string,
 ): Route | undefined {
   return [...engine.routes.values()].find(
-    route => route.model.name.startsWith(`${owner}/`) && deploymentsOf(route).some(each => each.name === name),
+    route =>
+      route.model.name.startsWith(`${owner}/`) &&
+      (route.pinnable ?? route).deployments.some(each => each.name === name),
   )
 }
 

@@ -175,10 +175,7 @@ const modelName = z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'has the form owner/nam
 const createFields = {
   input: z.record(z.string(), z.unknown()).openapi({ description: "The model's input; files as URLs or data URIs." }),
   webhook: z.url({ protocol: /^https?$/, error: 'is not an http or https URL' }).optional(),
-  webhook_events_filter: z
-    .array(webhookEventSchema)
-    .max(16, 'names more events than there are')
-    .optional(),
+  webhook_events_filter: z.array(webhookEventSchema).max(16, 'names more events than there are').optional(),
   surefoot: z
     .strictObject({
       deployments: z.array(z.string()).min(1).max(20).optional().openapi({
