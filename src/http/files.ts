@@ -33,10 +33,16 @@ const fileFormSchema = z.object({
     .refine(isJsonObject, 'is not a JSON object')
     .optional(),
 })
+const bytes = { '*/*': { schema: z.string().openapi({ format: 'binary' }) } }
 const bytesResponses = {
-  200: { description: 'The bytes.', content: { 'application/octet-stream': { schema: z.string() } } },
-  206: { description: 'The range that was asked for.' },
+  200: { description: 'The bytes.', content: bytes },
+  206: { description: 'The range that was asked for.', content: bytes },
+  304: { description: 'The caller has them already.' },
 }
+const bytesHeaders = z.object({
+  range: z.string().optional().openapi({ description: 'One range: `bytes=0-99`.' }),
+  'if-none-match': z.string().optional().openapi({ description: 'The `ETag` of an earlier answer.' }),
+})
 const file = { description: 'The file.', content: json(fileSchema) }
 
 /** Replicate's Files API, and the signed links under which bytes go out. */
@@ -115,6 +121,7 @@ export function addFiles(app: App, deps: AppDependencies): void {
       summary: "Get a file's bytes by a signed link",
       params: idParams,
       query: linkQuery.extend({ owner: z.string() }),
+      headers: bytesHeaders,
       responses: bytesResponses,
     },
     async (c, { params: { id }, query: { owner, expiry, signature } }) => {
@@ -132,7 +139,7 @@ export function addFiles(app: App, deps: AppDependencies): void {
       summary: "Get a prediction's verified output, or a file that is made of it, by a signed link",
       params: z.object({ prediction: z.string(), name: z.string() }),
       query: linkQuery,
-      headers: z.object({
+      headers: bytesHeaders.extend({
         prefer: z.string().optional().openapi({
           description:
             '`respond-async`: 202 with the progress instead of waiting for a file that is made of the output.',
@@ -159,6 +166,7 @@ export function addFiles(app: App, deps: AppDependencies): void {
       summary: 'Get the stored file of an input by a signed link',
       params: z.object({ name: z.string() }),
       query: linkQuery.extend({ key: z.string() }),
+      headers: bytesHeaders,
       responses: bytesResponses,
     },
     async (c, { params: { name }, query: { key, expiry, signature } }) => {

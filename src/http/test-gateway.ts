@@ -69,10 +69,17 @@ export interface GatewayOptions {
   readonly model?: Model
   /** Origins on this machine to which webhooks may go. Default: none. */
   readonly receivers?: readonly string[]
+  /** Whoever sends it may do everything. Default: nobody may. */
+  readonly ownerSecret?: string
 }
 
 /** The real engine, store and files behind a real port, and the published client with nothing changed but its base URL. */
-export async function setupGateway({ publicUrl = null, model = sketch, receivers = [] }: GatewayOptions = {}) {
+export async function setupGateway({
+  publicUrl = null,
+  model = sketch,
+  receivers = [],
+  ownerSecret,
+}: GatewayOptions = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'surefoot-client-'))
   const hand = createHandProvider()
   const store = await openSqliteStore({ path: ':memory:' })
@@ -116,7 +123,9 @@ export async function setupGateway({ publicUrl = null, model = sketch, receivers
     host: '127.0.0.1',
     publicUrl,
     app(address) {
-      app = createApp({ ...address, engine, store, files, signer, clock: systemClock, publicUrl, studio: null, log })
+      const access = { tokensRequired: false, ...(ownerSecret !== undefined && { ownerSecret }) }
+      const common = { engine, store, files, signer, clock: systemClock, publicUrl, studio: null, log }
+      app = createApp({ ...address, ...common, access })
       return app
     },
   })
