@@ -110,7 +110,7 @@ function readMemory(pid: number): { readonly now: number; readonly peak: number 
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
 
-test('a gateway stays under 200 MB above idle while it takes in 66 MB twenty times at once and 2 GB', async context => {
+test('a gateway stays under 200 MB above idle while it takes in 66 MB twenty times at once, ten times in base64, and 2 GB', async context => {
   if (!existsSync('/proc/self/clear_refs')) context.skip('Peaks are read from Linux, which this is not.')
   const { bavail, bsize } = await statfs(root)
   if (bavail * bsize < neededBytes) context.skip(`It needs ${megabytes(neededBytes)} of free disk.`)
@@ -141,6 +141,11 @@ test('a gateway stays under 200 MB above idle while it takes in 66 MB twenty tim
   )
   const succeeded = { status: 'succeeded', error: null, sha256 }
   expect(byUrl.map(summarize)).toEqual(byUrl.map(() => ({ ...succeeded, deployment: 'sharp@replicate' })))
+
+  const inAnswers = await measure('10 at once inside answers, in base64', () =>
+    Promise.all(Array.from({ length: 10 }, () => sharp(['sharp@cog']))),
+  )
+  expect(inAnswers.map(summarize)).toEqual(inAnswers.map(() => ({ ...succeeded, deployment: 'sharp@cog' })))
 
   const large = await measure('2 GB by URL', () => bulk(hugeBytes))
   expect(summarize(large)).toEqual({

@@ -36,11 +36,12 @@ export async function readLongTexts(body: AsyncIterable<Uint8Array>, options: Lo
     const isKey = place.expectsKey()
     const head = await gather(string, longFrom)
     const isLong = !string.isOver()
-    const toCharacters = createUnescaper()
-    const start = isLong && (within === null || place.key() === within) ? toCharacters(head) : ''
-    const named = /^data:[^,]*;base64,/i.exec(start)?.[0]
-    if (start !== '' && isBase64(start.slice(named?.length ?? 0)) && (named !== undefined || bareBase64)) {
-      const placeholder = await keep(decode(string, toCharacters, start.slice(named?.length ?? 0)))
+    const unescaped = createUnescaper()
+    const start = isLong && (within === null || place.key() === within) ? unescaped(head) : null
+    const named = start === null ? undefined : /^data:[^,]*;base64,/i.exec(latin1(start))?.[0]
+    const file = start?.subarray(named?.length ?? 0)
+    if (file !== undefined && isBase64(latin1(file)) && (named !== undefined || bareBase64)) {
+      const placeholder = await keep(decode(string, unescaped, file))
       for (let left = options.maxTextBytes; ; ) {
         const rest = await string.next(left)
         if (rest === null) break
@@ -226,55 +227,90 @@ async function gather(string: StringReader, most: number): Promise<Uint8Array> {
   return Buffer.concat(parts)
 }
 
-/** Makes characters of the bytes of a string, one call after the other: an escape may begin in one and end in the next. */
-function createUnescaper(): (bytes: Uint8Array) => string {
+/**
+ * Takes the escapes out of the bytes of a string, one call after the other: an escape may begin in one and end in the next.
+ * What no base64 could need becomes a backslash, which is none.
+ */
+function createUnescaper(): (bytes: Uint8Array) => Uint8Array {
   let begun = ''
   return bytes => {
-    const text = begun + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    if (!text.includes('\\')) {
-      begun = ''
-      return text
-    }
+    if (begun === '' && !bytes.includes(backslash)) return bytes
+    const text = begun + Buffer.from(bytes).toString('latin1')
     begun = /\\(?:u[0-9a-f]{0,3})?$/i.exec(text)?.[0] ?? ''
-    return text
+    const plain = text
       .slice(0, text.length - begun.length)
-      .replaceAll(/\\(?:u([0-9a-f]{4})|(.))/gi, (_, code: string | undefined, sign: string) =>
-        code === undefined ? (sign === '/' ? sign : '\\') : String.fromCharCode(Number.parseInt(code, 16)),
+      .replaceAll(
+        /\\(?:u00([0-7][0-9a-f])|u[0-9a-f]{4}|(.))/gi,
+        (_, code: string | undefined, sign: string | undefined) =>
+          code === undefined ? (sign === '/' ? sign : '\\') : String.fromCharCode(Number.parseInt(code, 16)),
       )
+    return Buffer.from(plain, 'latin1')
   }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
 }
 
 function isBase64(text: string): boolean {
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text)
 }
 
+/** What a character of base64 is worth, of both alphabets; `padding` for `=`, `none` for anything else. */
+const none = 255
+const padding = 254
+const values: Uint8Array = new Uint8Array(256).fill(none)
+for (const alphabet of ['+/', '-_'])
+  for (const [value, sign] of [
+    ...`ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${alphabet}`,
+  ].entries())
+    values[sign.charCodeAt(0)] = value
+values['='.charCodeAt(0)] = padding
+
 /**
  * The bytes of a string in base64, of which `start` has been read; each piece is valid until the next one is asked for.
- * Fails with `output_lost` for one that is broken.
+ * Fails with `output_lost` for one that is broken. By hand, because texts made of the pieces outlive a slow disk and pile up.
  */
 async function* decode(
   string: StringReader,
-  toCharacters: (bytes: Uint8Array) => string,
-  start: string,
+  unescaped: (bytes: Uint8Array) => Uint8Array,
+  start: Uint8Array,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let rest = start
-  let buffer = Buffer.alloc(0)
-  function toBytes(text: string): Uint8Array {
-    // Base64 is longer than its bytes.
-    if (buffer.length < text.length) buffer = Buffer.alloc(text.length)
-    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.write(text, 'base64'))
+  let buffer = new Uint8Array()
+  let bits = 0
+  let count = 0
+  let padded = 0
+
+  function toBytes(piece: Uint8Array): Uint8Array {
+    // Base64 is longer than its bytes, and three characters may have waited.
+    if (buffer.length < piece.length + 3) buffer = new Uint8Array(piece.length + 3)
+    // Locals in a plain loop: it sees every character of every answer's files.
+    let [word, at, length] = [bits, count, 0]
+    for (let index = 0; index < piece.length; index++) {
+      const value = values[piece[index] ?? 0] ?? none
+      if (value < padding && padded === 0) {
+        word = (word << 6) | value
+        at += 1
+        if (at < 4) continue
+        buffer[length] = word >> 16
+        buffer[length + 1] = word >> 8
+        buffer[length + 2] = word
+        length += 3
+        word = at = 0
+      } else if (value === padding && padded < 2) padded += 1
+      else refuse('output_lost', 'A file in the answer holds characters that are not base64.')
+    }
+    bits = word
+    count = at
+    return buffer.subarray(0, length)
   }
-  for (;;) {
-    if (!isBase64(rest)) refuse('output_lost', 'A file in the answer holds characters that are not base64.')
-    // Four characters are three bytes; padding may be cut in two and is looked at with its end.
-    const whole = rest.endsWith('=') ? 0 : rest.length - (rest.length % 4)
-    if (whole > 0) yield toBytes(rest.slice(0, whole))
-    rest = rest.slice(whole)
-    const next = await string.next()
-    if (next === null) break
-    rest += toCharacters(next)
+
+  for (let piece: Uint8Array | null = start; piece !== null; piece = await string.next()) {
+    const bytes = toBytes(piece === start ? start : unescaped(piece))
+    if (bytes.length > 0) yield bytes
   }
   if (!string.isClosed()) refuse('output_lost', 'The answer ended within a file.')
-  if (rest.replace(/=+$/, '').length % 4 === 1) refuse('output_lost', 'A file in the answer is no whole base64.')
-  if (rest !== '') yield toBytes(rest)
+  if (count === 1) refuse('output_lost', 'A file in the answer is no whole base64.')
+  if (count === 2) yield Uint8Array.of(bits >> 4)
+  if (count === 3) yield Uint8Array.of(bits >> 10, bits >> 2)
 }
