@@ -95,7 +95,7 @@ const webEndpoints: NamedSuite = {
   cells: {
     ...both,
     'output: larger than the answer may be': {
-      skip: 'an answer may be as large as the model allows: its file is kept as it comes (web.test.ts)',
+      skip: 'an answer may be as large as the model allows: its file is kept as it comes (inline-files.test.ts)',
     },
     'start: rejected with 422': { skip: "the function's own 422 is JSON with a detail: web.test.ts" },
     'start: rejected because an input cannot be uploaded': { skip: 'web endpoints take no uploads' },
