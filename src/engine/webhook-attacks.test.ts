@@ -141,6 +141,31 @@ describe("a provider's webhook", () => {
     expect(await statusOf(mine.id)).toBe('succeeded')
   })
 
+  it('whose body never ends holds up no other and no prediction', async () => {
+    const { stage, run, webhookOf, tell, statusOf } = await attack()
+    const [mine, other] = [await run(), await run()]
+    const { headers } = webhookOf(mine.attempt)
+    let asked = 0
+    const endless = () => {
+      asked += 1
+      return new Promise<Buffer<ArrayBuffer>>(() => {})
+    }
+    for (let index = 0; index < 100; index++) void tell(mine.attempt, { headers, body: endless })
+    await stage.clock.advance(1_000)
+    expect(asked).toBe(100)
+    await tell(other.attempt, webhookOf(other.attempt))
+    await tell(mine.attempt, webhookOf(mine.attempt, { id: 'msg_2' }))
+    expect([await statusOf(mine.id), await statusOf(other.id)]).toEqual(['succeeded', 'succeeded'])
+  })
+
+  it('is answered once it is stored: what follows from it comes after', async () => {
+    const { stage, run, webhookOf, tell } = await attack()
+    const { id, attempt } = await run()
+    await tell(attempt, webhookOf(attempt))
+    expect((await stage.read(id)).attempts[0]?.state).toBe('collecting')
+    expect((await stage.read(id)).status).toBe('processing')
+  })
+
   it("is not taken at another provider's address, where nothing would be signed", async () => {
     const { run, tell, statusOf } = await attack()
     const { id, attempt } = await run()
