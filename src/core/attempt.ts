@@ -1,4 +1,4 @@
-import { type AttemptDraft, type Draft, decide } from './draft.ts'
+import { type AttemptDraft, type Draft, decide, seconds } from './draft.ts'
 import type { Seen } from './events.ts'
 import { createFailure, type Failure } from './failure.ts'
 import type { Json } from './json.ts'
@@ -174,11 +174,22 @@ export function adopt(draft: Draft, attempt: AttemptDraft, now: number, handle: 
       now,
       attempt,
       'unknown start found',
-      `The run was found ${now - attempt.unknownSince} ms after its answer was lost; it is adopted, nothing is started twice.`,
+      `The run was found ${seconds(now - attempt.unknownSince)} after its answer was lost; ${sayAdopted(draft, attempt)}.`,
     )
   attempt.unknownSince = null
   attempt.nextFindAt = null
   enter(attempt, now, 'queued')
+}
+
+/** What is done with a run that was found again, and which attempts were started because it was not found earlier. */
+function sayAdopted(draft: Draft, attempt: AttemptDraft): string {
+  const later = draft.attempts
+    .filter(({ number, submittedAt }) => number > attempt.number && submittedAt !== null)
+    .filter(({ state, release }) => !(isEnded(state) && release === 'none'))
+    .map(({ number }) => `attempt ${number}`)
+  const become = attempt.abandoned === null ? 'it is adopted' : 'it is cancelled unless it delivers first'
+  if (later.length === 0) return `${become}, and nothing else was started meanwhile`
+  return `${become}; ${later.join(' and ')} ${later.length === 1 ? 'was' : 'were'} started meanwhile, and each may cost money`
 }
 
 /** Moves forward to a stage, never back, and stamps when it was first reached. */

@@ -39,6 +39,29 @@ describe('a start whose answer was lost', () => {
       ['running/open'],
       ['attempt 1 on first', 'start unknown', 'unknown start found'],
     ])
+    expect(life.record.decisions.at(-1)?.why).toBe(
+      'The run was found 5 s after its answer was lost; it is adopted, and nothing else was started meanwhile.',
+    )
+  })
+
+  it.each([
+    ['started', (life: Life) => life.started(2), '; attempt 2 was started meanwhile, and each may cost money.'],
+    [
+      'refused',
+      (life: Life) => life.startRejected(sampleFailure('no_capacity'), 2),
+      ', and nothing else was started meanwhile.',
+    ],
+  ])('that is found after another attempt was %s says so', (_, answer, end) => {
+    const life = lost({ policy: { attempts: 2 } })
+    life.found([])
+    life.at(90_000)
+    life.at(90_500)
+    answer(life)
+    life.pass(930)
+    life.heard('running', {}, 1)
+    expect(life.record.decisions.find(({ what }) => what === 'unknown start found')?.why).toBe(
+      `The run was found 91.4 s after its answer was lost; it is cancelled unless it delivers first${end}`,
+    )
   })
 
   it('that is over when it is found is not looked at again, so its cost is counted there and then', () => {

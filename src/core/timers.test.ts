@@ -50,6 +50,26 @@ describe('each timer ends an attempt at its limit, not before', () => {
   })
 })
 
+describe('a run that took too long', () => {
+  it.each<readonly [string, Partial<Observation>, string, string]>([
+    ['showed progress', { progress: { stage: 'infer', fraction: 0.5 } }, 'The run took longer than 100 s.', 'raise it'],
+    [
+      'never showed any',
+      {},
+      'The run took longer than 100 s and never showed progress; one that hangs looks the same there.',
+      "Look at the worker's logs",
+    ],
+  ])('and %s is told so', (_, seen, message, advice) => {
+    const life = running(seen, { route: [{ silent: true }], policy: { attempts: 1, runMs: 100_000 } })
+    life.at(100_000)
+    expect(life.attempt().abandoned?.failure).toMatchObject({
+      code: 'run_timeout',
+      message,
+      advice: expect.stringContaining(advice),
+    })
+  })
+})
+
 describe('a worker that is lost again and again', () => {
   function restart(life: Life, at: number): string {
     life.at(at)

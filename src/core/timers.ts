@@ -18,7 +18,7 @@ export interface Timer {
 export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: DeploymentWorld | undefined): Timer[] {
   switch (attempt.state) {
     case 'submitting':
-      return deployment?.heldStart ? [runTimer(attempt.submittedAt, policy)] : []
+      return deployment?.heldStart ? [runTimer(attempt, attempt.submittedAt, policy)] : []
     case 'unknown':
       return [unknownTimer(attempt, policy, deployment)]
     case 'queued':
@@ -35,7 +35,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
       ]
     case 'running':
       return [
-        runTimer(attempt.runningAt, policy),
+        runTimer(attempt, attempt.runningAt, policy),
         stallTimer(attempt, policy, stallLimit(policy, deployment?.measured ?? null, isSilent(attempt, deployment))),
         ...restartLimit(attempt, policy),
       ]
@@ -50,8 +50,19 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
   }
 }
 
-function runTimer(since: number | null, { runMs }: Policy): Timer {
-  return timer('run', since, runMs, ms => createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`))
+function runTimer(attempt: AttemptDraft, since: number | null, { runMs }: Policy): Timer {
+  if (!showedNothing(attempt))
+    return timer('run', since, runMs, ms => createFailure('run_timeout', `The run took longer than ${seconds(ms)}.`))
+  return timer('run', since, runMs, ms =>
+    createFailure(
+      'run_timeout',
+      `The run took longer than ${seconds(ms)} and never showed progress; one that hangs looks the same there.`,
+      {
+        advice:
+          "Look at the worker's logs, or let the worker report its progress; raise the policy's run limit only where the work needs longer.",
+      },
+    ),
+  )
 }
 
 /** Each restart shows progress, so the stall watch would let a worker that is killed at 80 % again and again work on. */
@@ -76,8 +87,12 @@ function unknownTimer(attempt: AttemptDraft, { unknownMs }: Policy, deployment: 
   )
 }
 
-function isSilent({ progress, logLength }: AttemptDraft, deployment: DeploymentWorld | undefined): boolean {
-  return deployment?.silent === true && progress === null && logLength === 0
+function isSilent(attempt: AttemptDraft, deployment: DeploymentWorld | undefined): boolean {
+  return deployment?.silent === true && showedNothing(attempt)
+}
+
+function showedNothing({ progress, logLength }: AttemptDraft): boolean {
+  return progress === null && logLength === 0
 }
 
 /** "Stuck at 90 %" has its own limit: from `lastStageFrom` on, the rest should take the shorter time. */
