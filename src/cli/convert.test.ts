@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { sharpVertexFloats, writeSharpPly } from '../splat/sharp-layout.ts'
 import { openTerminal } from './test-support.ts'
@@ -61,6 +62,34 @@ test('Ctrl-C ends the conversion and leaves nothing behind', async () => {
   running.interrupt()
   expect(await running.ended).toEqual({ code: 130, stdout: '', stderr: 'Canceled.\n' })
   expect(readdirSync(folder).toSorted()).toEqual(['photo.png', 'scene.ply'])
+})
+
+test('what is made has the mode that any new file gets here', async () => {
+  const { folder, run } = await setup()
+  const modeOf = (name: string) => statSync(join(folder, name)).mode & 0o777
+  writeFileSync(join(folder, 'any'), '')
+  for (const name of ['a.sog', 'a.spz', 'a.compressed.ply', 'a.clean.ply', 'a.json']) {
+    expect((await run('convert', 'scene.ply', name)).code).toBe(0)
+    expect([name, modeOf(name)]).toEqual([name, modeOf('any')])
+  }
+})
+
+test('a HEIC photo becomes a poster', async () => {
+  const { folder, run } = await openTerminal()
+  copyFileSync(new URL('../photos/test-photo.heic', import.meta.url), join(folder, 'phone.heic'))
+  expect(await run('convert', 'phone.heic', 'poster.webp')).toMatchObject({ code: 0, stderr: '' })
+  const { format, width } = await sharp(readFileSync(join(folder, 'poster.webp'))).metadata()
+  expect({ format, isWide: width > 0 }).toEqual({ format: 'webp', isWide: true })
+  expect(readdirSync(folder).toSorted()).toEqual(['phone.heic', 'photo.png', 'poster.webp'])
+})
+
+test('a photo that predict would refuse makes no poster, in the same words', async () => {
+  const { folder, run } = await openTerminal()
+  writeFileSync(join(folder, 'cut.png'), readFileSync(join(folder, 'photo.png')).subarray(0, 200))
+  const refused = await run('predict', 'cut.png')
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('is cut off: its end is missing.') })
+  expect(await run('convert', 'cut.png', 'poster.webp')).toEqual(refused)
+  expect(readdirSync(folder)).not.toContain('poster.webp')
 })
 
 test('a photo becomes a file in the format that its name asks for', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { refuse } from '../core/failure.ts'
 import { type Ending, formatOf, formats, type Limits, noLimits, type Preset, presets } from '../derivatives/formats.ts'
@@ -11,12 +11,13 @@ import { clearLine } from './progress-line.ts'
 import { checkTarget } from './save-output.ts'
 
 const usage = `Usage: surefoot convert SPLAT.ply FILE [OPTIONS]
+       surefoot convert PHOTO POSTER.webp [OPTIONS]
 
 Turns a splat PLY into another format, which the ending of FILE names:
 
 ${formats.map(({ ending, label }) => `  .${ending.padEnd(14)} ${label}\n`).join('')}
 NaN and infinities are mended or left out on the way. .clean.ply and .json need nothing else; the others need
-@playcanvas/splat-transform beside Surefoot. A poster (.webp) is made of a photo: surefoot convert photo.jpg poster.webp.
+@playcanvas/splat-transform beside Surefoot. A poster (.webp) is made of a photo: JPEG, PNG, WebP, AVIF or HEIC.
 
   --preset NAME        phone: nothing below 2 % opacity, at most 500,000 splats
   --least-opacity N    Leave out splats of less opacity, 0 to 1
@@ -33,7 +34,7 @@ const options = {
   json: { type: 'boolean', default: false },
 } as const
 
-/** `surefoot convert`: one splat file to another, without a gateway. */
+/** `surefoot convert`: a splat file to another, or a photo to its poster, without a gateway. */
 export const command: Command = {
   usage,
   async run(args, io) {
@@ -48,7 +49,7 @@ export const command: Command = {
     }
     const limits = readLimits(values)
     const [source, target] = [resolve(io.cwd, from), resolve(io.cwd, to)]
-    await checkSource(source)
+    await checkSource(source, format.of === 'photo' ? 'a photo' : 'a splat PLY')
     checkTarget(target, values.force)
     const interrupts = watchInterrupts(io)
     const beganAt = performance.now()
@@ -84,9 +85,9 @@ function readLimits(values: ReturnType<typeof parseOptions<typeof options>>['val
   }
 }
 
-async function checkSource(path: string): Promise<void> {
+async function checkSource(path: string, what: string): Promise<void> {
   const found = await stat(path).catch(() => null)
-  if (!found?.isFile()) refuse('input_invalid', `There is no file ${path}.`, { advice: 'Name a splat PLY.' })
+  if (!found?.isFile()) refuse('input_invalid', `There is no file ${path}.`, { advice: `Name ${what}.` })
 }
 
 interface Job {
@@ -110,13 +111,31 @@ async function makeFile(io: Io, { target, ...job }: Job, signal: AbortSignal): P
   try {
     const made = join(folder, `made.${job.format}`)
     // The clock's timers keep no process alive, but the child's pipes do.
-    const done = await convert({ ...job, target: made, folder }, { clock: systemClock, signal, onProgress })
+    const source = job.format === 'webp' ? await preparePhoto(job.source, folder, signal) : job.source
+    const done = await convert({ ...job, source, target: made, folder }, { clock: systemClock, signal, onProgress })
     await rename(made, target)
     return done
   } finally {
     if (isTerminal) io.stderr.write(clearLine)
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The photo as a prediction would take it: refused in the same words, HEIC as JPEG in the folder. */
+async function preparePhoto(path: string, folder: string, signal: AbortSignal): Promise<string> {
+  const [{ createImageInput }, { openRange }] = await Promise.all([
+    import('../models/image-input.ts'),
+    import('../files/read-file.ts'),
+  ])
+  const open = async (range?: { start: number; end?: number }) =>
+    (await openRange(path, range)) ?? refuse('input_invalid', `The file ${path} is gone.`)
+  const { size } = await stat(path)
+  const photo = await createImageInput('image').check({ bytes: size, open })
+  if (photo.convert === undefined) return path
+  const { convertHeic } = await import('../photos/convert-heic.ts')
+  const upright = join(folder, 'photo.jpg')
+  await writeFile(upright, convertHeic((await open()).body, signal))
+  return upright
 }
 
 function report(

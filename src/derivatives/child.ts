@@ -3,7 +3,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
-import { createFailure, SurefootError } from '../core/failure.ts'
+import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import { checkSplat } from '../splat/check.ts'
 import { type SanitiseCounts, sanitiseSplat } from '../splat/sanitise.ts'
 import { type SideCar, toSideCar } from '../splat/side-car.ts'
@@ -59,13 +59,17 @@ function progress(stage: ConversionProgress['stage'], fraction: number | null): 
 async function makePoster(): Promise<{ counts: null; splats: null }> {
   const { default: sharp } = await import('sharp')
   progress('write', null)
-  await sharp(job.source, { failOn: 'none' })
+  const poster = await sharp(job.source, { failOn: 'none' })
     .rotate()
     .resize({ width: 1280, height: 1280, fit: 'inside', withoutEnlargement: true })
     .flatten({ background: '#fff' })
     .toColourspace('srgb')
     .webp({ quality: 82 })
-    .toFile(job.target)
+    .toBuffer()
+    .catch((cause: Error) =>
+      refuse('input_invalid', `The photo cannot be decoded: ${cause.message.split('\n')[0]}.`, { cause }),
+    )
+  await writeFile(job.target, poster)
   return { counts: null, splats: null }
 }
 
@@ -96,7 +100,7 @@ async function writeClean(path: string, stripExtras: boolean): Promise<SanitiseC
     )
   }
   progress('clean', 0.5)
-  await pipeline(clean.pieces(), createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+  await pipeline(clean.pieces(), createWriteStream(path, { flags: 'wx' }))
   return clean.counts
 }
 

@@ -142,7 +142,7 @@ export function createTransformFiles({
       }
     },
     async createWriter(path) {
-      const file = await open(path, 'wx', 0o600)
+      const file = await open(path, 'wx')
       let bytesWritten = 0
       return {
         get bytesWritten() {
