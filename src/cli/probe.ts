@@ -1,13 +1,16 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Placed } from '../doctor/examine.ts'
 import { about, problem, type Reported, usd } from '../doctor/finding.ts'
 import { worstCase } from '../doctor/judge-price.ts'
 import { judgeProbe } from '../doctor/judge-probe.ts'
 import { isBilled } from '../engine/insight.ts'
+import type { DeploymentJson } from '../http/provider-shapes.ts'
 import type { Finding } from '../providers/contract.ts'
 import { samplePhoto } from './assets.ts'
 import type { Trial } from './comparison.ts'
 import { type Connection, connect } from './connection.ts'
+import { formatDuration } from './format.ts'
 import { type Io, say } from './io.ts'
 import { createLog } from './log.ts'
 import { maySpend } from './may-spend.ts'
@@ -42,22 +45,55 @@ export async function probe(io: Io, config: LoadedConfig, options: ProbeOptions)
   }
 }
 
-/** What would make a probe wait, or fail for a reason that is none of the provider's. */
+/** What would make a probe wait for long, or fail for a reason that is none of the provider's. */
 async function findObstacle(
-  { client, url }: Connection,
+  connection: Connection,
   { publicUrl, database }: LoadedConfig,
-  { deployment: { name, provider }, route }: Placed,
+  place: Placed,
 ): Promise<Finding | null> {
-  if (url === null && publicUrl !== null && database === null && !provider.limits.thisHostOnly) {
+  const { name, provider } = place.deployment
+  if (connection.url === null && publicUrl !== null && database === null && !provider.limits.thisHostOnly) {
     const words = `It was not probed: its workers would call ${publicUrl}, and no gateway is running there.`
     return problem('probe-skipped', words, 'Start surefoot serve and run this again.')
   }
+  const closed = describePause(name, await breakerOf(connection, place), Date.now())
+  return closed === null || 'waitMs' in closed ? null : closed
+}
+
+async function breakerOf(
+  { client }: Connection,
+  { deployment: { name }, route }: Placed,
+): Promise<DeploymentJson['breaker'] | undefined> {
   const { deployments } = await client.providers(route.model.name, 'cost')
-  const breaker = deployments.find(deployment => deployment.name === name)?.breaker
-  if (breaker?.state !== 'open') return null
-  const until = breaker.until?.slice(0, 19).replace('T', ' ')
-  const words = `It was not probed: nothing goes there until ${until} UTC (${breaker.why?.replace(/\.$/, '')}).`
-  return problem('probe-skipped', words, 'Mend that, and run this again after then.')
+  return deployments.find(deployment => deployment.name === name)?.breaker
+}
+
+/** All pauses but those after seven failures in a row, or after two refusals of an account. */
+const longestWaitMs = 5 * 60_000
+
+/**
+ * What a probe does about a breaker: null where nothing is in its way, and what to wait, with a line that says so, where the
+ * pause is soon over. Who asks for a probe has often just mended what failed, by earlier probes among others; the first
+ * attempt after the pause goes through. A long pause is told instead. `now` in milliseconds since 1970.
+ */
+export function describePause(
+  name: string,
+  breaker: DeploymentJson['breaker'] | undefined,
+  now: number,
+): Finding | { readonly waitMs: number; readonly line: string } | null {
+  if (breaker?.state !== 'open' || breaker.until === null) return null
+  const waitMs = Date.parse(breaker.until) - now
+  const until = breaker.until.slice(0, 19).replace('T', ' ')
+  const why = breaker.why?.replace(/\.$/, '')
+  if (waitMs <= longestWaitMs) {
+    const line = `${name}: nothing goes there until ${until} UTC (${why}). The probe waits ${formatDuration(waitMs)} for that.`
+    return { waitMs: Math.max(0, waitMs), line }
+  }
+  return problem(
+    'probe-skipped',
+    `It was not probed: nothing goes there until ${until} UTC (${why}).`,
+    'Run this again after then; what has been mended meanwhile does not end the pause, its time does.',
+  )
 }
 
 async function run(io: Io, connection: Connection, { places, yes, interrupted }: ProbeOptions): Promise<Reported[]> {
@@ -95,9 +131,18 @@ function costOf({ deployment: { name, provider, target }, route }: Placed): stri
 async function probePlace(
   connection: Connection,
   board: ProgressBoard,
-  { deployment: { name, provider }, route }: Placed,
+  place: Placed,
   interrupted: AbortSignal,
 ): Promise<Finding[]> {
+  const {
+    deployment: { name, provider },
+    route,
+  } = place
+  const closed = describePause(name, await breakerOf(connection, place), Date.now())
+  if (closed !== null && 'waitMs' in closed) {
+    board.note(closed.line)
+    await pause(closed.waitMs, undefined, { signal: interrupted }).catch(() => {})
+  }
   const trials: Trial[] = []
   await runLane(
     connection,
