@@ -40,6 +40,21 @@ test('a photo with the fields of its form becomes a file, and every change is se
   expect((await surefoot.attempts(id))?.attempts).toMatchObject([{ deployment: 'relief@local', state: 'won' }])
 })
 
+test('a create that is repeated with its key is the same prediction, and another one under it is refused', async () => {
+  const { surefoot } = setup()
+  const create = (focal_length: string) =>
+    surefoot.create({
+      model: 'surefoot/relief',
+      files: { image: new File([photo], 'rocket.jpg') },
+      fields: { focal_length },
+      idempotencyKey: 'upload 7',
+    })
+  const [first, again] = await Promise.all([create('35'), create('35')])
+  expect(again.id).toBe(first.id)
+  await expect(create('50')).rejects.toMatchObject({ status: 409, failure: { code: 'input_invalid' } })
+  expect(await surefoot.list()).toHaveLength(1)
+})
+
 test('files that came with a refused input are not kept', async () => {
   const { directory, surefoot } = setup()
   await expect(surefoot.create({ files: { image: new TextEncoder().encode('no photo') } })).rejects.toMatchObject({

@@ -28,6 +28,11 @@ export interface CreateOptions {
   readonly files?: { readonly [field: string]: InputFile }
   /** Ends the prediction so long after its creation, as `aborted` or `canceled`. Default: the route's own deadline. */
   readonly cancelAfterMs?: number
+  /**
+   * A name for this request: repeated with the same one it gives the same prediction, as it is then; with another it fails as
+   * `input_invalid`. Default: each call makes a prediction.
+   */
+  readonly idempotencyKey?: string
 }
 
 /**
@@ -148,6 +153,7 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
         newFiles: Object.values(stored).map(({ id }) => id),
         cancelAfterMs: options.cancelAfterMs ?? null,
         webhook: null,
+        ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
       })
     } catch (error) {
       for (const row of Object.values(stored)) await engine.removeFile(row.id)
