@@ -31,6 +31,11 @@ export function formatCost({ amount, currency, estimated }: Cost): string {
   return `${amount === 0 ? '0' : amount.toFixed(4)} ${currency}${estimated ? ', estimated' : ''}`
 }
 
+/** `2026-11-24 14:05` of an ISO 8601 time, in UTC as that is. */
+export function toMinute(time: string): string {
+  return time.slice(0, 16).replace('T', ' ')
+}
+
 /** `depth 62 %`, `queued`; `fraction` is 0 to 1 or null where nobody knows. */
 export function formatProgress(stage: string, fraction: number | null): string {
   return fraction === null ? stage : `${stage} ${Math.floor(fraction * 100)} %`

@@ -2,7 +2,7 @@ import { isTerminal } from '../core/prediction.ts'
 import type { PredictionJson } from '../http/shapes.ts'
 import { type Command, noArguments, parseOptions } from './command.ts'
 import { connectToExisting } from './connection.ts'
-import { formatDuration, formatOutput, formatProgress, formatTable } from './format.ts'
+import { formatDuration, formatOutput, formatProgress, formatTable, toMinute } from './format.ts'
 import { type Io, say } from './io.ts'
 import { createLog } from './log.ts'
 import { loadSettings, placeOptions, placeUsage } from './settings.ts'
@@ -50,8 +50,10 @@ function print(io: Io, predictions: readonly PredictionJson[], json: boolean): v
   else io.stdout.write(formatTable([['ID', 'MODEL', 'CREATED (UTC)', 'STATUS', ''], ...predictions.map(toRow)]))
 }
 
-function describeState({ status, error, metrics, surefoot: { output, progress } }: PredictionJson): string {
+function describeState({ status, error, metrics, surefoot }: PredictionJson): string {
+  const { output, progress, data_removed_at: removed } = surefoot
+  const gone = removed === undefined ? '' : `data removed ${toMinute(removed)}`
   if (output !== null) return `${formatOutput(output)} in ${formatDuration((metrics.total_time ?? 0) * 1_000)}`
-  if (error !== null) return error
-  return isTerminal(status) || progress?.stage == null ? '' : formatProgress(progress.stage, progress.fraction)
+  if (error !== null) return gone === '' ? error : `${gone}; ${error}`
+  return isTerminal(status) || progress?.stage == null ? gone : formatProgress(progress.stage, progress.fraction)
 }

@@ -75,6 +75,7 @@ export const predictionSchema: z.ZodType<PredictionJson> = z
       output: outputSchema.nullable(),
       derivatives: z.array(z.object({ name: z.string(), media_type: z.string(), label: z.string(), url })).optional(),
       shadow_of: z.string().optional(),
+      data_removed_at: time.optional(),
       owner: z.string().optional(),
       settled: z.boolean(),
     }),

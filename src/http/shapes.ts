@@ -40,7 +40,7 @@ export interface PredictionJson {
 export interface SurefootJson {
   readonly progress: Progress | null
   readonly failure: FailureJson | null
-  /** Of all attempts together. */
+  /** Of all attempts together whose cost is known; those of unknown cost have `cost: null` in `/attempts`. */
   readonly cost: Cost | null
   /** Of the attempt that won, else of the latest. */
   readonly deployment: string | null
@@ -51,6 +51,8 @@ export interface SurefootJson {
   readonly derivatives?: readonly DerivativeJson[]
   /** Only of a shadow run: the prediction that it repeats for a migration. Its output is compared and not kept. */
   readonly shadow_of?: string
+  /** When input and output were removed because they were kept long enough; absent while they are kept. */
+  readonly data_removed_at?: string
   /** Only where it is not the caller's own: whose it is. */
   readonly owner?: string
   /** True when nothing of it runs anywhere any more and its cost is final. */

@@ -52,6 +52,7 @@ export function toPredictionView(
       output: toOutputView(record.output),
       ...toDerivativesView(record, links, derivatives),
       ...(record.shadowOf === undefined ? {} : { shadow_of: record.shadowOf }),
+      ...(record.dataRemovedAt === undefined ? {} : { data_removed_at: toTime(record.dataRemovedAt) }),
       ...(owner === undefined ? {} : { owner }),
       settled: record.settledAt !== null,
     },
