@@ -32,6 +32,7 @@ type Action =
   | { readonly kind: 'stray'; readonly ago: number; readonly answers: Answers }
   | { readonly kind: 'hear'; readonly ago: number; readonly answers: Answers }
   | { readonly kind: 'cancel' }
+  | { readonly kind: 'resend' }
   /** To the moment that the last step asked for, and so much later. */
   | { readonly kind: 'due'; readonly lateMs: number }
   | { readonly kind: 'wait'; readonly ms: number }
@@ -112,6 +113,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   }),
   sometimes(1, 'configure', { deployment: deploymentIndex, present: fc.constantFrom(true, true, false) }),
   sometimes(1, 'cancel', {}),
+  sometimes(1, 'resend', {}),
 )
 const policy: fc.Arbitrary<Policy> = fc
   .record({
@@ -175,7 +177,7 @@ function play(chosen: Scenario) {
       files: {},
       deadlineMs: chosen.policy.deadlineMs,
       deadlineBy: chosen.deadlineBy,
-      webhook: chosen.webhook ? { url: 'https://user.example/hook', events: ['start', 'completed'] } : null,
+      webhook: chosen.webhook ? { url: 'https://user.example/hook', events: ['start', 'logs', 'completed'] } : null,
     },
     now,
   )
@@ -240,6 +242,8 @@ function play(chosen: Scenario) {
       }
       case 'cancel':
         return take({ type: 'cancelRequested' })
+      case 'resend':
+        return take({ type: 'resendRequested' })
       case 'due':
         now = Math.max(now, last.nextAt ?? now) + chosenAction.lateMs
         break
