@@ -173,6 +173,19 @@ describe('loadConfig', () => {
     })
   })
 
+  test.each([
+    ['another.mjs', 'export default { prot: 1 }', {}, 'another.mjs'],
+    ['another.mjs', 'export default { models: { relief: { route: ["relief@moon"] } } }', {}, 'another.mjs'],
+    ['another.mjs', 'export default {', {}, 'another.mjs'],
+    ['another.mjs', 'export default {}', { SUREFOOT_PORT: 'x' }, null],
+    ['another.mjs', 'export default {}', { SUREFOOT_LOG: 'x' }, null],
+  ])('says what is to be corrected: %s with %s', async (path, text, env, wrong) => {
+    const cwd = folder({ [path]: text })
+    const error = await loadConfig({ cwd, env, path }).catch((caught: unknown) => caught)
+    const place = wrong === null ? 'the environment variable' : join(cwd, wrong)
+    expect(SurefootError.is(error) && error.failure.advice).toBe(`Correct ${place} and start again.`)
+  })
+
   test('refuses a named file that is not there', async () => {
     const loading = loadConfig({ cwd: folder(), env: {}, path: 'none.ts' })
     await expect(loading).rejects.toThrow(/There is no config file .*none\.ts/)
@@ -240,6 +253,30 @@ test.each<[string, object, string]>([
     'an extra key of a model',
     { models: { relief: { route: ['relief@local'], polcy: {} } } },
     'unknown key "models.relief.polcy". Did you mean "policy"?',
+  ],
+  [
+    'an unknown key of what is kept',
+    { retention: { maxAge: '1d' } },
+    'unknown key "retention.maxAge". There are: days, gigabytes, spareGigabytes.',
+  ],
+  [
+    'an unknown key in a route',
+    { models: { relief: { route: [{ deployment: 'relief@local', wieght: 1 }] } } },
+    'unknown key "models.relief.route.0.wieght". Did you mean "weight"? There are: deployment, weight.',
+  ],
+  [
+    'an unknown key of the way',
+    { models: { relief: { route: ['relief@local'], migration: { from: 'a', to: 'b', shadow: { each: 1 } } } } },
+    'unknown key "models.relief.migration.shadow.each". There are: share, runs.',
+  ],
+  [
+    'an unknown key of the files',
+    {
+      files: {
+        s3: { bucket: 'splats', region: 'auto', credentials: { accessKeyId: 'a', secretAccessKey: 'b', x: 1 } },
+      },
+    },
+    'unknown key "files.s3.credentials.x". There are: accessKeyId, secretAccessKey, sessionToken.',
   ],
   [
     'an unknown budget',

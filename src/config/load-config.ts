@@ -8,7 +8,7 @@ import type { Provider } from '../providers/contract.ts'
 import type { Config } from './config.ts'
 import { type LogLevel, logLevels } from './log-level.ts'
 import { parseConfig } from './parse-config.ts'
-import { refuseConfig, suggest } from './refuse-config.ts'
+import { correcting, refuseConfig, suggest } from './refuse-config.ts'
 import { resolveConfig } from './resolve-config.ts'
 
 export interface LoadConfigOptions {
@@ -50,6 +50,7 @@ export interface LoadedConfig {
   readonly path: string | null
 }
 
+const variable = 'the environment variable'
 const fileNames = ['surefoot.config.ts', 'surefoot.config.js', 'surefoot.config.mjs']
 
 /**
@@ -58,8 +59,9 @@ const fileNames = ['surefoot.config.ts', 'surefoot.config.js', 'surefoot.config.
  */
 export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise<LoadedConfig> {
   const file = findFile(cwd, path)
-  const config = file === null ? {} : parseConfig(await importFile(file), basename(file))
-  const settings = parseConfig(readEnvironment(env), 'environment')
+  const config =
+    file === null ? {} : await correcting(file, async () => parseConfig(await importFile(file), basename(file)))
+  const settings = await correcting(variable, () => parseConfig(readEnvironment(env), 'environment'))
   const dataDirectory =
     settings.data !== undefined
       ? resolve(cwd, settings.data)
@@ -75,8 +77,8 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     retention: toRetention(config.retention),
     keepLocation: config.keepLocation ?? false,
     token: env.SUREFOOT_TOKEN || null,
-    logLevel: readLogLevel(env.SUREFOOT_LOG),
-    ...resolveConfig(config, dataDirectory, env),
+    logLevel: await correcting(variable, () => readLogLevel(env.SUREFOOT_LOG)),
+    ...(await correcting(file ?? variable, () => resolveConfig(config, dataDirectory, env))),
     path: file,
   }
 }

@@ -185,22 +185,25 @@ export function isProvider(value: unknown): value is Provider {
   )
 }
 
+/** The keys of the object that a path leads to. */
 function keysAt(path: readonly PropertyKey[]): string[] {
-  const [room, , part, detail] = path
-  if (room === undefined) return Object.keys(configSchema.shape)
-  if (room === 'files') return filesKeysAt(path)
-  if (room === 'deployments' && part === 'keepWarm') return Object.keys(keepWarmSchema.shape)
-  if (room === 'deployments') return Object.keys(deploymentSchema.shape)
-  if (part === 'migration' && detail === 'limits') return Object.keys(limitsSchema.shape)
-  if (part === 'migration' && detail === 'shadow') return Object.keys(shadowSchema.shape)
-  if (part === 'migration') return Object.keys(migrationSchema.shape)
-  if (part === 'policy') return Object.keys(policySchema.shape)
-  return part === 'route' ? ['deployment'] : Object.keys(modelSchema.shape)
+  let schemas: readonly z.core.$ZodType[] = [configSchema]
+  for (const step of path) schemas = schemas.flatMap(unwrap).flatMap(schema => within(schema, step))
+  return schemas.flatMap(unwrap).flatMap(schema => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []))
 }
 
-function filesKeysAt([, s3, credentials]: readonly PropertyKey[]): string[] {
-  if (s3 === undefined) return ['s3']
-  return Object.keys((credentials === undefined ? s3Schema : credentialsSchema).shape)
+/** What a value of a schema may be, without what is said of its absence. */
+function unwrap(schema: z.core.$ZodType): readonly z.core.$ZodType[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return unwrap(schema.unwrap())
+  return schema instanceof z.ZodUnion ? schema.options.flatMap(unwrap) : [schema]
+}
+
+/** The schema of one part of what has a schema. */
+function within(schema: z.core.$ZodType, step: PropertyKey): readonly z.core.$ZodType[] {
+  if (schema instanceof z.ZodArray) return [schema.element]
+  if (schema instanceof z.ZodRecord) return [schema.valueType]
+  const part = schema instanceof z.ZodObject ? schema.shape[String(step)] : undefined
+  return part === undefined ? [] : [part]
 }
 
 function isTimeZone(name: string): boolean {

@@ -1,12 +1,23 @@
 import { createFailure, SurefootError } from '../core/failure.ts'
 
+/** Refuses for no place in particular: of what is written in code. */
+const anyPlace = 'Correct the config or the environment variable and start again.'
+
 /** Ends with one sentence about the config; whoever wrote it has to act. */
 export function refuseConfig(message: string, cause?: unknown): never {
-  const failure = createFailure('input_invalid', message, {
-    fault: 'config',
-    advice: 'Correct surefoot.config.ts or the environment variable and start again.',
-  })
+  const failure = createFailure('input_invalid', message, { fault: 'config', advice: anyPlace })
   throw new SurefootError(failure, cause === undefined ? {} : { cause })
+}
+
+/** What `work` answers; where it refuses the config, the advice names what is to be corrected. */
+export async function correcting<T>(place: string, work: () => T): Promise<Awaited<T>> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!SurefootError.is(error) || error.failure.advice !== anyPlace) throw error
+    const failure = { ...error.failure, advice: `Correct ${place} and start again.` }
+    throw new SurefootError(failure, { cause: error.cause })
+  }
 }
 
 /** `"sharp"; there are: relief, sharp` for a name that is not among the names; the nearest one first, as a question. */
