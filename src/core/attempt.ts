@@ -213,6 +213,7 @@ export function observe(
   const seen: Seen = { cost, observation, ...(upload === undefined ? {} : { upload }) }
   if (seen.cost !== null) attempt.cost = seen.cost
   if (attempt.release === 'confirmed') return
+  attempt.hint = observation.hint ?? null
   if (attempt.state === 'collecting' && isOver(observation.status)) return confirmRelease(attempt)
   watchForChange(draft, attempt, now, seen)
   if (upload !== undefined && takeUpload(draft, attempt, now, upload)) return confirmRelease(attempt)

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { begunBy, bring } from './test-states.ts'
 import { createLife, handleOf, type Life, type LifeOptions, sampleFailure, sampleObservation } from './test-support.ts'
 
+const sampleHint = { message: 'the run has most likely ended.', advice: 'Look at the proxy.' }
+
 function decisions(life: Life): string[] {
   return life.record.decisions.map(({ what }) => what)
 }
@@ -485,6 +487,25 @@ describe('before a timer ends an attempt', () => {
     expect(life.record.failure).toMatchObject({
       code: 'queue_timeout',
       message: expect.stringContaining('Workers only crash: 4 unhealthy, 0 ready.'),
+    })
+  })
+
+  it.each([
+    ['the last look', [sampleHint], 'the run has most likely ended.', 'Look at the proxy.'],
+    ['only an earlier look', [sampleHint, undefined], '', "look at the worker's logs"],
+  ])('what %s makes likely decides the words of the failure', (_, hints, message, advice) => {
+    const life = createLife({ policy: { attempts: 1 } })
+    life.started()
+    for (const hint of hints) {
+      life.pass(1_000)
+      life.take({ type: 'timePassed' })
+      life.observed('running', { word: 'READY', ...(hint === undefined ? {} : { hint }) })
+    }
+    life.at(life.attempt().changedAt + 120_000)
+    expect(life.record.failure).toMatchObject({
+      code: 'stalled',
+      message: expect.stringContaining(`No visible change for 120 s with the run (limit: policy's 120 s). ${message}`),
+      advice: expect.stringContaining(advice),
     })
   })
 })

@@ -18,6 +18,8 @@ export interface Observation {
   /** With `succeeded`: where the outputs are, in the order in which the model names them. Empty: the result is lost. */
   readonly outputs?: readonly OutputReference[]
   readonly failure?: Failure
+  /** What most likely became of a run that shows nothing more than this: part of its failure, should a timer end it. */
+  readonly hint?: Pick<Failure, 'message' | 'advice'>
   readonly metrics?: { readonly runMs?: number; readonly totalMs?: number }
 }
 

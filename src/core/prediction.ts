@@ -84,6 +84,8 @@ export interface Attempt {
   readonly inspectedAt: number | null
   /** What the provider's health interface said then, in one sentence. */
   readonly health: string | null
+  /** What the last observation makes likely of a run that shows nothing more; null or absent where it told none. */
+  readonly hint?: Pick<Failure, 'message' | 'advice'> | null
   /** When a second attempt was started beside this one because it stalled. */
   readonly hedgedAt: number | null
   /** How often progress fell back to its beginning: a preempted worker that began again. */

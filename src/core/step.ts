@@ -343,8 +343,9 @@ function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Pol
   const timers = timersOf(attempt, policy, world.deployments[attempt.deployment])
   const due = timers.find(timer => timer.at <= now && !inspectsFirst(attempt, timer))
   if (due === undefined || looksFirst(attempt, now, world)) return
-  const failure =
-    attempt.health === null ? due.failure : { ...due.failure, message: `${due.failure.message} ${attempt.health}` }
+  const { health, hint } = attempt
+  const words = [due.failure.message, health, hint?.message].filter(text => text != null)
+  const failure = { ...due.failure, ...hint, message: words.join(' ') }
   if ((due.name === 'stall' || due.name === 'lastStage') && attempt.hedgedAt === null && mayHedge(draft, policy)) {
     attempt.hedgedAt = now
     decide(

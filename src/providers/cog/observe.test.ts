@@ -94,3 +94,11 @@ test.each([
 ])('a server that is %s says "%s" of a run', (status, expected) => {
   expect(observeHealth({ status }, 'Cog')).toMatchObject({ status: expected, word: status })
 })
+
+test('only a server that is free again makes it likely that the run has ended unheard', () => {
+  const hinted = ['READY', 'BUSY', 'STARTING', 'UNKNOWN', 'DEFUNCT'].filter(
+    status => observeHealth({ status }, 'Cog').hint !== undefined,
+  )
+  expect(hinted).toEqual(['READY'])
+  expect(observeHealth({ status: 'READY' }, 'Cog').hint?.advice).toContain('public URL')
+})

@@ -83,7 +83,17 @@ export function observeHealth({ status }: WireHealth, server: string): Observati
         word: status,
         failure: createFailure('worker_lost', `${server}: the server is ${status}; what it ran is lost.`),
       }
+    case 'READY':
+      return { status: 'unclear', word: status, hint: unheard(server) }
     default:
       return { status: 'unclear', word: status }
+  }
+}
+
+function unheard(server: string): Observation['hint'] {
+  return {
+    message: `${server}: the server is READY, which means that it is free again: the run has most likely ended, and the webhook with its result did not arrive.`,
+    advice:
+      "See that the server can reach the gateway's public URL, which `surefoot doctor` checks: its webhooks may end at a proxy or a firewall.",
   }
 }
