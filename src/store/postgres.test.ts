@@ -124,6 +124,20 @@ describe('several processes on one database', () => {
     expect(outcomes.flat().filter(outcome => outcome === 'refused')).toHaveLength(23)
   })
 
+  it('insert a prediction once, however many make it at the same moment', async () => {
+    const { stores } = await openTogether(3)
+    for (const id of numbered(10)) {
+      const quota: Quota = { live: 100, budget: null }
+      const outcomes = await Promise.all(
+        numbered(12).map((owner, index) => {
+          const more = index % 2 === 0 ? { quota } : {}
+          return stores[index % 3]?.commit([sampleChange(samplePrediction({ id, owner }), more)])
+        }),
+      )
+      expect(outcomes.flat().toSorted()).toEqual(['committed', ...Array(11).fill('conflict')])
+    }
+  })
+
   it('share the quota of an owner', async () => {
     const { stores } = await openTogether(3)
     const asked = (kind: string, change: Partial<PredictionRecord>, quota: Quota) =>
