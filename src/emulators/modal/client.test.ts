@@ -92,7 +92,7 @@ test('every answer that the adapter reads raw is decoded by the SDK and fits the
   const { client } = await setup()
   const { cpClient } = client
   const found = await cpClient.functionGet({ appName: 'app', objectTag: 'predict' })
-  expect(functionSchema.parse(found)).toMatchObject({ handleMetadata: { supportedInputFormats: [1, 4] } })
+  expect(functionSchema.parse(found)).toMatchObject({ handleMetadata: { supportedInputFormats: [4] } })
   const { functionId } = found
   const input = { args: new Uint8Array([0x82, 0x80, 0xa0]), dataFormat: 4 }
   const { functionCallId } = callSchema.parse(
@@ -112,9 +112,17 @@ test('every answer that the adapter reads raw is decoded by the SDK and fits the
   const stats = { backlog: 0, numTotalTasks: 1, numRunningInputs: 0 }
   expect(statsSchema.parse(await cpClient.functionGetCurrentStats({ functionId }))).toMatchObject(stats)
   const { blobId, uploadUrl } = blobCreatedSchema.parse(await cpClient.blobCreate({ contentLength: 3 }))
-  await fetch(uploadUrl, { method: 'PUT', body: 'abc' })
+  const { headers } = await fetch(uploadUrl, { method: 'PUT', body: 'abc' })
+  // RFC 1321, A.5.
+  expect(headers.get('etag')).toBe('"900150983cd24fb0d6963f7d28e17f72"')
   const { downloadUrl } = blobSchema.parse(await cpClient.blobGet({ blobId }))
   expect(await (await fetch(downloadUrl)).text()).toBe('abc')
+})
+
+test('the lists of upload places, which the Python package reads, lead where the single one does', async () => {
+  const { client } = await setup()
+  const { blobId, blobIds, uploadUrl, uploadUrls } = await client.cpClient.blobCreate({ contentLength: 3 })
+  expect({ blobIds, uploadUrls }).toEqual({ blobIds: [blobId], uploadUrls: { items: [uploadUrl] } })
 })
 
 test('a wrong token is refused, and a call that nobody made is not found', async () => {

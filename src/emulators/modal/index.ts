@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Clock, Random } from '../../core/clock.ts'
 import { connectionReset, pause } from '../connection.ts'
 import type { Emulator, Work } from '../contract.ts'
@@ -188,8 +189,10 @@ export function createModalEmulator(options: ModalEmulatorOptions): Emulator {
 
   async function answerBlob(request: Request, id: string): Promise<Response> {
     if (request.method === 'PUT') {
-      blobs.set(id, new Uint8Array(await request.arrayBuffer()))
-      return new Response(null, { status: 200 })
+      const blob = new Uint8Array(await request.arrayBuffer())
+      blobs.set(id, blob)
+      // The Python package compares it with its own sum, as S3 answers it.
+      return new Response(null, { headers: { etag: `"${createHash('md5').update(blob).digest('hex')}"` } })
     }
     const blob = blobs.get(id)
     return blob === undefined ? new Response('no such blob', { status: 404 }) : new Response(blob)

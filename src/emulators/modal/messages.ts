@@ -2,7 +2,7 @@ import type { MessageFields } from '../../wire/protobuf.ts'
 
 /**
  * The messages of `modal.client.ModalClient` that this emulator speaks, with the fields that matter. Field numbers: the
- * code that the package `modal@0.11.1` carries for the same messages.
+ * code that the package `modal@0.11.1` carries for the same messages, which the Python package of that name carries too.
  */
 const handle: MessageFields = {
   functionName: [2, 'string'],
@@ -100,7 +100,12 @@ export const rpcMessages: { readonly [name: string]: RpcMessages } = {
   },
   BlobCreate: {
     request: { contentMd5: [1, 'string'], contentSha256Base64: [2, 'string'], contentLength: [3, 'int'] },
-    response: { uploadUrl: [1, 'string'], blobId: [2, 'string'] },
+    response: {
+      uploadUrl: [1, 'string'],
+      blobId: [2, 'string'],
+      blobIds: [4, 'string', 'repeated'],
+      uploadUrls: [5, { items: [1, 'string', 'repeated'] }],
+    },
   },
   BlobGet: { request: { blobId: [1, 'string'] }, response: { downloadUrl: [1, 'string'] } },
 }

@@ -63,8 +63,9 @@ const rpcs: { readonly [name: string]: (tools: RpcTools) => Rpc } = {
         functionId: `fu-${Buffer.from(`${appName}/${objectTag}`).toString('base64url')}`,
         handleMetadata: {
           functionName: objectTag,
-          supportedInputFormats: [1, cbor],
-          supportedOutputFormats: [1, cbor],
+          // Pickles, which the Python package sends where it may, are for Python alone to read.
+          supportedInputFormats: [cbor],
+          supportedOutputFormats: [cbor],
         },
         ...(set === undefined ? {} : { function: set }),
       }
@@ -139,7 +140,9 @@ const rpcs: { readonly [name: string]: (tools: RpcTools) => Rpc } = {
     ({ newId }) =>
     (_, http) => {
       const blobId = newId('bl')
-      return { blobId, uploadUrl: `${new URL(http.url).origin}/blobs/${blobId}` }
+      const uploadUrl = `${new URL(http.url).origin}/blobs/${blobId}`
+      // The JavaScript package reads the one, the Python package the lists (modal 1.2.6, `_utils/blob_utils.py`).
+      return { blobId, uploadUrl, blobIds: [blobId], uploadUrls: { items: [uploadUrl] } }
     },
 
   BlobGet:
