@@ -19,6 +19,22 @@ describe('webhooks', () => {
     expect(pulled).toBe(0)
   })
 
+  test('a body that says or turns out to be larger than 5 MB is read no further', async () => {
+    const { send } = await setup()
+    let pulled = 0
+    const body = new ReadableStream({
+      pull(controller) {
+        pulled += 1
+        controller.enqueue(new Uint8Array(1_000_000))
+      },
+    })
+    const endless: RequestInit = { method: 'POST', body, duplex: 'half' }
+    expect((await send('/v1/webhooks/replicate/a1/good', endless)).status).toBe(413)
+    expect(pulled).toBeLessThan(9)
+    const stated = { method: 'POST', headers: { 'content-length': '5000001' }, body: '{}' }
+    expect((await send('/v1/webhooks/replicate/a1/good', stated)).status).toBe(413)
+  })
+
   test.each([
     ['another provider', '/v1/webhooks/other/a1/good', '{}', 404],
     ['a bad signature', '/v1/webhooks/replicate/a1/bad', '{}', 401],
