@@ -162,9 +162,15 @@ function costLimits({ from, limits }: MigrationPlan, old: readonly AttemptFact[]
 function costBroken(plan: MigrationPlan, samples: number, ended: readonly AttemptFact[], from: readonly AttemptFact[]) {
   const spent = ended.reduce((sum, { cost }) => sum + (cost ?? 0), 0)
   const won = ended.filter(({ state }) => state === 'won').length
+  const count = Math.max(samples, won)
   for (const limit of costLimits(plan, from)) {
-    if ('unknown' in limit || spent <= limit.most * Math.max(samples, won)) continue
-    return `${usd(spent)} USD were spent at ${plan.to} on ${won} finished images; the limit is ${limit.words} for each.`
+    if ('unknown' in limit || spent <= limit.most * count) continue
+    const known =
+      won === 0
+        ? `${usd(spent)} USD were spent at ${plan.to} on no finished image`
+        : `A finished image at ${plan.to} costs ${usd(spent / won)} USD (${usd(spent)} USD for ${won})`
+    const atBest = won === count ? '' : `, and at least ${usd(spent / count)} USD when there are ${count}`
+    return `${known}${atBest}; the limit for each image is ${limit.words}.`
   }
   return null
 }

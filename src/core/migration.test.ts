@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   actOnMigration,
+  describeBeginning,
   drawMigration,
+  figuresSince,
   followVerdict,
   judgeMigration,
   type MigrationPlan,
@@ -239,7 +241,7 @@ describe('a step', () => {
       { to: times(11, won(to, { cost: 0.03 })) },
       { limits: { dearer: 1.5 } },
       'back',
-      /^0.33 USD were spent at sharp@replicate on 11 finished images/,
+      /^A finished image at sharp@replicate costs 0.03 USD \(0.33 USD for 11\), and at least 0.0165 USD when there are 20; the limit for each image is 0.015 USD, 1.5 times 0.01 USD at sharp@modal\.$/,
     ],
     [
       'does not go back while all others may cost nothing',
@@ -253,7 +255,14 @@ describe('a step', () => {
       { to: [...times(20, won(to)), ...times(1, lost(to, { cost: 0.2 }))] },
       { limits: { cost: 0.015, success: 0.5 } },
       'back',
-      /^0.4 USD/,
+      /costs 0.02 USD \(0.4 USD for 20\); the limit for each image is 0.015 USD\.$/,
+    ],
+    [
+      'counts what was spent on nothing',
+      { to: times(2, lost(to, { cost: 0.2 })) },
+      { limits: { cost: 0.015 } },
+      'back',
+      /^0.4 USD were spent at sharp@replicate on no finished image, and at least 0.02 USD when there are 20; the limit/,
     ],
     [
       'cannot judge a cost that nobody knows, and says so',
@@ -365,9 +374,37 @@ describe('a person', () => {
     ['rollback', rolledBack, 'The migration is rolled back already.'],
   ] as const)('%s', (action, state, expected) => expect(after(state, action)).toEqual(expected))
 
+  it('is told what resuming after a roll-back does, before and after', () => {
+    const without = { ...rolledBack, plan: { ...plan, shadow: { share: 0.1, runs: 0 } } }
+    for (const [state, words] of [
+      [rolledBack, 'in its shadow stage: 10 compared pairs are wanted, and no prediction begins at sharp@replicate'],
+      [without, '5 % of the predictions begin at sharp@replicate'],
+    ] as const) {
+      expect(describeBeginning(state.plan)).toBe(words)
+      expect(actOnMigration(state, 'resume', began + 9)).toMatchObject({
+        since: began + 9,
+        history: expect.arrayContaining([
+          expect.objectContaining({ why: `A person resumed it after the roll-back: it begins anew, ${words}.` }),
+        ]),
+      })
+    }
+  })
+
   it('holds what is paused: nothing is judged, be it good or bad', () => {
     for (const to of [times(20, won('sharp@replicate')), times(20, lost('sharp@replicate'))])
       expect(judge({ to }, {}, paused)).toEqual({ kind: 'stay', missing: [] })
+  })
+})
+
+describe('the figures of the new one', () => {
+  const acted = (state: MigrationState, action: 'pause' | 'rollback', at: number) =>
+    actOnMigration(state, action, at) as MigrationState
+  it('are those since the stage began, and after a roll-back those since the one that led there began', () => {
+    const step = followVerdict(inShadow, { kind: 'up', why: 'Good.' }, began + 10)
+    expect([inShadow, step].map(figuresSince)).toEqual([began, began + 10])
+    expect(figuresSince(followVerdict(step, { kind: 'back', why: 'Bad.' }, began + 20))).toBe(began + 10)
+    expect(figuresSince(acted(acted(step, 'pause', began + 15), 'rollback', began + 20))).toBe(began + 10)
+    expect(figuresSince(acted(inShadow, 'rollback', began + 20))).toBe(began)
   })
 })
 

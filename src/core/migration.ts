@@ -130,7 +130,8 @@ export function actOnMigration(state: MigrationState, action: MigrationAction, n
 
 /** From the beginning, with the facts from now on. */
 function startAgain(state: MigrationState, now: number): MigrationState {
-  const fresh = startMigration(state.plan, now, 'A person resumed it after the roll-back; it begins anew.')
+  const why = `A person resumed it after the roll-back: it begins anew, ${describeBeginning(state.plan)}.`
+  const fresh = startMigration(state.plan, now, why)
   return { ...fresh, history: [...state.history, ...fresh.history].slice(-keptHistory) }
 }
 
@@ -152,6 +153,23 @@ function note(state: MigrationState, at: number, what: string, why: string): Mig
 export function describeStage(plan: MigrationPlan, stage: MigrationStage): string {
   if (stage.name === 'step') return `${plan.steps[stage.index] ?? 100} %`
   return stage.name === 'rolled_back' ? 'rolled back' : stage.name
+}
+
+/** What the first stage of a plan does with predictions: a phrase, for whoever is about to begin it. */
+export function describeBeginning({ to, shadow, steps }: Pick<MigrationPlan, 'to' | 'shadow' | 'steps'>): string {
+  return shadow.runs > 0
+    ? `in its shadow stage: ${shadow.runs} compared pairs are wanted, and no prediction begins at ${to}`
+    : `${steps[0] ?? 100} % of the predictions begin at ${to}`
+}
+
+/**
+ * From when on attempts at `to` are shown: since the stage began; after a roll-back since the stage began that led there, for
+ * these are the figures that a person wants to see then.
+ */
+export function figuresSince({ stage, since, startedAt, history }: MigrationState): number {
+  if (stage.name !== 'rolled_back') return since
+  const isBeginning = ({ what }: MigrationEvent) => !['paused', 'resumed', 'rolled back'].includes(what)
+  return history.findLast(event => isBeginning(event))?.at ?? startedAt
 }
 
 /** Percent of predictions whose first choice is `to` now. */
