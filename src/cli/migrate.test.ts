@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { MigrationJson } from '../http/migration-shapes.ts'
 import type { PageJson, PredictionJson } from '../http/shapes.ts'
+import { tellOut } from './migrate.ts'
 import { drawMigration } from './migration-picture.ts'
 import { openTerminal, type TestTerminal } from './test-support.ts'
 
@@ -38,8 +39,8 @@ const migration: MigrationJson = {
   since: '2026-11-24T12:00:00.000Z',
   paused: false,
   configured: true,
-  from: { deployment: 'sharp@modal', percent: 75, measured },
-  to: { deployment: 'sharp@replicate', percent: 25, measured: unseen },
+  from: { deployment: 'sharp@modal', percent: 75, attempts: 30, out: null, measured },
+  to: { deployment: 'sharp@replicate', percent: 25, attempts: 12, out: null, measured: unseen },
   pairs: {
     ...{ compared: 10, both: 9, only_from: 0, only_to: 1, neither: 0, differ: 0 },
     ...{ seconds: { from: 8, to: 5.5 }, cost: { from: 0.1, to: 0.05 }, latest: [] },
@@ -57,12 +58,13 @@ describe('the picture', () => {
         'surefoot/sharp  sharp@modal -> sharp@replicate',
         '',
         '  [x] shadow - [x] 5 % - [>] 25 % - [ ] 100 %',
-        '  ██████░░░░░░░░░░░░░░░░░░  25 % begin at sharp@replicate, since 2026-11-24 12:00:00 UTC',
+        '  ██████░░░░░░░░░░░░░░░░░░  25 % are to begin at sharp@replicate, since 2026-11-24 12:00:00 UTC',
         '',
-        'DEPLOYMENT       SHARE  SUCCEEDED                          TIME p50  p95         USD/IMAGE',
-        'sharp@modal      75 %   90/100 (83-95 %), latest attempts  8.0 s     2 min 10 s  0.0123',
-        'sharp@replicate  25 %   no data                            no data   no data     no data',
+        'DEPLOYMENT       PLANNED  ATTEMPTS   SUCCEEDED                          TIME p50  p95         USD/IMAGE',
+        'sharp@modal      75 %     30 (71 %)  90/100 (83-95 %), latest attempts  8.0 s     2 min 10 s  0.0123',
+        'sharp@replicate  25 %     12 (29 %)  no data                            no data   no data     no data',
         '',
+        'Attempts   since the stage began, where they were: first choices, failovers, pinned ones and shadow runs',
         'Pairs      10 compared: both 9, only old 0, only new 1, neither 0; 0 of 9 outputs differ; median 8.0 s old, 5.5 s new',
         'Limits     success no worse than the old one',
         '           median time at most 2 times the old one',
@@ -90,7 +92,17 @@ describe('the picture', () => {
     [
       'a roll-back',
       { stage: 'rolled_back', step: null, verdict: { kind: 'stay', why: null, missing: [] } },
-      /\[ \] 100 % - \(rolled back\)[\s\S]*Next +mend what the history names/,
+      /\[ \] 100 % - \(rolled back\)[\s\S]*Next +mend what the history names, then: surefoot migrate resume\. It begins anew, in its shadow stage: 10 compared pairs/,
+    ],
+    [
+      'after a roll-back the figures that led there',
+      { stage: 'rolled_back', step: null, to: { ...migration.to, percent: 0, attempts: 0, measured } },
+      /^sharp@replicate +0 % +0 \(0 %\) +90\/100 \(83-95 %\), in its last stage/m,
+    ],
+    [
+      'that a side is out, and until when',
+      { from: { ...migration.from, out: { until: '2026-11-24T12:00:30.000Z', why: '3 attempts in a row failed.' } } },
+      /^Out +sharp@modal gets no prediction until 2026-11-24 12:00:30 UTC, whatever is planned: 3 attempts in a row failed\.$/m,
     ],
     ['a pause', { paused: true }, /^surefoot\/sharp {2}sharp@modal -> sharp@replicate {2}paused: nothing is judged/],
     [
@@ -99,7 +111,7 @@ describe('the picture', () => {
       /Waits for +the roll-back, within seconds: 0 of 3\./,
     ],
     ['another plan', { configured: false }, /The config of this gateway has another plan/],
-    ['a share below one cell', { to: { ...migration.to, percent: 1 } }, /^ {2}█░+ {2}1 % begin/m],
+    ['a share below one cell', { to: { ...migration.to, percent: 1 } }, /^ {2}█░+ {2}1 % are to begin/m],
     [
       'outputs that differ',
       {
@@ -138,6 +150,22 @@ export default {
 }
 const way = "from: 'relief@local', to: 'relief@other'"
 
+test('a side that goes out is told once while it stays out, and again when it does again', () => {
+  const lines: string[] = []
+  const told = new Set<string>()
+  const stdout = { write: (line: string) => void lines.push(line.slice('2026-11-24 12:00:00'.length)) }
+  const tell = (until: string | null) => {
+    const out = until === null ? null : { until, why: '3 attempts in a row failed.' }
+    tellOut({ stdout }, { ...migration, from: { ...migration.from, out } }, told)
+  }
+  const times = ['2026-11-24T12:00:30.000Z', '2026-11-24T12:00:32.000Z', null, '2026-11-24T12:05:00.000Z']
+  for (const until of times) tell(until)
+  expect(lines).toEqual([
+    expect.stringMatching(/^ {2}surefoot\/sharp {2}sharp@modal gets no prediction until 2026-11-24 12:00:30 UTC/),
+    expect.stringMatching(/^ {2}surefoot\/sharp {2}sharp@modal gets no prediction until 2026-11-24 12:05:00 UTC/),
+  ])
+})
+
 describe('the command', () => {
   test('says where a migration stands, and moves it, with a gateway and without', async () => {
     const { begin, run } = await setup(`{ ${way}, steps: [50, 100], shadow: { share: 1, runs: 1 } }`)
@@ -163,9 +191,16 @@ describe('the command', () => {
       code: 0,
       stdout: expect.stringContaining('(rolled back)'),
     })
+    for (const action of ['advance', 'pause', 'rollback'])
+      expect(await run('migrate', 'relief', action)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('surefoot migrate surefoot/relief resume begins anew, in its shadow stage'),
+      })
     gateway.interrupt()
     await gateway.ended
-    expect((await run('migrate', 'resume')).stdout).toContain('[>] shadow')
+    const resumed = await run('migrate', 'resume')
+    expect(resumed.stdout).toContain('[>] shadow')
+    expect(resumed.stdout).toContain('it begins anew, in its shadow stage: 1 compared pairs are wanted')
     expect((await run('migrate', 'surefoot/relief', 'advance')).stdout).toContain('[x] shadow - [>] 50 %')
     expect((await run('migrate', 'relief', 'pause')).stdout).toContain('paused: nothing is judged')
   })

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { suggest } from '../config/refuse-config.ts'
-import { refuse } from '../core/failure.ts'
-import { type MigrationAction, migrationActions } from '../core/migration.ts'
+import { refuse, SurefootError } from '../core/failure.ts'
+import { describeBeginning, type MigrationAction, migrationActions } from '../core/migration.ts'
 import type { MigrationJson } from '../http/migration-shapes.ts'
 import type { Client } from './client.ts'
 import { type Command, parseOptions, UsageError } from './command.ts'
@@ -9,7 +9,7 @@ import { type Connection, connectToExisting } from './connection.ts'
 import { watchInterrupts } from './interrupts.ts'
 import { type Io, say } from './io.ts'
 import { createLog } from './log.ts'
-import { drawMigration } from './migration-picture.ts'
+import { describeOut, drawMigration, toSecond } from './migration-picture.ts'
 import { loadSettings, placeOptions, placeUsage } from './settings.ts'
 
 const usage = `Usage: surefoot migrate [MODEL] [ACTION] [OPTIONS]
@@ -18,7 +18,7 @@ Where the migration of a model from one deployment to another stands: which shar
 both do, and what the next step waits for. Steps and roll-backs come by themselves, by the limits in the config.
 
   pause                Hold it: the share stays, nothing is judged
-  resume               Go on; after a roll-back, begin anew
+  resume               Go on; after a roll-back, begin anew: with shadow runs, or at the first step where there are none
   advance              Take the next step now, whatever the limits say
   rollback             Back to the old deployment, for all predictions, now
 
@@ -96,7 +96,14 @@ async function act(client: Client, model: string | undefined, action: MigrationA
   const [first, second] = await find(client, model)
   if (second !== undefined) throw new UsageError(`Several models migrate; say which one to ${action}.`)
   if (first === undefined) return void refuse('deployment_missing', nothing)
-  await client.migrate(first.model, action)
+  await client.migrate(first.model, action).catch(error => {
+    if (!SurefootError.is(error) || error.status !== 409) throw error
+    const advice =
+      first.stage === 'rolled_back'
+        ? `surefoot migrate ${first.model} resume begins anew, ${describeBeginning(first.plan)}.`
+        : 'surefoot migrate shows where it stands.'
+    refuse(error.failure.code, error.failure.message, { advice, status: 409 })
+  })
 }
 
 const nothing = 'No model has a migration in the config; docs/migrate/README.md says how to begin one.'
@@ -112,6 +119,7 @@ async function show(io: Io, client: Client, { model, json }: Job): Promise<numbe
 /** On a terminal the picture, drawn anew; elsewhere a line for each event, or one of JSON for each change. */
 async function watch(io: Io, { persist }: Connection, { model, json }: Job, interrupted: AbortSignal): Promise<number> {
   const told = new Map<string, number>()
+  const out = new Set<string>()
   let drawn = ''
   for (;;) {
     const migrations = await persist(client => find(client, model))
@@ -123,7 +131,12 @@ async function watch(io: Io, { persist }: Connection, { model, json }: Job, inte
     if (json || io.stdout.isTTY === true) {
       if (picture !== drawn) io.stdout.write(json ? `${picture}\n` : `${clearScreen}${picture}`)
       drawn = picture
-    } else for (const migration of migrations) tellNews(io, migration, told)
+    } else {
+      for (const migration of migrations) {
+        tellNews(io, migration, told)
+        tellOut(io, migration, out)
+      }
+    }
     if (migrations.every(({ stage }) => stage === 'done' || stage === 'rolled_back'))
       return migrations.every(({ stage }) => stage === 'done') ? 0 : 1
     await pause(watchEveryMs, undefined, { signal: interrupted }).catch(() => {})
@@ -135,7 +148,19 @@ function tellNews(io: Io, { model, history }: MigrationJson, told: Map<string, n
   const since = told.get(model) ?? 0
   for (const { at, what, why } of history) {
     if (Date.parse(at) <= since) continue
-    say(io.stdout, `${at.slice(0, 19).replace('T', ' ')}  ${model}  ${what}: ${why}`)
+    say(io.stdout, `${toSecond(at)}  ${model}  ${what}: ${why}`)
     told.set(model, Date.parse(at))
+  }
+}
+
+/** A line when a side goes out, and none for as long as it stays out. `told` remembers between calls which ones are. */
+export function tellOut(io: Pick<Io, 'stdout'>, { model, from, to }: MigrationJson, told: Set<string>): void {
+  for (const side of [from, to]) {
+    const key = `${model} ${side.deployment}`
+    if (side.out === null) told.delete(key)
+    else if (!told.has(key)) {
+      told.add(key)
+      say(io.stdout, `${toSecond(new Date().toISOString())}  ${model}  ${describeOut(side).join('')}`)
+    }
   }
 }

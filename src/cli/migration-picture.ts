@@ -1,3 +1,4 @@
+import { describeBeginning } from '../core/migration.ts'
 import type { MigrationJson, MigrationSideJson } from '../http/migration-shapes.ts'
 import { formatDuration, formatTable } from './format.ts'
 import { type Io, paint } from './io.ts'
@@ -9,13 +10,14 @@ const none = 'no data'
 export function drawMigration(io: Pick<Io, 'env' | 'stdout'>, migration: MigrationJson): string {
   const { model, plan, from, to, paused, configured } = migration
   const title = paint(io, io.stdout, 'bold', `${model}  ${plan.from} -> ${plan.to}`)
+  const all = from.attempts + to.attempts
   const held = paused ? '  paused: nothing is judged' : ''
   return [
     `${title}${held}\n\n  ${drawWay(migration)}\n  ${drawShare(io, migration)}\n\n`,
     formatTable([
-      ['DEPLOYMENT', 'SHARE', 'SUCCEEDED', 'TIME p50', 'p95', 'USD/IMAGE'],
-      rowOf(from, 'latest attempts'),
-      rowOf(to, 'since the stage began'),
+      ['DEPLOYMENT', 'PLANNED', 'ATTEMPTS', 'SUCCEEDED', 'TIME p50', 'p95', 'USD/IMAGE'],
+      rowOf(from, all, 'latest attempts'),
+      rowOf(to, all, migration.stage === 'rolled_back' ? 'in its last stage' : 'since the stage began'),
     ]),
     '\n',
     formatTable([...rowsOf(migration)]),
@@ -23,7 +25,7 @@ export function drawMigration(io: Pick<Io, 'env' | 'stdout'>, migration: Migrati
       ? []
       : ['\nThe config of this gateway has another plan; whoever starts with a plan begins it anew.\n']),
     `\n${paint(io, io.stdout, 'bold', 'History')}\n`,
-    formatTable(migration.history.map(({ at, what, why }) => [toMinute(at), what, why])),
+    formatTable(migration.history.map(({ at, what, why }) => [toSecond(at), what, why])),
   ].join('')
 }
 
@@ -41,10 +43,11 @@ function drawWay({ plan, stage, step }: MigrationJson): string {
 function drawShare(io: Pick<Io, 'env' | 'stdout'>, { to, since }: MigrationJson): string {
   const cells = to.percent === 0 ? 0 : Math.max(1, Math.round((barCells * to.percent) / 100))
   const rest = paint(io, io.stdout, 'dim', '░'.repeat(barCells - cells))
-  return `${'█'.repeat(cells)}${rest}  ${to.percent} % begin at ${to.deployment}, since ${toMinute(since)} UTC`
+  return `${'█'.repeat(cells)}${rest}  ${to.percent} % are to begin at ${to.deployment}, since ${toSecond(since)} UTC`
 }
 
-function rowOf({ deployment, percent, measured }: MigrationSideJson, basis: string): string[] {
+/** `all`: attempts at both since the stage began. */
+function rowOf({ deployment, percent, attempts, measured }: MigrationSideJson, all: number, basis: string): string[] {
   const { success, won, samples, total, cost_per_image: cost } = measured
   const interval =
     success === null
@@ -53,6 +56,7 @@ function rowOf({ deployment, percent, measured }: MigrationSideJson, basis: stri
   return [
     deployment,
     `${percent} %`,
+    all === 0 ? none : `${attempts} (${Math.round((attempts / all) * 100)} %)`,
     interval,
     total === null ? none : formatDuration(total.p50 * 1_000),
     total === null ? none : formatDuration(total.p95 * 1_000),
@@ -60,8 +64,11 @@ function rowOf({ deployment, percent, measured }: MigrationSideJson, basis: stri
   ]
 }
 
-function rowsOf({ plan, pairs, verdict, stage }: MigrationJson): string[][] {
-  const rows: string[][] = []
+function rowsOf({ plan, pairs, verdict, stage, from, to }: MigrationJson): string[][] {
+  const rows: string[][] = [
+    ['Attempts', 'since the stage began, where they were: first choices, failovers, pinned ones and shadow runs'],
+    ...labelled('Out', [from, to].flatMap(describeOut)),
+  ]
   if (pairs.compared > 0) rows.push(['Pairs', describePairs(pairs)])
   const odd = pairs.latest.find(({ differences }) => differences !== null && differences.length > 0)
   if (odd !== undefined)
@@ -76,8 +83,19 @@ function rowsOf({ plan, pairs, verdict, stage }: MigrationJson): string[][] {
   if (next[verdict.kind].length > 0) return rows
   if (stage === 'done')
     rows.push(['Next', `take "migration" out of the config, with ${plan.to} first on the route or alone on it`])
-  else if (stage === 'rolled_back') rows.push(['Next', 'mend what the history names, then: surefoot migrate resume'])
+  else if (stage === 'rolled_back')
+    rows.push([
+      'Next',
+      `mend what the history names, then: surefoot migrate resume. It begins anew, ${describeBeginning(plan)}`,
+    ])
   return rows
+}
+
+/** That a deployment is out by its breaker, and until when; empty where it is not. */
+export function describeOut({ deployment, out }: MigrationSideJson): readonly string[] {
+  return out === null
+    ? []
+    : [`${deployment} gets no prediction until ${toSecond(out.until)} UTC, whatever is planned: ${out.why}`]
 }
 
 function describePairs({
@@ -112,6 +130,7 @@ function limitsOf({ limits }: MigrationJson['plan']): string[] {
   ]
 }
 
-function toMinute(time: string): string {
+/** `2026-11-24 12:00:00` of an ISO time. */
+export function toSecond(time: string): string {
   return time.slice(0, 19).replace('T', ' ')
 }

@@ -87,7 +87,7 @@ export interface MigrationReport {
   readonly configured: boolean
   /** Measured by all that is remembered of it, at most 200 attempts. */
   readonly from: MigrationSide
-  /** Measured by its attempts since the stage began. */
+  /** Measured by its attempts since the stage began; rolled back: since the one began that led there. */
   readonly to: MigrationSide
   /** Newest first, at most 200. */
   readonly pairs: readonly Pair[]
@@ -96,8 +96,13 @@ export interface MigrationReport {
 
 export interface MigrationSide {
   readonly name: string
-  /** Of predictions, whose first choice it is. */
+  /** Of predictions, whose first choice it is to be in this stage. */
   readonly percent: number
+  /**
+   * Attempts there since the stage began, warm-ups left out: first choices, failovers, pinned ones and shadow runs. Where
+   * there were more than 200 at one of the two, those at both since the oldest of its newest 200.
+   */
+  readonly attempts: number
   readonly measured: Measured
 }
 

@@ -188,6 +188,10 @@ describe('traffic', () => {
     const drawn = records.filter(({ attempts }) => attempts[0]?.deployment === 'text@new')
     expect(drawn.length).toBeGreaterThan(10)
     expect(drawn.length).toBeLessThan(40)
+    expect((await engine.migrations())[0]).toMatchObject({
+      from: { percent: 70, attempts: records.length - drawn.length },
+      to: { percent: 30, attempts: drawn.length },
+    })
     for (const { attempts, decisions } of records)
       expect(decisions[0]?.why).toBe(
         attempts[0]?.deployment === 'text@new'
@@ -198,6 +202,20 @@ describe('traffic', () => {
     expect(new Set(firstPlaces(await serve(10)))).toEqual(new Set(['text@new']))
     await engine.migrate(model, 'rollback')
     expect(new Set(firstPlaces(await serve(10)))).toEqual(new Set(['text@scripted']))
+  })
+
+  it('is counted at both for the same time, however much there was', async () => {
+    const { engine, serve, clock } = await setupMoving({
+      plan: { steps: [10, 100], shadow: { share: 1, runs: 0 }, samples: 100 },
+    })
+    const records = await serve(320)
+    await clock.advance(10_000)
+    const drawn = records.map(({ attempts }) => attempts[0]?.deployment === 'text@new')
+    const [report] = await engine.migrations()
+    // From the two hundredth last one at the old deployment on.
+    const counted = records.slice(drawn.flatMap((isNew, index) => (isNew ? [] : index)).at(-200))
+    expect([report?.from.attempts, report?.to.attempts]).toEqual([200, counted.length - 200])
+    expect(report?.to.attempts).toBeLessThan(drawn.filter(isNew => isNew).length)
   })
 
   it('falls over to the other one', async () => {
@@ -261,7 +279,11 @@ describe('the way', () => {
     expect(new Set(firstPlaces(await serve(20)))).toEqual(new Set(['text@scripted']))
     expect(newRuns()).toBe(before)
     expect(await stageOf()).toBe('rolled_back')
-    expect((await engine.migrations())[0]?.state.history.at(-1)?.why).toMatch(/^0 of \d attempts at text@new succeeded/)
+    const [report] = await engine.migrations()
+    expect(report?.state.history.at(-1)?.why).toMatch(/^0 of \d attempts at text@new succeeded/)
+    // What led there is shown, beside the traffic since.
+    expect(report?.to).toMatchObject({ percent: 0, attempts: 0, measured: { won: 0 } })
+    expect(report?.to.measured.samples).toBeGreaterThanOrEqual(3)
     await engine.migrate(model, 'resume')
     expect(await stageOf()).toBe(50)
   })

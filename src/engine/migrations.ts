@@ -4,6 +4,7 @@ import { refuse } from '../core/failure.ts'
 import {
   actOnMigration,
   drawMigration,
+  figuresSince,
   followVerdict,
   judgeMigration,
   type MigrationAction,
@@ -129,14 +130,15 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
     const { state } = await read(entry, false)
     const facts = await factsOf(entry, state)
     const percent = percentOf(state)
-    const ofStage = facts.to.filter(({ plannedAt }) => plannedAt >= state.since)
+    const shown = facts.to.filter(({ plannedAt }) => plannedAt >= figuresSince(state))
+    const attempts = countOf(facts, state.since)
     return {
       model: entry.model,
       state,
       verdict: judgeMigration(state, facts),
       configured: isSamePlan(state.plan, entry.plan),
-      from: { name: state.plan.from, percent: 100 - percent, measured: measure(facts.from) },
-      to: { name: state.plan.to, percent, measured: measure(ofStage) },
+      from: { name: state.plan.from, percent: 100 - percent, attempts: attempts.from, measured: measure(facts.from) },
+      to: { name: state.plan.to, percent, attempts: attempts.to, measured: measure(shown) },
       pairs: facts.pairs,
       summary: summarizePairs(facts.pairs),
     }
@@ -233,6 +235,15 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
       await Promise.all(underWay)
     },
   }
+}
+
+/** Attempts at both since then, or since the oldest that is remembered where a side has more: else shares would be wrong. */
+function countOf({ from, to }: StageFacts, since: number): { readonly from: number; readonly to: number } {
+  const oldest = (facts: readonly AttemptFact[]) =>
+    facts.length < remembered ? since : Math.min(...facts.map(({ plannedAt }) => plannedAt))
+  const begin = Math.max(since, oldest(from), oldest(to))
+  const count = (facts: readonly AttemptFact[]) => facts.filter(({ plannedAt }) => plannedAt >= begin).length
+  return { from: count(from), to: count(to) }
 }
 
 /** Both are plain JSON with their keys in the order of `resolveMigration`. */

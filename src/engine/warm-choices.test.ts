@@ -69,7 +69,7 @@ test('the one that the policy prefers', async () => {
 })
 
 test('those at which a migration begins predictions', async () => {
-  const side = (name: string, percent: number) => ({ name, percent, measured: measure([]) })
+  const side = (name: string, percent: number) => ({ name, percent, attempts: 0, measured: measure([]) })
   const moving = (percent: number) => async () => [
     { model: textModel.name, from: side('a', 100 - percent), to: side('b', percent) },
   ]

@@ -21,7 +21,13 @@ const planSchema = z.object({
   samples: z.int(),
 })
 
-const sideSchema = z.object({ deployment: z.string(), percent: z.number(), measured: measuredSchema })
+const sideSchema = z.object({
+  deployment: z.string(),
+  percent: z.number(),
+  attempts: z.int(),
+  out: z.object({ until: time, why: z.string() }).nullable(),
+  measured: measuredSchema,
+})
 const pairSideSchema = z.object({ succeeded: z.boolean(), seconds: z.number().nullable(), cost: z.number().nullable() })
 
 const pairsSchema = z.object({

@@ -22,7 +22,7 @@ export interface MigrationJson {
   readonly configured: boolean
   /** By all that is remembered of it, at most 200 attempts. */
   readonly from: MigrationSideJson
-  /** By its attempts since the stage began. */
+  /** By its attempts since the stage began; rolled back: since the one began that led there. */
   readonly to: MigrationSideJson
   readonly pairs: PairsJson
   /** What the facts say now: `up` and `back` are done within seconds, `stay` waits for what is `missing`. */
@@ -38,8 +38,15 @@ export interface MigrationJson {
 export interface MigrationSideJson {
   /** `model@provider`. */
   readonly deployment: string
-  /** Of predictions, whose first choice it is. */
+  /** Of predictions, whose first choice it is to be in this stage. */
   readonly percent: number
+  /**
+   * Attempts there since the stage began, warm-ups left out: first choices, failovers, pinned ones and shadow runs. Where
+   * there were more than 200 at one of the two, those at both since the oldest of its newest 200.
+   */
+  readonly attempts: number
+  /** Its breaker is open: nothing goes there until then. Null where something may. */
+  readonly out: { readonly until: string; readonly why: string } | null
   readonly measured: MeasuredJson
 }
 

@@ -1,12 +1,15 @@
-import type { MigrationReport, MigrationSide } from '../engine/contract.ts'
+import type { DeploymentReport, MigrationReport, MigrationSide } from '../engine/contract.ts'
 import type { MigrationJson, MigrationSideJson } from './migration-shapes.ts'
 import { toMeasuredView } from './provider-view.ts'
 import { toTime } from './view.ts'
 
 const shownPairs = 20
 
-/** A migration as JSON. */
-export function toMigrationView(report: MigrationReport): MigrationJson {
+/** A migration as JSON; `deployments` tell which of its two are out. */
+export function toMigrationView(
+  report: MigrationReport,
+  deployments: readonly Pick<DeploymentReport, 'name' | 'breaker'>[],
+): MigrationJson {
   const { model, state, verdict, configured, from, to, pairs, summary } = report
   const { plan, stage, since, paused, history } = state
   const { onlyFrom, onlyTo, ...sums } = summary
@@ -18,8 +21,8 @@ export function toMigrationView(report: MigrationReport): MigrationJson {
     since: toTime(since),
     paused,
     configured,
-    from: toSideView(from),
-    to: toSideView(to),
+    from: toSideView(from, deployments),
+    to: toSideView(to, deployments),
     pairs: { ...sums, only_from: onlyFrom, only_to: onlyTo, latest: pairs.slice(0, shownPairs) },
     verdict: {
       kind: verdict.kind,
@@ -30,6 +33,11 @@ export function toMigrationView(report: MigrationReport): MigrationJson {
   }
 }
 
-function toSideView({ name, percent, measured }: MigrationSide): MigrationSideJson {
-  return { deployment: name, percent, measured: toMeasuredView(measured) }
+function toSideView(
+  { name, percent, attempts, measured }: MigrationSide,
+  deployments: readonly Pick<DeploymentReport, 'name' | 'breaker'>[],
+): MigrationSideJson {
+  const breaker = deployments.find(deployment => deployment.name === name)?.breaker
+  const out = breaker?.state === 'open' ? { until: toTime(breaker.until), why: breaker.why } : null
+  return { deployment: name, percent, attempts, out, measured: toMeasuredView(measured) }
 }

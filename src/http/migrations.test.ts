@@ -4,7 +4,7 @@ import { createFailure, SurefootError } from '../core/failure.ts'
 import { type MigrationPlan, startMigration } from '../core/migration.ts'
 import { summarizePairs } from '../core/migration-pairs.ts'
 import { measure } from '../core/statistics.ts'
-import type { Engine, MigrationReport } from '../engine/contract.ts'
+import type { DeploymentReport, Engine, MigrationReport } from '../engine/contract.ts'
 import { migrationSchema, migrationsSchema } from './migration-schemas.ts'
 import type { PageJson, PredictionJson } from './shapes.ts'
 import { setup } from './test-support.ts'
@@ -24,10 +24,22 @@ const report: MigrationReport = {
   state: startMigration(plan, 0, 'The configuration asks for it.'),
   verdict: { kind: 'stay', missing: ['9 more compared pairs (1 of 10)'] },
   configured: true,
-  from: { name: plan.from, percent: 100, measured: measure([]) },
-  to: { name: plan.to, percent: 0, measured: measure([]) },
+  from: { name: plan.from, percent: 100, attempts: 30, measured: measure([]) },
+  to: { name: plan.to, percent: 0, attempts: 1, measured: measure([]) },
   pairs,
   summary: summarizePairs(pairs),
+}
+
+const deployment: Omit<DeploymentReport, 'name' | 'breaker'> = {
+  ...{
+    model: 'acme/sketch',
+    providerName: 'p',
+    kind: 'k',
+    measured: measure([]),
+    pricePerSecond: null,
+    pricesAsOf: null,
+  },
+  ...{ billed: false, routed: true, concurrency: 1 },
 }
 
 /** A front whose engine has this one migration. */
@@ -38,6 +50,14 @@ async function setupMigration(over: Partial<Engine> = {}) {
     engine: {
       ...deps.engine,
       migrations: async () => [report],
+      report: async () => [
+        {
+          ...deployment,
+          name: plan.from,
+          breaker: { state: 'open', until: 30_000, why: '3 attempts in a row failed.' },
+        },
+        { ...deployment, name: plan.to, breaker: { state: 'half-open', why: '3 attempts in a row failed.' } },
+      ],
       async migrate(model, action) {
         asked.push(`${model} ${action}`)
         return report
@@ -64,10 +84,18 @@ test('where a migration stands is told with its plan, both sides, pairs, what is
         since: '1970-01-01T00:00:00.000Z',
         paused: false,
         configured: true,
-        from: { deployment: plan.from, percent: 100, measured: expect.objectContaining({ samples: 0, success: null }) },
+        from: {
+          deployment: plan.from,
+          ...{
+            percent: 100,
+            attempts: 30,
+            out: { until: '1970-01-01T00:00:30.000Z', why: '3 attempts in a row failed.' },
+          },
+          measured: expect.objectContaining({ samples: 0, success: null }),
+        },
         to: {
           deployment: plan.to,
-          percent: 0,
+          ...{ percent: 0, attempts: 1, out: null },
           measured: expect.objectContaining({ samples: 0, cost_per_image: null }),
         },
         pairs: {

@@ -18,7 +18,10 @@ export function addMigrations(app: App, { engine }: Pick<AppDependencies, 'engin
       summary: 'Where each configured migration stands, and what it waits for',
       responses: { 200: { description: 'The migrations.', content: json(migrationsSchema) } },
     },
-    async c => c.json({ migrations: (await engine.migrations()).map(toMigrationView) } satisfies MigrationsJson),
+    async c => {
+      const [reports, deployments] = await Promise.all([engine.migrations(), engine.report()])
+      return c.json({ migrations: reports.map(each => toMigrationView(each, deployments)) } satisfies MigrationsJson)
+    },
   )
   addRoute(
     app,
@@ -30,6 +33,6 @@ export function addMigrations(app: App, { engine }: Pick<AppDependencies, 'engin
       responses: { 200: { description: 'The migration.', content: json(migrationSchema) } },
     },
     async (c, { params: { owner, name, action } }) =>
-      c.json(toMigrationView(await engine.migrate(`${owner}/${name}`, action))),
+      c.json(toMigrationView(await engine.migrate(`${owner}/${name}`, action), await engine.report())),
   )
 }
