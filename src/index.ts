@@ -12,7 +12,7 @@ export { type Failure, type FailureCode, failureCodes, SurefootError } from './c
 export type { Policy } from './core/policy.ts'
 export type { Cost, PredictionStatus, Progress } from './core/prediction.ts'
 export type { AttemptsJson, FailureJson, OutputJson, PredictionJson, SurefootJson } from './http/shapes.ts'
-export { defineModel } from './models/index.ts'
+export { createImageInput, defineModel, type ModelDefinition } from './models/index.ts'
 export { ecs } from './providers/aws/ecs/index.ts'
 export { lambda } from './providers/aws/lambda/index.ts'
 export { sagemaker } from './providers/aws/sagemaker/index.ts'

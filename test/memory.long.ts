@@ -40,15 +40,13 @@ async function setup() {
     join(folder, 'surefoot.config.mjs'),
     `import { z } from 'zod'
 import { cog, defineModel, replicate } from '${join(root, 'src/index.ts')}'
-import { builtInModels } from '${join(root, 'src/models/index.ts')}'
 
-// A config cannot bring a model of its own yet.
-builtInModels.set('test/bulk', defineModel({
+const model = defineModel({
   name: 'test/bulk',
   description: 'Bytes.',
   input: z.object({ bytes: z.int() }),
   output: { name: 'bytes.bin', mediaType: 'application/octet-stream', maxBytes: 3e9 },
-}))
+})
 const target = model => ({ model, hardware: 'gpu-l40s' })
 const policy = { deadlineMs: 1_200_000, collectMs: 600_000, stallMs: 600_000, lastStageMs: 600_000 }
 export default {
@@ -62,7 +60,7 @@ export default {
     'sharp@cog': { target: {}, concurrency: 20 },
   },
   models: {
-    'test/bulk': { route: ['test/bulk@replicate'], policy },
+    'test/bulk': { model, route: ['test/bulk@replicate'], policy },
     sharp: { route: ['sharp@replicate'], policy },
   },
 }

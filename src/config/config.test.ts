@@ -2,11 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { refuse, SurefootError } from '../core/failure.ts'
 import { defaultPolicy, localPolicy } from '../core/policy.ts'
 import { defaultRetention } from '../core/retention.ts'
 import { weekdays } from '../core/schedule.ts'
+import { createImageInput, defineModel } from '../models/index.ts'
 import type { Provider } from '../providers/contract.ts'
+import { replicate } from '../providers/replicate/index.ts'
 import { type Config, defineConfig, type KeepWarmConfig } from './config.ts'
 import { loadConfig } from './load-config.ts'
 import { parseConfig } from './parse-config.ts'
@@ -454,5 +457,40 @@ describe('sharp on this machine', () => {
         REPLICATE_API_TOKEN: 'y',
       }),
     ).toEqual({ PATH: '/bin', cuda_visible_devices: '0' })
+  })
+})
+
+describe('a model of your own', () => {
+  const upscale = defineModel({
+    name: 'acme/upscale',
+    description: 'A larger picture.',
+    input: z.object({ image: z.string() }),
+    files: { image: createImageInput('image') },
+    output: { name: 'large.png', mediaType: 'image/png', maxBytes: 50_000_000 },
+  })
+  const deployments = { 'upscale@replicate': { target: { model: 'acme/upscale' } } }
+  const providers = { replicate: replicate({ token: 't', baseUrl: 'http://127.0.0.1:9001/v1' }) }
+
+  test('is routed like the built-in ones, by its name or its last part', () => {
+    const config = {
+      providers,
+      deployments,
+      models: { 'acme/upscale': { model: upscale, route: ['upscale@replicate'] } },
+    }
+    const route = resolveConfig(parseConfig(config, 'test'), '/data').routes.get('acme/upscale')
+    expect([route?.model, route?.deployments.map(({ name }) => name)]).toEqual([upscale, ['upscale@replicate']])
+  })
+
+  test.each([
+    ['under another name', { 'acme/other': { model: upscale, route: ['relief@local'] } }, 'its name is "acme/upscale"'],
+    ['that is none', { 'acme/upscale': { model: { name: 'acme/upscale' }, route: ['a@b'] } }, 'is no model'],
+    [
+      'under a name that is taken',
+      { 'surefoot/relief': { model: { ...upscale, name: 'surefoot/relief' }, route: ['relief@local'] } },
+      'built-in model',
+    ],
+  ])('%s is refused', (_, models, words) => {
+    const read = () => resolveConfig(parseConfig({ providers, models }, 'test'), '/data')
+    expect(read).toThrow(words)
   })
 })

@@ -2,6 +2,7 @@ import type { MigrationLimits } from '../core/migration-limits.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Weekday } from '../core/schedule.ts'
 import type { S3Options } from '../files/contract.ts'
+import type { Model } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 
 /** What `surefoot.config.ts` exports by default. Everything has a default: an empty config runs `relief` on this machine. */
@@ -59,6 +60,8 @@ export interface ProviderContext {
 }
 
 export interface ModelConfig {
+  /** A model of your own, made by `defineModel` under this very name. Default: the built-in one of this name or alias. */
+  readonly model?: Model
   /** Deployments in order of preference; `weight` (default 1) is each one's share under `policy.routing: 'weighted'`, 0 for none. */
   readonly route: readonly (string | { readonly deployment: string; readonly weight?: number })[]
   /** Budgets that differ from the defaults: `localPolicy` where the whole route is this machine, else `defaultPolicy`. */

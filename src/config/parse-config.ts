@@ -3,6 +3,7 @@ import { wordsOfIssue } from '../core/issue-words.ts'
 import { routings } from '../core/policy.ts'
 import { parseClockTime, weekdays } from '../core/schedule.ts'
 import { shortestWaitMs } from '../core/warm-up.ts'
+import type { Model } from '../models/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config, ProviderContext } from './config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
@@ -66,6 +67,7 @@ const migrationSchema = z.strictObject({
 })
 
 const modelSchema = z.strictObject({
+  model: z.custom<Model>(isModel, 'is no model: make one with defineModel').optional(),
   route: z
     .array(z.union([z.string(), z.strictObject({ deployment: z.string(), weight: z.number().min(0).optional() })]))
     .min(1),
@@ -170,6 +172,18 @@ export function parseConfig(value: unknown, source: string): Config {
     )
   }
   refuseConfig(`${source}: ${where === '' ? 'the config' : where}: ${wordsOfIssue(issue)}.`)
+}
+
+function isModel(value: unknown): value is Model {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'verify' in value &&
+    typeof value.verify === 'function' &&
+    'parseInput' in value &&
+    typeof value.parseInput === 'function' &&
+    'output' in value
+  )
 }
 
 /** True for what has a provider's verbs and limits; adapters check the rest themselves. */

@@ -28,14 +28,15 @@ export function resolveConfig(
   env: Readonly<Record<string, string | undefined>> = {},
 ): { providers: Readonly<Record<string, Provider>>; routes: ReadonlyMap<string, Route> } {
   const providers = resolveProviders(config, dataDirectory, env)
+  const models = resolveModels(config)
   const deployments = new Map<string, { readonly deployment: Deployment; readonly model: Model }>()
   for (const [name, entry] of Object.entries({ ...builtInDeployments, ...config.deployments })) {
-    deployments.set(name, resolveDeployment(name, entry, providers))
+    deployments.set(name, resolveDeployment(name, entry, providers, models))
   }
   const routes = new Map<string, Route>()
   const named = new Map<string, string>()
   for (const [name, entry] of Object.entries(config.models ?? {})) {
-    const model = resolveModel(name, `models.${name}`)
+    const model = resolveModel(models, name, `models.${name}`)
     const twice = named.get(model.name)
     if (twice !== undefined) refuseConfig(`models: "${twice}" and "${name}" are the same model.`)
     named.set(model.name, name)
@@ -43,7 +44,7 @@ export function resolveConfig(
   }
   for (const [name, entry] of Object.entries(builtInRoutes)) {
     if (routes.has(name)) continue
-    routes.set(name, resolveRoute(name, resolveModel(name, 'models'), entry, deployments))
+    routes.set(name, resolveRoute(name, resolveModel(models, name, 'models'), entry, deployments))
   }
   return { providers, routes }
 }
@@ -67,13 +68,14 @@ function resolveDeployment(
   name: string,
   { target, concurrency, startsPerMinute, keepWarm }: DeploymentConfig,
   providers: Readonly<Record<string, Provider>>,
+  models: readonly Model[],
 ): { deployment: Deployment; model: Model } {
   const where = `deployments.${name}`
   const [modelName = '', providerName = '', ...rest] = name.split('@')
   if (modelName === '' || providerName === '' || rest.length > 0) {
     refuseConfig(`${where}: a deployment is named model@provider, such as "relief@local".`)
   }
-  const model = resolveModel(modelName, where)
+  const model = resolveModel(models, modelName, where)
   const provider = Object.hasOwn(providers, providerName) ? providers[providerName] : undefined
   if (provider === undefined) {
     refuseConfig(`${where}: there is no provider "${providerName}".${suggest(providerName, Object.keys(providers))}`)
@@ -135,8 +137,18 @@ function resolvePolicy(deployments: readonly Deployment[], entry: ModelConfig): 
   return { ...base, ...Object.fromEntries(given) }
 }
 
-function resolveModel(name: string, where: string): Model {
-  const models = [...builtInModels.values()]
+/** The built-in models and the config's own, which must have names that nobody else has. */
+function resolveModels({ models = {} }: Config): readonly Model[] {
+  const own = Object.entries(models).flatMap(([key, { model }]) => {
+    if (model === undefined) return []
+    if (model.name !== key) refuseConfig(`models.${key}.model: its name is "${model.name}"; use that as the key.`)
+    if (builtInModels.has(key)) refuseConfig(`models.${key}.model: that is the name of a built-in model.`)
+    return [model]
+  })
+  return [...builtInModels.values(), ...own]
+}
+
+function resolveModel(models: readonly Model[], name: string, where: string): Model {
   const found = models.find(model => model.name === name || model.name.split('/')[1] === name)
   if (found !== undefined) return found
   const names = models.flatMap(model => [model.name.split('/')[1] ?? '', model.name])

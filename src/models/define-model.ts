@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { createFailure, refuse } from '../core/failure.ts'
+import { refuse } from '../core/failure.ts'
 import { wordsOfIssue } from '../core/issue-words.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { StatedTimes } from '../core/recommend.ts'
 import type { FileField, Model, ReadableFile, Verdict } from './contract.ts'
+import { verifyBytes } from './verify-bytes.ts'
 
 /** What a model's author states; see `defineModel`. */
 export interface ModelDefinition {
@@ -25,7 +26,7 @@ export interface ModelDefinition {
   readonly output: Model['output']
   /** What can be made of the output; see `Model`. No part of the version. */
   readonly derives?: Model['derives']
-  /** Reads the output once; default: any file that is not empty. */
+  /** Reads the output once. Default: what can be said by its bytes and `output.mediaType` alone, see `verifyBytes`. */
   readonly verify?: (file: ReadableFile) => Promise<Verdict>
 }
 
@@ -79,7 +80,7 @@ export function defineModel(definition: ModelDefinition): Model {
     },
     output,
     ...(definition.derives === undefined ? {} : { derives: definition.derives }),
-    verify: definition.verify ?? verifyNotEmpty,
+    verify: definition.verify ?? verifyBytes(output.mediaType),
   }
 }
 
@@ -105,9 +106,4 @@ function describeInput(input: z.ZodObject, fileFields: { readonly [field: string
 
 function describeIssue(issue: z.core.$ZodIssue | undefined): string {
   return `Input field ${issue?.path.join('.')}: ${wordsOfIssue(issue)}.`
-}
-
-async function verifyNotEmpty(file: ReadableFile): Promise<Verdict> {
-  if (file.bytes > 0) return { valid: true, facts: {} }
-  return { valid: false, failure: createFailure('output_invalid', 'The output is an empty file.') }
 }
