@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noLimits } from '../core/token.ts'
 import { plainScript } from '../testing/scripted-provider.ts'
+import { grant } from './quotas.ts'
 import { request, setup } from './test-support.ts'
 
 const endless = { ...plainScript, endAt: Number.POSITIVE_INFINITY }
@@ -45,12 +47,53 @@ describe('the budget of an owner', () => {
     const allowances: (number | undefined)[] = []
     for (let count = 0; count < 2; count++) allowances.push((await engine.create(budgeted(0.45))).record.allowance)
     expect(allowances).toEqual([expect.closeTo(0.3, 9), expect.closeTo(0.15, 9)])
+    // What is set aside comes back, so it is worth trying again.
     await expect(engine.create(budgeted(0.45))).rejects.toMatchObject({
-      status: 402,
-      failure: { code: 'budget_exceeded', message: expect.stringContaining('0 USD left') },
+      status: 429,
+      failure: { code: 'budget_exceeded', message: expect.stringContaining(' 0 USD left'), retryAfterMs: 5_000 },
     })
+    for (const { record } of await engine.list({ owner: 'ann', limit: 9 })) await engine.cancel(record.id)
+    await stage.clock.advance(60_000)
+    await expect(engine.create(budgeted(0.01))).rejects.toMatchObject({ status: 402 })
     await engine.create(budgeted(0.1, 'bob'))
     await engine.create(request())
+  })
+
+  it('leaves its part to each further prediction that the owner may have at a time', async () => {
+    const stage = await setup({ script: () => endless, policy })
+    const { engine } = await stage.boot()
+    const limited = (budgetPerDay: number) =>
+      request({ owner: 'ann', limits: { ...noLimits, concurrency: 3, budgetPerDay } })
+    const allowances: (number | undefined)[] = []
+    for (const budget of [0.45, 0.45, 0.45]) allowances.push((await engine.create(limited(budget))).record.allowance)
+    expect(allowances).toEqual([expect.closeTo(0.15, 9), expect.closeTo(0.15, 9), expect.closeTo(0.15, 9)])
+  })
+
+  it('has room for as many as may run at a time, whatever fractions its parts are', async () => {
+    const cases = fc.record({
+      concurrency: fc.integer({ min: 1, max: 40 }),
+      price: fc.double({ min: 1e-5, max: 0.01, noNaN: true }),
+      spare: fc.double({ min: 1, max: 4, noNaN: true }),
+    })
+    const property = fc.asyncProperty(cases, async ({ concurrency, price, spare }) => {
+      const least = (price * policy.runMs) / 1000
+      const budgetPerDay = least * concurrency * spare
+      const route = {
+        deployments: [{ provider: { pricePerSecond: () => price }, target: {} }],
+        policy: { ...policy, budget: null },
+      }
+      let charged = 0
+      for (let live = 0; live < concurrency; live++) {
+        const limits = { requestsPerMinute: null, concurrency, budgetPerDay }
+        const used = { live, charged }
+        const { allowance = 0, quota } = await grant({ usedBy: async () => used }, route, 'ann', limits, 0)
+        expect(allowance).toBeGreaterThanOrEqual(least)
+        charged += allowance
+        expect(charged).toBeLessThanOrEqual(quota?.budget?.limit ?? 0)
+      }
+      expect(charged).toBeLessThanOrEqual(budgetPerDay + 1e-9)
+    })
+    await fc.assert(property)
   })
 
   it('is never overshot by predictions that are created at once', async () => {
@@ -64,7 +107,7 @@ describe('the budget of an owner', () => {
       outcome.status === 'fulfilled' ? (outcome.value.record.allowance ?? 0) : [],
     )
     expect(granted.length).toBeGreaterThanOrEqual(2)
-    expect(granted.reduce((sum, amount) => sum + amount, 0)).toBeLessThanOrEqual(0.75)
+    expect(granted.reduce((sum, amount) => sum + amount, 0)).toBeLessThanOrEqual(0.75 + 1e-9)
     for (const outcome of asked)
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ failure: { code: 'budget_exceeded' } })
   })

@@ -2,7 +2,7 @@ import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import { budgetDayOf } from '../core/money.ts'
 import { noLimits, type TokenLimits } from '../core/token.ts'
 import type { Quota, Store } from '../store/contract.ts'
-import type { Route } from './contract.ts'
+import type { Deployment, Route } from './contract.ts'
 
 /** What a new prediction gets of its owner's limits. */
 export interface Grant {
@@ -12,17 +12,31 @@ export interface Grant {
   readonly quota: Quota | undefined
 }
 
+/** As much of a route as prices need. */
+export interface PricedRoute {
+  readonly deployments: readonly {
+    readonly provider: Pick<Deployment['provider'], 'pricePerSecond'>
+    readonly target: Deployment['target']
+  }[]
+  readonly policy: Pick<Route['policy'], 'runMs' | 'attempts' | 'budget'>
+}
+
 /** What clients may wait before they try again; some prediction ends about every so often. */
 const retryAfterMs = 5_000
 
+/** USD by which sums of fractions may be off. */
+const rounding = 1e-9
+
 /**
- * Grants a prediction what all its attempts may cost at worst, or what is left of its owner's day where that is less, but
- * at least one attempt at the cheapest deployment. Fails with `rate_limited` (429) where the owner has as many predictions
- * as it may have, with `budget_exceeded` (402) where its day has no room for an attempt.
+ * Grants a prediction what all its attempts may cost at worst, or its share of what is left of its owner's day where that
+ * is less, but at least one attempt at the cheapest deployment; the share is all of it, or one part for each further
+ * prediction that the owner may have beside those that run. Fails with `rate_limited` (429) where the owner has as many
+ * predictions as it may have, with `budget_exceeded` where its day has no room for an attempt: 402, or 429 while others of
+ * its predictions run, which mostly cost less than is set aside for them.
  */
 export async function grant(
   store: Pick<Store, 'usedBy'>,
-  { deployments, policy }: Pick<Route, 'deployments' | 'policy'>,
+  { deployments, policy }: PricedRoute,
   owner: string,
   { concurrency, budgetPerDay }: TokenLimits = noLimits,
   now: number,
@@ -41,11 +55,11 @@ export async function grant(
     })
   const left = budgetPerDay - charged
   const least = Math.min(...known)
-  if (least > left) refuseDearer(budgetPerDay, charged, least)
+  if (least > left + rounding) refuseDearer(budgetPerDay, charged, least, live)
   const most = Math.min(Math.max(...known) * policy.attempts, policy.budget ?? Number.POSITIVE_INFINITY)
   return {
-    allowance: Math.min(most, left),
-    quota: { live: concurrency, budget: { since, limit: budgetPerDay } },
+    allowance: Math.min(most, Math.max(least, concurrency === null ? left : left / (concurrency - live))),
+    quota: { live: concurrency, budget: { since, limit: budgetPerDay + rounding } },
   }
 }
 
@@ -58,15 +72,20 @@ export function refuseMore(concurrency: number): never {
   })
 }
 
-function refuseDearer(limit: number, charged: number, least: number): never {
+function refuseDearer(limit: number, charged: number, least: number, live: number): never {
   const message = `This token's budget of ${usd(limit)} USD for today has ${usd(Math.max(0, limit - charged))} USD left, and an attempt may cost ${usd(least)} USD.`
+  if (live > 0) refuseForNow(`${message} Some is set aside for predictions that run (${live}).`)
   refuse('budget_exceeded', message, { status: 402, advice: 'Wait for midnight UTC, or ask for a larger budget.' })
 }
 
 /** Others have just taken what was left. */
 export function refuseOvertaken({ budget }: Quota): never {
-  const message = `This token's budget of ${usd(budget?.limit ?? 0)} USD for today is taken.`
-  refuse('budget_exceeded', message, { status: 402, advice: 'Wait for midnight UTC, or ask for a larger budget.' })
+  refuseForNow(`This token's budget of ${usd(budget?.limit ?? 0)} USD for today is set aside for predictions that run.`)
+}
+
+function refuseForNow(message: string): never {
+  const advice = 'Wait for the end of one.'
+  throw new SurefootError(createFailure('budget_exceeded', message, { advice, retryAfterMs }), { status: 429 })
 }
 
 function usd(amount: number): number {
