@@ -10,7 +10,7 @@ const vendor = {
   granularity: 60,
 } satisfies Vendor
 
-test('the committed page is what the generator makes of the price tables; else run: node scripts/comparison.ts', () => {
+test('the committed page is what the generator makes of the price tables; else run: npm run script -- scripts/comparison.ts', () => {
   expect(readFileSync(target, 'utf8')).toBe(renderComparison())
 })
 

@@ -29,7 +29,7 @@ export function costOfImage(vendor: Vendor, perSecond: number): ImageCost {
 export function renderComparison(): string {
   return `# Providers compared
 
-<!-- Made by scripts/comparison.ts from the price tables. Change those, then run: node scripts/comparison.ts -->
+<!-- Made by scripts/comparison.ts from the price tables. Change those, then run: npm run script -- scripts/comparison.ts -->
 
 Where should one photo become a SHARP splat? This is what can be said before anything is measured: list prices times stated seconds, and
 what the vendors' documents say. **Nothing on this page was measured at a vendor.** Your own gateway measures with every prediction;

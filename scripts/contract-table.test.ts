@@ -5,7 +5,7 @@ import { renderPage, suites, target } from './contract-table.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-test('the committed table is what the adapters run; else renew it: node scripts/contract-table.ts', () => {
+test('the committed table is what the adapters run; else renew it: npm run script -- scripts/contract-table.ts', () => {
   const page = readFileSync(target, 'utf8')
   expect(page).toBe(renderPage(page))
 })

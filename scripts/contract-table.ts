@@ -23,7 +23,7 @@ export const suites: readonly NamedSuite[] = [
 ]
 
 const begin =
-  '<!-- Made by scripts/contract-table.ts from the cells that the tests run. To renew it: node scripts/contract-table.ts -->'
+  '<!-- Made by scripts/contract-table.ts from the cells that the tests run. To renew it: npm run script -- scripts/contract-table.ts -->'
 const end = '<!-- End of the table -->'
 
 /** Provider x behaviour: a tick where the contract suite runs it, else the number of the reason why it cannot apply. */

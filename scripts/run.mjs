@@ -55,6 +55,10 @@ const commands = {
   async mutate() {
     await node(['scripts/mutate.ts', ...args])
   },
+  async script() {
+    const [path = fail('Name the script: npm run script -- scripts/stills.ts')] = args
+    await node([path, ...args.slice(1)])
+  },
 }
 
 if (!Object.hasOwn(commands, command))
