@@ -34,7 +34,11 @@ export async function inspectPublicUrl(
     ]
   } catch (error) {
     return [
-      problem('public-url', `${publicUrl} cannot be reached: ${describeNetworkError(error, signal)}.`, proxyAdvice),
+      problem(
+        'public-url',
+        `${publicUrl} cannot be reached: ${describeNetworkError(error, signal, publicUrl)}.`,
+        proxyAdvice,
+      ),
     ]
   }
 }

@@ -49,8 +49,11 @@ test('a refused connection proves that nothing was sent; a reset proves nothing'
   await new Promise(resolve => server.close(resolve))
   const refused: unknown = await fetch(`http://127.0.0.1:${port}/`).catch((error: unknown) => error)
   expect([surelyNotSent(reset), surelyNotSent(refused)]).toEqual([false, true])
-  expect(describeNetworkError(reset, AbortSignal.abort())).toBe('no answer came in time')
-  expect(describeNetworkError(refused, new AbortController().signal)).toBe('the connection failed (ECONNREFUSED)')
+  expect(describeNetworkError(reset, AbortSignal.abort(), 'https://x.test')).toBe('no answer came in time')
+  const secretive = `http://user:secret@127.0.0.1:${port}/hooks/secret?signature=secret`
+  expect(describeNetworkError(refused, new AbortController().signal, secretive)).toBe(
+    `the connection to 127.0.0.1:${port} failed (ECONNREFUSED)`,
+  )
 })
 
 test('a name with several addresses was not reached only when every address refused', () => {

@@ -85,12 +85,18 @@ export function surelyNotSent(error: unknown): boolean {
   return code !== null && unsentCodes.has(code)
 }
 
-/** What went wrong with a call, in a few words without addresses or secrets. */
-export function describeNetworkError(error: unknown, signal: AbortSignal): string {
+/** What went wrong with a call, in a few words; of its address only host and port are named, the rest may be secret. */
+export function describeNetworkError(error: unknown, signal: AbortSignal, address?: string | URL): string {
   if (signal.aborted) return 'no answer came in time'
   if (error instanceof RangeError) return error.message
   const code = errorCode(error) ?? errorCode(error instanceof Error ? error.cause : null)
-  return code === null ? 'the connection failed' : `the connection failed (${code})`
+  return connectionFailed(address, code)
+}
+
+/** That a connection failed, to which host and port, and with which code of the system's, as far as both are known. */
+export function connectionFailed(address: string | URL | undefined, code: string | null): string {
+  const host = address === undefined ? undefined : URL.parse(String(address))?.host
+  return `the connection ${host === undefined ? '' : `to ${host} `}failed${code === null ? '' : ` (${code})`}`
 }
 
 function errorCode(value: unknown): string | null {

@@ -25,6 +25,8 @@ export interface Vendor {
   readonly inline?: InlineFiles
   /** Where an HTTP status means something else than it usually does; undefined leaves the usual meaning. */
   codeOf?(answer: Answer, words: string): FailureCode | undefined
+  /** Where a failure's usual advice does not fit this vendor; undefined leaves it. */
+  adviceOf?(code: FailureCode, answer: Answer): string | undefined
 }
 
 /** An API at one base URL with one secret, which never goes anywhere else: URLs in answers are not called. */
@@ -67,7 +69,7 @@ export function createVendorApi(vendor: Vendor): VendorApi {
       try {
         return await api.send(call, io)
       } catch (cause) {
-        const words = describeNetworkError(cause, io.signal)
+        const words = describeNetworkError(cause, io.signal, `${baseUrl}${call.path}`)
         return refuse('provider_unreachable', `${name} could not be asked: ${words}.`, { cause })
       }
     },
@@ -92,7 +94,9 @@ export function createVendorApi(vendor: Vendor): VendorApi {
       }
       const words = wordsOf(answer)
       const message = toSentence(`${name} answered ${status}${words === '' ? '' : `: ${words}`}`)
-      return createFailure(vendor.codeOf?.(answer, words) ?? usualCode(status, words), message, more)
+      const code = vendor.codeOf?.(answer, words) ?? usualCode(status, words)
+      const advice = vendor.adviceOf?.(code, answer) ?? addressAdvice(vendor, code, answer)
+      return createFailure(code, message, { ...more, ...(advice === undefined ? {} : { advice }) })
     },
   }
   return api
@@ -125,6 +129,14 @@ export function wordsOf(answer: Answer): string {
 /** Others add sentences of their own after ours. */
 export function toSentence(text: string): string {
   return /[.!?…]$/.test(text) ? text : `${text}.`
+}
+
+/** A base URL that is wrong by a part of its path is answered like a target that does not exist. */
+function addressAdvice({ name, baseUrl }: Vendor, code: FailureCode, { status, json }: Answer): string | undefined {
+  if (code !== 'deployment_missing' || status !== 404 || baseUrl === '') return undefined
+  if (json === undefined)
+    return `That is no answer of ${name}'s API: correct the provider's baseUrl, or else the deployment's target.`
+  return "The model, version or endpoint does not exist there; correct the deployment's target, or the provider's baseUrl where one is set."
 }
 
 function usualCode(status: number, words: string): FailureCode {
@@ -182,7 +194,7 @@ export async function submitOnce(api: VendorApi, submission: Submission, io: Io)
   try {
     answer = await api.send(call, io)
   } catch (error) {
-    const words = describeNetworkError(error, io.signal)
+    const words = describeNetworkError(error, io.signal, `${api.vendor.baseUrl}${call.path}`)
     if (!surelyNotSent(error)) return submission.broken?.(error) ?? unknownStart(`${words}.`)
     return {
       kind: 'rejected',

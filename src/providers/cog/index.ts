@@ -1,7 +1,7 @@
 import type { Provider } from '../contract.ts'
 import { createVendorApi } from '../vendor-api.ts'
 import { type CogOptions, parseOptions, parseTarget } from './options.ts'
-import { createCogProvider, filesInOutput } from './server.ts'
+import { authorizationAdvice, createCogProvider, filesInOutput } from './server.ts'
 
 export type { CogMode, CogOptions, CogTarget } from './options.ts'
 
@@ -18,7 +18,13 @@ export function cog(options: CogOptions): Provider {
   const { baseUrl, authorization, mode, webhookToken, outputOrigins } = parseOptions(options)
   return createCogProvider({
     kind: 'cog',
-    api: createVendorApi({ name: 'Cog', baseUrl, authorization: authorization ?? null, inline: filesInOutput }),
+    api: createVendorApi({
+      name: 'Cog',
+      baseUrl,
+      authorization: authorization ?? null,
+      inline: filesInOutput,
+      adviceOf: code => (code === 'auth_rejected' ? authorizationAdvice('cog') : undefined),
+    }),
     mode,
     webhookToken,
     trustedOrigins: [new URL(baseUrl).origin, ...outputOrigins],

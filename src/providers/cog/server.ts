@@ -14,6 +14,11 @@ import { emptySchema, type Handle, handleSchema, healthSchema } from './wire.ts'
 /** Cog writes files as data URIs, into `output` and nowhere else; `input` comes back from 0.16. */
 export const filesInOutput: InlineFiles = { within: 'output', bareBase64: false }
 
+/** What to do where something before a Cog server refuses our calls; Cog itself has no accounts. */
+export function authorizationAdvice(factory: string): string {
+  return `The server, or what stands before it, wants another \`authorization\` header: set that option of ${factory}().`
+}
+
 /** What differs between places at which a Cog server runs. */
 export interface CogServer<Target extends CogTarget> {
   readonly kind: string

@@ -1,4 +1,4 @@
-import { createCogProvider, filesInOutput } from '../cog/server.ts'
+import { authorizationAdvice, createCogProvider, filesInOutput } from '../cog/server.ts'
 import type { Health, Io, Provider } from '../contract.ts'
 import { idleOf, isThisMachine } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
@@ -32,6 +32,7 @@ export function koyeb(options: KoyebOptions): Provider {
     inline: filesInOutput,
     // The edge's 404 tells of no deployment that would have to be corrected.
     codeOf: answer => (isEdges(answer) ? 'provider_error' : undefined),
+    adviceOf: code => (code === 'auth_rejected' ? authorizationAdvice('koyeb') : undefined),
   })
   const access = accessOf(parsed)
   const server = createCogProvider({

@@ -19,7 +19,7 @@ export function createBlobs(rpc: Rpc, isVendor: boolean): Blobs {
   async function send(io: Io, url: string, init: RequestInit): Promise<Response> {
     const more = { redirect: 'manual' as const, signal: io.signal }
     const response = await io.fetch(checkBlobUrl(url, isVendor), { ...init, ...more }).catch((cause: unknown) => {
-      const words = describeNetworkError(cause, io.signal)
+      const words = describeNetworkError(cause, io.signal, url)
       return refuse('provider_unreachable', `Modal's store for bytes could not be reached: ${words}.`, { cause })
     })
     if (response.ok) return response
@@ -46,7 +46,9 @@ export function createBlobs(rpc: Rpc, isVendor: boolean): Blobs {
       const { downloadUrl } = readAnswer(blobSchema, await rpc('blobGet', { blobId: id }, io), 'blobGet')
       const response = await send(io, downloadUrl, {})
       return await readBytes(response).catch((cause: unknown) =>
-        refuse('provider_unreachable', `A result broke off: ${describeNetworkError(cause, io.signal)}.`, { cause }),
+        refuse('provider_unreachable', `A result broke off: ${describeNetworkError(cause, io.signal, downloadUrl)}.`, {
+          cause,
+        }),
       )
     },
   }

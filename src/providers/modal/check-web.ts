@@ -25,7 +25,7 @@ export async function checkWeb(
       const response = await io.fetch(url, { headers, redirect: 'manual', signal: io.signal })
       return { status: response.status, text: (await response.text()).slice(0, 400) }
     } catch (cause) {
-      const words = describeNetworkError(cause, io.signal)
+      const words = describeNetworkError(cause, io.signal, url)
       throw new SurefootError(createFailure('provider_unreachable', `Modal could not be asked: ${words}.`), { cause })
     }
   }

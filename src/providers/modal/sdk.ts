@@ -2,6 +2,7 @@ import { type ZodType, z } from 'zod'
 import { createFailure, refuse, SurefootError } from '../../core/failure.ts'
 import { decodeMessage } from '../../wire/protobuf.ts'
 import type { Io } from '../contract.ts'
+import { connectionFailed } from '../http.ts'
 import { longestRetryAfterMs } from '../retry-after.ts'
 import type { ReadyFunctionOptions } from './options.ts'
 import { retryPolicy, statusDetails } from './wire.ts'
@@ -71,7 +72,7 @@ export function createRpc(options: ReadyFunctionOptions): Rpc {
     try {
       return await untilAborted(call, io.signal)
     } catch (error) {
-      throw toRpcError(error, io.signal, retryAfterOf(details))
+      throw toRpcError(error, io.signal, options.baseUrl, retryAfterOf(details))
     }
   }
 }
@@ -140,14 +141,16 @@ const unreadable = /^Received message larger than max/
 /** What the transport says when it could not even connect. Source: @grpc/grpc-js, pick_first and the resolvers. */
 const unconnected = /^(No connection established|Name resolution failed|Could not connect)/
 
-function toRpcError(error: unknown, signal: AbortSignal, retryAfterMs: number | undefined): RpcError {
+function toRpcError(error: unknown, signal: AbortSignal, address: string, retryAfterMs: number | undefined): RpcError {
   if (signal.aborted) return new RpcError('no answer came in time', null, { cause: error })
   const status = grpcErrorSchema.safeParse(error)
   if (!status.success) return new RpcError('the connection failed', null, { cause: error })
   const { code, details, path } = status.data
   if (unreadable.test(details)) return new RpcError('the answer was no message of gRPC', 2, { cause: error })
-  return new RpcError(details, code, {
-    isUnsent: path.endsWith('/AuthTokenGet') || (code === 14 && unconnected.test(details)),
+  const isUnconnected = code === 14 && unconnected.test(details)
+  const words = isUnconnected ? connectionFailed(address, /\bE[A-Z]{5,}\b/.exec(details)?.[0] ?? null) : details
+  return new RpcError(words, code, {
+    isUnsent: path.endsWith('/AuthTokenGet') || isUnconnected,
     cause: error,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   })

@@ -188,6 +188,19 @@ test.each([
   expect(await provider.start(job(), io)).toMatchObject({ kind, failure: { code: expected } })
 })
 
+test.each([
+  [
+    'No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:9354. Resolution note:',
+    ' (ECONNREFUSED)',
+  ],
+  ['Name resolution failed for target dns:api.modal.com:443', ''],
+])('that nothing answers there is said in plain words, not in those of gRPC: %s', async (details, code) => {
+  const { provider, io } = setup({ ...found, FunctionMap: grpcError(14, details) })
+  expect(await provider.start(job(), io)).toMatchObject({
+    failure: { message: `Modal could not be asked: the connection to api.modal.com failed${code}.` },
+  })
+})
+
 test('a token that cannot be renewed for the spawn means that nothing of it was sent', async () => {
   const path = '/modal.client.ModalClient/AuthTokenGet'
   const { provider, io } = setup({ ...found, FunctionMap: grpcError(13, 'because', path) })

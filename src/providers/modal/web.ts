@@ -43,7 +43,7 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
       const headers = { 'content-type': 'application/json' }
       answer = await exchange(target.url, { method: 'POST', headers, body }, io)
     } catch (error) {
-      const words = describeNetworkError(error, io.signal)
+      const words = describeNetworkError(error, io.signal, target.url)
       if (!surelyNotSent(error)) return unknownStart(`${words}.`)
       return {
         kind: 'rejected',
@@ -83,9 +83,10 @@ export function createWebProvider({ proxyKey, proxySecret, baseUrl }: ModalWebOp
     start,
     async poll(stored, io): Promise<Observation> {
       const handle = readHandle(stored)
-      if (handle.result === null) return { status: 'gone', word: 'ANSWERED' }
-      const answer = await exchange(handle.result, {}, io).catch((cause: unknown) => {
-        const words = describeNetworkError(cause, io.signal)
+      const { result } = handle
+      if (result === null) return { status: 'gone', word: 'ANSWERED' }
+      const answer = await exchange(result, {}, io).catch((cause: unknown) => {
+        const words = describeNetworkError(cause, io.signal, result)
         return refuse('provider_unreachable', `Modal could not be asked: ${words}.`, { cause })
       })
       const verdict = judge(answer, handle.stored ?? null)
