@@ -3,6 +3,7 @@ import type { FailureCode } from '../../core/failure.ts'
 import type { Io } from '../contract.ts'
 import type { Answer } from '../http.ts'
 import { type Call, createVendorApi, isSuccess, type VendorApi } from '../vendor-api.ts'
+import { credentialsAdvice } from './signer.ts'
 
 /** First match wins. Source: the services' pages on common errors, and the exceptions in the SDK's models. */
 const meanings: readonly (readonly [RegExp, FailureCode])[] = [
@@ -42,6 +43,12 @@ export function createAwsApi(name: string): VendorApi {
       const named = meanings.find(([pattern]) => pattern.test(error))?.[1]
       if (named !== undefined || answer.status !== 400) return named
       return words.find(([pattern]) => pattern.test(text))?.[1]
+    },
+    adviceOf(code, answer) {
+      if (code === 'auth_rejected') return credentialsAdvice
+      if (errorNameOf(answer)?.startsWith('ClusterNotFound'))
+        return 'The cluster is an option of the provider: correct `cluster` (default `default`) or `region` in ecs().'
+      return undefined
     },
   })
 }

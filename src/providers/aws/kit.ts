@@ -46,7 +46,7 @@ export function keysOf(folder: string): {
 
 /**
  * The whole input of a kit on AWS: the model's fields with files as links, and `surefoot { attempt, upload: { url }, hello?,
- * state?: { url }, claim?: { url } }`. Files that have no link of ours are put into the bucket. `claims`: the vendor may
+ * state?: { url }, claim?: { url } }`. Where there is a bucket, files go through it. `claims`: the vendor may
  * deliver twice. Fails with `no_route_for_bytes` where there is neither a public base URL nor a bucket.
  */
 export async function kitInput(
@@ -89,7 +89,7 @@ export async function inputWith(
   return await modelInput(job, names, file => place(file, fields.get(file) ?? 'file'))
 }
 
-/** A link to an input file: ours where the worker can reach it, else one to a copy in the bucket. */
+/** A link to an input file: to a copy in the bucket where there is one, so that runs need no gateway, else ours. */
 export async function placeFile(
   file: JobFile,
   field: string,
@@ -99,9 +99,7 @@ export async function placeFile(
   linkMs: number,
   io: Io,
 ): Promise<string> {
-  const own = reachable(file.url)
-  if (own !== null) return own
-  if (bucket === null || folder === undefined) return refuseBytes(`the file "${field}"`)
+  if (bucket === null || folder === undefined) return reachable(file.url) ?? refuseBytes(`the file "${field}"`)
   const key = `${folder}files/${encodeURIComponent(field)}`
   await bucket.putFile(key, file, io)
   return await bucket.getLink(key, linkMs, io)

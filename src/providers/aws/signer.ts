@@ -3,6 +3,10 @@ import type { Call } from '../vendor-api.ts'
 import type { AwsAccess, AwsCredentials } from './options.ts'
 import { untilAborted } from './sdk.ts'
 
+/** What to do where AWS, or its SDK, takes none of our credentials, or they may not do what was asked. */
+export const credentialsAdvice: string =
+  "AWS has no token: give the provider `credentials`, or let the AWS SDK find some (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile in AWS_PROFILE, or the machine's role); they must be current and may do what docs/providers/aws.md names."
+
 /** A request as the SDK's clients hand it to their HTTP handler, signed. */
 interface SdkRequest {
   readonly method: string
@@ -104,7 +108,10 @@ function notSigned(error: unknown): never {
   if (SurefootError.is(error)) throw error
   const name = error instanceof Error ? error.name : ''
   if (/Credential|Token/i.test(name))
-    return refuse('auth_rejected', 'AWS: the SDK found no credentials that it can use.', { cause: error })
+    return refuse('auth_rejected', 'AWS: the SDK found no credentials that it can use.', {
+      advice: credentialsAdvice,
+      cause: error,
+    })
   const words = error instanceof Error ? error.message : String(error)
   return refuse('deployment_missing', `AWS: the SDK made no request of it: ${words}`, { cause: error })
 }

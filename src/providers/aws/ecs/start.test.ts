@@ -143,7 +143,12 @@ test.each([
   ['ServerException', 500, 'try later', 'unknown', 'start_unknown'],
 ])('%s with %d and "%s" is %s: %s', async (name, status, message, kind, code) => {
   const { provider, io, sent } = setup([() => awsJson({ __type: name, message }, status)])
-  expect(await provider.start(job(onGpu), io)).toMatchObject({ kind, failure: { code } })
+  const answer = await provider.start(job(onGpu), io)
+  expect(answer).toMatchObject({ kind, failure: { code } })
+  if (code === 'auth_rejected')
+    expect(answer).toMatchObject({ failure: { advice: expect.stringMatching('AWS has no token') } })
+  if (name === 'ClusterNotFoundException')
+    expect(answer).toMatchObject({ failure: { advice: expect.stringMatching(/`cluster` .* in ecs\(\)/) } })
   // The SDK would have sent most of these three times.
   expect(sent).toHaveLength(1)
 })
@@ -160,7 +165,7 @@ test.each([
 })
 
 test('an input of any size goes through a bucket', async () => {
-  const { provider, io } = setup([stored, placed], { bucket: 'predictions' })
+  const { provider, io } = setup([stored, stored, placed], { bucket: 'predictions' })
   expect(await provider.start(job(onGpu, { input: { prompt: 'x'.repeat(100_000) } }), io)).toMatchObject({
     kind: 'accepted',
   })

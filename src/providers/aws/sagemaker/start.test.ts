@@ -16,18 +16,19 @@ function setup(answers: (() => Response)[]) {
 }
 
 test('a start puts the input into the bucket, then asks for one inference with limits in time', async () => {
-  const { provider, io, sent } = setup([stored, taken()])
+  const { provider, io, sent } = setup([stored, stored, taken()])
   expect(await provider.start(job(kit), io)).toEqual({
     kind: 'accepted',
     handle: { folder: 'surefoot/attempt-1/', output, failure },
   })
   expect(sent.map(({ method, url }) => `${method} ${url.origin}${url.pathname}`)).toEqual([
+    'PUT https://predictions.s3.eu-west-1.amazonaws.com/surefoot/attempt-1/files/image',
     'PUT https://predictions.s3.eu-west-1.amazonaws.com/surefoot/attempt-1/input.json',
     'POST https://runtime.sagemaker.eu-west-1.amazonaws.com/endpoints/sharp-async/async-invocations',
   ])
-  expect(sent[0]?.json()).toMatchObject({
+  expect(sent[1]?.json()).toMatchObject({
     focal_length: 30,
-    image: 'https://us.test/photo?signature=1',
+    image: expect.stringContaining('/surefoot/attempt-1/files/image?'),
     surefoot: {
       attempt: 'attempt-1',
       hello: 'https://us.test/hooks/whisper',
@@ -36,7 +37,7 @@ test('a start puts the input into the bucket, then asks for one inference with l
       upload: { url: expect.stringContaining('/output?') },
     },
   })
-  const header = (name: string) => sent[1]?.headers.get(`x-amzn-sagemaker-${name}`)
+  const header = (name: string) => sent[2]?.headers.get(`x-amzn-sagemaker-${name}`)
   expect(['inputlocation', 'inference-id', 'requestttlseconds', 'invocationtimeoutseconds'].map(header)).toEqual([
     's3://predictions/surefoot/attempt-1/input.json',
     'attempt-1',
@@ -45,7 +46,7 @@ test('a start puts the input into the bucket, then asks for one inference with l
   ])
 })
 
-test("a stranger's container gets its input and nothing of ours; files without a link of ours go by the bucket", async () => {
+test("a stranger's container gets its input and nothing of ours; files go by the bucket", async () => {
   const { provider, io, sent } = setup([stored, stored, taken()])
   const answer = await provider.start(job(stranger, { files: { image: file(3) } }), io)
   expect(answer).toEqual({ kind: 'accepted', handle: { output, failure } })
@@ -56,14 +57,14 @@ test("a stranger's container gets its input and nothing of ours; files without a
 })
 
 test("limits stay within the vendor's bounds", async () => {
-  const { provider, io, sent } = setup([stored, taken()])
+  const { provider, io, sent } = setup([stored, stored, taken()])
   await provider.start(job(kit, { runLimitMs: 1e12, deadlineInMs: 1e12 }), io)
-  const header = (name: string) => sent[1]?.headers.get(`x-amzn-sagemaker-${name}`)
+  const header = (name: string) => sent[2]?.headers.get(`x-amzn-sagemaker-${name}`)
   expect([header('requestttlseconds'), header('invocationtimeoutseconds')]).toEqual(['21600', '3600'])
 })
 
 test('an answer that does not say where the result will be is enough for a kit, and for nobody else', async () => {
-  const [ours, theirs] = [setup([stored, taken({})]), setup([stored, taken({})])]
+  const [ours, theirs] = [setup([stored, stored, taken({})]), setup([stored, stored, taken({})])]
   expect(await ours.provider.start(job(kit), ours.io)).toMatchObject({ handle: { folder: 'surefoot/attempt-1/' } })
   expect(await theirs.provider.start(job(stranger), theirs.io)).toMatchObject({ kind: 'unknown' })
 })
@@ -77,9 +78,9 @@ test.each([
   ['InternalFailure', 500, 'later', 'unknown', 'start_unknown'],
 ])('%s with %d and "%s" is %s: %s', async (name, status, message, kind, code) => {
   const refusal = () => Response.json({ message }, { status, headers: { 'x-amzn-errortype': name } })
-  const { provider, io, sent } = setup([stored, refusal])
+  const { provider, io, sent } = setup([stored, stored, refusal])
   expect(await provider.start(job(kit), io)).toMatchObject({ kind, failure: { code } })
-  expect(sent).toHaveLength(2)
+  expect(sent).toHaveLength(3)
 })
 
 test('an input that cannot be put is a refusal before any inference', async () => {
