@@ -119,6 +119,14 @@ describe('housekeeping by bytes', () => {
     expect([await home.sweep(), home.left()]).toEqual([{ predictions: 0, files: 0 }, ['mine']])
   })
 
+  it('leaves predictions that keep no bytes: their removal would free none', async () => {
+    const home = await setup({ bytes: 10 })
+    await home.prediction('failed', 9, { output: null, status: 'failed' })
+    await home.prediction('good', 8)
+    expect(await home.sweep()).toEqual({ predictions: 1, files: 0 })
+    expect((await home.store.get('failed'))?.record.dataRemovedAt).toBe(undefined)
+  })
+
   it('ends where nothing that is left may go', async () => {
     const home = await setup({ bytes: 10 })
     await home.file('held', 9)

@@ -78,7 +78,12 @@ export async function sweep(dependencies: JanitorDependencies): Promise<Swept> {
   if (retention.bytes !== null) {
     const allowed = retention.bytes - (await trimDerived(dependencies, retention.bytes))
     for (let kept = await dependencies.store.keptBytes(); kept > allowed; ) {
-      const [predictions, files] = await oldest(dependencies, { before: now(), now: now(), limit: batch })
+      const [predictions, files] = await oldest(dependencies, {
+        before: now(),
+        now: now(),
+        limit: batch,
+        withOutput: true,
+      })
       const enough = oldestUpTo(kept - allowed, predictions, files)
       const before = swept.predictions + swept.files
       await removeAll(enough.predictions, enough.files)
@@ -107,7 +112,7 @@ async function trimDerived({ store, files }: JanitorDependencies, most: number):
 
 async function oldest(
   { store }: JanitorDependencies,
-  query: { readonly before: number; readonly now: number; readonly limit: number },
+  query: { readonly before: number; readonly now: number; readonly limit: number; readonly withOutput?: boolean },
 ): Promise<readonly [readonly StoredPrediction[], readonly FileRow[]]> {
   return await Promise.all([store.oldestKept(query), store.oldestFiles(query)])
 }

@@ -70,8 +70,8 @@ export interface Store {
   deleteUnneeded(id: string, now: number): Promise<{ readonly freed: string | null } | null>
   /** Files created before then that nothing needs `now`, oldest first. */
   oldestFiles(query: { before: number; now: number; limit: number }): Promise<readonly FileRow[]>
-  /** Settled predictions created before then whose data are kept, oldest first. */
-  oldestKept(query: { before: number; limit: number }): Promise<readonly StoredPrediction[]>
+  /** Settled predictions created before then whose data are kept, oldest first; with `withOutput` those that keep an output. */
+  oldestKept(query: { before: number; limit: number; withOutput?: boolean }): Promise<readonly StoredPrediction[]>
   /** Bytes of all outputs of settled predictions and of all files; those that files share count once. */
   keptBytes(): Promise<number>
 

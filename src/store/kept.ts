@@ -26,12 +26,17 @@ export async function sumKept(db: Database): Promise<number> {
 /** Settled predictions whose input and output are kept, oldest first. */
 export async function oldestKept(
   db: Database,
-  { before, limit }: { readonly before: number; readonly limit: number },
+  {
+    before,
+    limit,
+    withOutput = false,
+  }: { readonly before: number; readonly limit: number; readonly withOutput?: boolean },
 ): Promise<StoredPrediction[]> {
   const rows = await db
     .selectFrom('predictions')
     .select(stored)
     .where('kept_bytes', 'is not', null)
+    .where('kept_bytes', '>=', withOutput ? 1 : 0)
     .where('created_at', '<', before)
     .orderBy('created_at')
     .orderBy('id')

@@ -461,6 +461,8 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
         ['a', 'b', 'failed'],
         ['a'],
       ])
+      const withOutput = await store.oldestKept({ before: 99_000, limit: 9, withOutput: true })
+      expect(withOutput.map(({ record }) => record.id)).toEqual(['a', 'b'])
       const change = sampleChange(withoutData(ended('a'), 5_000), { version: 1, nextAt: null })
       expect(await store.commit([change])).toEqual(['committed'])
       expect([await store.keptBytes(), await oldest(99_000)]).toEqual([75, ['b', 'failed']])

@@ -278,9 +278,9 @@ export function createMemoryStore(now: () => number): Store {
         .filter(({ id, createdAt }) => createdAt < before && (neededUntil.get(id) ?? 0) < at)
         .sort((a, b) => newestFirst(b, a))
         .slice(0, limit),
-    oldestKept: async ({ before, limit }) =>
+    oldestKept: async ({ before, limit, withOutput = false }) =>
       [...rows.values()]
-        .filter(({ record }) => keptBytesOf(record) !== null && record.createdAt < before)
+        .filter(({ record }) => (keptBytesOf(record) ?? -1) >= (withOutput ? 1 : 0) && record.createdAt < before)
         .sort((a, b) => newestFirst(b.record, a.record))
         .slice(0, limit)
         .map(stored),
