@@ -234,6 +234,9 @@ test('where a probe costs money and nobody can be asked, what was found is told 
   const { code, stdout, stderr } = await run('doctor', 'there', '--probe')
   expect(code).toBe(1)
   expect(stdout).toContain('relief@there')
+  // Whoever probes need not be told to.
+  expect(stdout).toContain('Set token and service in the provider.')
+  expect(stdout).not.toContain('--probe')
   expect(stderr).toBe(
     'A probe of relief@there costs money: at most 18 USD, usually far less.\n' +
       'surefoot: Nobody can be asked whether to spend money. Use --yes.\n',

@@ -58,10 +58,11 @@ async function diagnose(io: Io, values: Values, names: readonly string[], { firs
   const { examine, placesOf } = await import('../doctor/examine.ts')
   const places = choose(placesOf(config), names)
   const marker = `doctor-${randomUUID()}`
-  const findings = await examine(config, {
+  const examined = await examine(config, {
     ...{ places, fetch: globalThis.fetch, now: Date.now, marker },
     mayWrite: values.probe,
   })
+  const findings = values.probe ? examined.map(withoutProbeAdvice) : examined
   show(io, findings, values)
   if (values.probe) {
     const { probe } = await import('./probe.ts')
@@ -82,6 +83,12 @@ function choose(places: readonly Placed[], names: readonly string[]): readonly P
         advice: 'Name a provider or a deployment of the config.',
       })
   return places.filter(({ deployment: { providerName, name } }) => names.includes(providerName) || names.includes(name))
+}
+
+/** Whoever probes need not be told to. */
+function withoutProbeAdvice(finding: Reported): Reported {
+  const advice = finding.advice?.replace(/^Use --probe\b.*|, or use --probe(?=\.)/, '') ?? ''
+  return { ...finding, advice: advice === '' ? null : advice }
 }
 
 /** As a table, as soon as they are known. */

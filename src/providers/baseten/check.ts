@@ -71,7 +71,7 @@ function judgeStatus({ status, name }: WireDeployment): Finding {
 function judgeReplicas({ autoscaling_settings: settings }: WireDeployment): Finding[] {
   if (settings === undefined) return []
   const { min_replica: min, max_replica: max, concurrency_target: together, scale_down_delay: idle } = settings
-  const words = `Baseten: ${min ?? '?'} to ${max ?? '?'} replicas, ${together ?? '?'} requests at a time on each, down after ${idle ?? '?'} s`
+  const words = `Baseten: ${min ?? '?'} to ${max ?? '?'} replicas, ${together ?? '?'} ${together === 1 ? 'request' : 'requests'} at a time on each, down after ${idle ?? '?'} s`
   const findings: Finding[] = []
   if (max === 0) findings.push(problem('baseten-replicas', `${words}: nothing runs.`, 'Raise its maximum of replicas.'))
   if (min !== undefined && min > 0)

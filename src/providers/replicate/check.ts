@@ -21,7 +21,7 @@ export async function check(
 ): Promise<readonly Finding[]> {
   const { username } = await api.get('/account', accountSchema, io)
   const findings = [
-    ok('replicate-token', `Replicate: the token is that of ${username}.`),
+    ok('replicate-token', `Replicate: the token belongs to the account "${username}".`),
     ...judgeRunLimit('replicate-run-limit', intent, {
       endsAfterMs: longestRunMs,
       words: 'Replicate',
