@@ -63,6 +63,12 @@ export async function convert(job: ConversionJob, options: ConvertOptions): Prom
       return converted
     }
     if (last?.kind === 'failed') throw refusal(last.code, last.message, last)
+    // What the system kills is mostly short of memory; nobody is told more than that.
+    if (ended === 'SIGKILL')
+      throw refusal(
+        'out_of_memory',
+        'The conversion was killed by the system before its end, as where memory is short.',
+      )
     throw refusal('internal', `The conversion ended with ${ended} before its end. ${words}`)
   } finally {
     stopTimer()

@@ -157,6 +157,31 @@ test('a conversion that fails says so, leaves nothing behind, and is tried again
   expect(await again).toMatchObject({ kind: 'stored' })
 })
 
+test('who was told to come back hears once that it has failed; who asks then begins anew', async () => {
+  const { ask, begin, begun, clock } = setup()
+  async function look(): Promise<unknown> {
+    let answer: unknown
+    const asked = ask('scene.sog', { holdMs: 0 }).catch((error: unknown) => error)
+    void asked.then(value => {
+      answer = value
+    })
+    // Its files are looked at first, on a real disk.
+    while (answer === undefined) {
+      await new Promise(setImmediate)
+      await clock.advance(1)
+    }
+    return answer
+  }
+  expect(await look()).toMatchObject({ kind: 'converting' })
+  ;(await begin(1)).fail(new Error('out of memory'))
+  let failure: unknown = null
+  while (!(failure instanceof Error)) failure = await look()
+  expect([failure, begun.length]).toEqual([new Error('out of memory'), 1])
+  const again = ask('scene.sog')
+  ;(await begin(2)).end('sog')
+  expect([await again, begun.length]).toMatchObject([{ kind: 'stored' }, 2])
+})
+
 test('without splat-transform what needs it is refused with what to install; the rest is made', async () => {
   const { ask, begin } = setup({ hasTransform: () => false })
   await expect(ask('scene.sog')).rejects.toMatchObject({

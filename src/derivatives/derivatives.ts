@@ -65,6 +65,8 @@ export function createDerivatives(options: DerivativesOptions): Derivatives {
   const { files, clock, mostWaiting = 16 } = options
   const turns = createTurns(options.places ?? Math.max(1, Math.floor(availableParallelism() / 4)))
   const making = new Map<string, Making>()
+  /** How what somebody was to come back for has failed meanwhile: told once, or they would ask for ever. */
+  const failed = new Map<string, unknown>()
 
   async function get(source: DerivativeSource, name: string, wait: GetOptions): Promise<DerivativeState | null> {
     const derivative = parseDerivative(source.output.name, name)
@@ -78,6 +80,11 @@ export function createDerivatives(options: DerivativesOptions): Derivatives {
     const key = toKey(from, derivative)
     const kept = await find(key, derivative)
     if (kept !== null) return kept
+    if (failed.has(key)) {
+      const failure = failed.get(key)
+      failed.delete(key)
+      throw failure
+    }
     // Somebody else's is joined: what it was begun with was checked then.
     const found = making.get(key) ?? begin(key, from, derivative)
     return await waitFor(found, wait)
@@ -107,8 +114,10 @@ export function createDerivatives(options: DerivativesOptions): Derivatives {
         made.now = { kind: 'converting', ...progress }
       }).finally(forget),
     }
-    // Whoever waits hears of it; where nobody does any more, nobody need.
-    made.done.catch(() => {})
+    // Whoever waits hears of it; where nobody does any more, only who was told to come back need.
+    made.done.catch(error => {
+      if (made.isPromised && made.waiting === 0 && !controller.signal.aborted) failed.set(key, error)
+    })
     making.set(key, made)
     return made
   }
