@@ -494,3 +494,19 @@ describe('a model of your own', () => {
     expect(read).toThrow(words)
   })
 })
+
+test.each([
+  ['Vercel', { VERCEL: '1' }],
+  ['Netlify', { NETLIFY: 'true' }],
+  ['AWS Lambda', { AWS_LAMBDA_FUNCTION_NAME: 'f' }],
+])('nothing is started on this machine where %s ends processes with the request', async (host, env) => {
+  const start = async (given: Readonly<Record<string, string>>) => {
+    const provider = resolveConfig(parseConfig({}, 'test'), folder(), given).providers.local
+    const job = { target: provider?.parseTarget({}), model: 'surefoot/relief', files: {}, input: {} }
+    return await provider?.start(job as never, { fetch, signal: new AbortController().signal } as never)
+  }
+  expect(await start(env)).toMatchObject({
+    kind: 'rejected',
+    failure: { code: 'deployment_missing', fault: 'config', message: expect.stringContaining(host) },
+  })
+})

@@ -13,7 +13,7 @@ import { isProvider } from './parse-config.ts'
 import { refuseConfig, suggest } from './refuse-config.ts'
 import { resolveKeepWarm } from './resolve-keep-warm.ts'
 import { resolveMigration } from './resolve-migration.ts'
-import { toolEnvironment } from './tool-environment.ts'
+import { hostWithoutProcesses, toolEnvironment } from './tool-environment.ts'
 
 const remoteConcurrency = 4
 
@@ -60,7 +60,12 @@ function resolveProviders(
     if (!isProvider(value)) refuseConfig(`providers.${name}: the function did not return a provider.`)
     made[name] = value
   }
-  const usual = () => local({ directory: join(dataDirectory, 'local'), environment: toolEnvironment(env) })
+  const usual = () =>
+    local({
+      directory: join(dataDirectory, 'local'),
+      environment: toolEnvironment(env),
+      refusedBy: hostWithoutProcesses(env),
+    })
   return { local: made.local ?? usual(), ...made }
 }
 

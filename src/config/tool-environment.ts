@@ -10,3 +10,14 @@ export function toolEnvironment(env: Readonly<Record<string, string | undefined>
   const kept = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
   return Object.fromEntries(kept.filter(([name]) => names.test(name)))
 }
+
+/**
+ * The host's name where it ends processes with the request, so that none may be left behind; null elsewhere. By the
+ * variables that these hosts document: AWS Lambda ("Using Lambda environment variables"), Vercel ("System environment
+ * variables"), Netlify ("Functions: environment variables").
+ */
+export function hostWithoutProcesses(env: Readonly<Record<string, string | undefined>>): string | null {
+  if (env.VERCEL === '1') return 'Vercel'
+  if (env.NETLIFY === 'true') return 'Netlify'
+  return env.AWS_LAMBDA_FUNCTION_NAME === undefined ? null : 'AWS Lambda'
+}

@@ -49,7 +49,7 @@ const engineOfModel = new Map([
  * local({ directory: '.surefoot/local' })
  */
 export function local(options: LocalOptions): Provider {
-  const { directory, memoryMb, engines: more, environment, now } = parseOptions(options)
+  const { refusedBy, directory, memoryMb, engines: more, environment, now } = parseOptions(options)
   const engines = new Map<string, string>([
     ['relief', moduleBeside(import.meta.url, './relief-engine').href],
     [sharpEngine, moduleBeside(import.meta.url, './sharp-engine').href],
@@ -110,6 +110,17 @@ export function local(options: LocalOptions): Provider {
 
     async start(job, io) {
       io.signal.throwIfAborted()
+      if (refusedBy !== null)
+        return {
+          kind: 'rejected',
+          failure: createFailure(
+            'deployment_missing',
+            `${refusedBy} ends processes with the request, so nothing can run on this machine.`,
+            {
+              advice: 'Route the model to a provider, or run the gateway where processes may live.',
+            },
+          ),
+        }
       const prepared = prepare(job, engines, memoryMb)
       if ('kind' in prepared) return prepared
       const attempt = job.marker.attemptId

@@ -16,6 +16,8 @@ export interface LocalOptions {
    * `local` gets those of the gateway that are not secrets. No other engine gets any.
    */
   readonly environment?: { readonly [name: string]: string }
+  /** The host's name where no process may outlive a request: every start is refused there. Default null: it may. */
+  readonly refusedBy?: string | null
   /** Milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number
 }
@@ -25,6 +27,7 @@ const optionsSchema = z.strictObject({
   memoryMb: z.int().min(16).default(1024),
   engines: z.record(z.string(), z.union([z.string(), z.instanceof(URL)])).default({}),
   environment: z.record(z.string(), z.string()).default({}),
+  refusedBy: z.string().nullable().default(null),
   now: z.custom<() => number>(value => typeof value === 'function').default(() => Date.now),
 })
 
