@@ -56,7 +56,7 @@ export interface EngineDependencies {
   readonly keepLocation?: boolean
 }
 
-/** Watching goes by hints of the store. Where other processes write too some may be lost, so a watcher also looks. */
+/** Watching goes by hints of the store. Where other processes write too some may be lost, so watchers also look. */
 const lookAgainMs = 1_000
 
 /** Somebody looks at a page and waits for it. */
@@ -77,7 +77,11 @@ const grantTries = 3
 /** Puts the parts together: the front's verbs over the driver, the performer and the stores. Starts nothing by itself. */
 export function createEngine(dependencies: EngineDependencies): Engine {
   const { store, files, download, routes, links, serverKey, clock, newId } = dependencies
-  const watchers = createWatchers()
+  const watchers = createWatchers({
+    look: id => get(id),
+    clock,
+    lookAgainMs: dependencies.alone ? null : lookAgainMs,
+  })
   const insight = createInsight(store, routes)
   const migrations = createMigrations({ ...dependencies, insert: record => driver.insert(record) })
   const uploads = createUploads(store, files, routes)
@@ -213,7 +217,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   ): AsyncGenerator<StoredPrediction> {
     let dirty = true
     let wake = () => {}
-    const unsubscribe = watchers.subscribe(id, () => {
+    const following = watchers.follow(id, () => {
       dirty = true
       wake()
     })
@@ -223,7 +227,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       let shown: StoredPrediction | null = null
       while (!signal.aborted) {
         dirty = false
-        const stored = await get(id)
+        const stored = await following.look()
         if (stored === null) return
         if (shown === null ? stored.version > afterVersion : isNews(shown, stored)) {
           shown = stored
@@ -233,12 +237,11 @@ export function createEngine(dependencies: EngineDependencies): Engine {
         if (!dirty && !signal.aborted) {
           const { promise, resolve } = Promise.withResolvers<void>()
           wake = resolve
-          const cancel = dependencies.alone ? () => {} : clock.after(lookAgainMs, resolve)
-          await promise.finally(cancel)
+          await promise
         }
       }
     } finally {
-      unsubscribe()
+      following.stop()
       signal.removeEventListener('abort', end)
     }
   }
