@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { mostStreams } from './events.ts'
 import { setup, type TestFront } from './test-support.ts'
+import { addToken } from './test-tokens.ts'
 
 /** Reads an event stream piece by piece: what was written between two calls. */
 async function follow(front: TestFront, id: string, headers: Record<string, string> = {}) {
@@ -140,6 +142,28 @@ test('a reader that does not read is not written to', async () => {
   const second = new TextDecoder().decode((await reader.read()).value)
   expect(second).toContain('id: 51\n')
   await reader.cancel()
+  await front.clock.advance(0)
+  expect(front.clock.waiting).toBe(0)
+})
+
+test('a caller may have 1,000 streams open; one more is 429 until one ends, and others have their own', async () => {
+  const front = await setup()
+  const [ann, bob] = [await addToken(front), await addToken(front)]
+  for (const { id } of [ann, bob]) await front.add({ id: `of-${id}`, owner: id })
+  const ask = (who: typeof ann) => front.send(`/v1/predictions/of-${who.id}/events`, { headers: who.headers })
+  const open = await Promise.all(Array.from({ length: mostStreams }, () => ask(ann)))
+  expect(new Set(open.map(({ status }) => status))).toEqual(new Set([200]))
+  expect(await (await ask(ann)).json()).toMatchObject({ status: 429, code: 'too_many_requests' })
+  const others = await ask(bob)
+  expect(others.status).toBe(200)
+  await open[0]?.body?.cancel()
+  await front.clock.advance(0)
+  const again = await ask(ann)
+  expect([again.status, (await ask(ann)).status]).toEqual([200, 429])
+  await front.change(`of-${ann.id}`, { status: 'canceled', completedAt: 1 })
+  await Promise.all([...open.slice(1), again].map(response => response.text()))
+  expect((await ask(ann)).status).toBe(200)
+  await others.body?.cancel()
   await front.clock.advance(0)
   expect(front.clock.waiting).toBe(0)
 })

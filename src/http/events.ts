@@ -2,8 +2,12 @@ import { inspect } from 'node:util'
 import { z } from '@hono/zod-openapi'
 import type { StoredPrediction } from '../store/contract.ts'
 import type { App, AppDependencies } from './context.ts'
+import { refuseHttp } from './errors.ts'
 import { findPrediction, viewOf } from './predictions.ts'
 import { addRoute } from './route.ts'
+
+/** Most event streams that one caller may have open at one process: each is a socket and a place in memory. */
+export const mostStreams = 1_000
 
 const keepAliveMs = 15_000
 const streamHeaders = {
@@ -12,8 +16,12 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 }
 
-/** `GET /v1/predictions/{id}/events`: the prediction now and after each change, as server-sent events. */
+/**
+ * `GET /v1/predictions/{id}/events`: the prediction now and after each change, as server-sent events. A caller that has
+ * `mostStreams` open gets 429.
+ */
 export function addEvents(app: App, deps: AppDependencies): void {
+  const streams = createStreamCount()
   addRoute(
     app,
     {
@@ -40,11 +48,13 @@ export function addEvents(app: App, deps: AppDependencies): void {
       const gone = new AbortController()
       const signals = [gone.signal, c.req.raw.signal, ...(deps.closing === undefined ? [] : [deps.closing])]
       const signal = AbortSignal.any(signals)
+      const ended = streams.begin(c.get('caller').owner)
+      signal.addEventListener('abort', ended, { once: true })
       const changes = deps.engine.watch(id, {
         signal,
         ...(seen !== undefined && /^\d{1,15}$/.test(seen) ? { afterVersion: Number(seen) } : {}),
       })
-      const body = toEventStream(changes, { deps, view: viewOf(deps, c), gone, signal })
+      const body = toEventStream(changes, { deps, view: viewOf(deps, c), gone, signal, ended })
       return new Response(body, { headers: streamHeaders })
     },
   )
@@ -52,7 +62,7 @@ export function addEvents(app: App, deps: AppDependencies): void {
 
 /**
  * Writes changes as events, no faster than they are read, and `done` after the last; no `done` when `signal` ended it
- * first, so that browsers come back. A comment goes out after each 15 s of silence: neither proxies nor browsers then
+ * first, so that browsers come back. `ended` is called when all is written. A comment goes out after each 15 s of silence: neither proxies nor browsers then
  * take a quiet stream for a dead one. `gone` is aborted when the reader leaves.
  */
 function toEventStream(
@@ -61,6 +71,7 @@ function toEventStream(
     readonly deps: Pick<AppDependencies, 'clock' | 'log'>
     readonly gone: AbortController
     readonly signal: AbortSignal
+    ended(): void
     view(stored: StoredPrediction): object
   },
 ): ReadableStream<Uint8Array> {
@@ -96,10 +107,37 @@ function toEventStream(
   }
 
   writer.closed.catch(() => options.gone.abort())
-  sendAll().catch(error => {
-    stopTimer()
-    if (!options.signal.aborted) log('error', 'event stream failed', { error: inspect(error) })
-    writer.abort(error).catch(() => undefined)
-  })
+  sendAll()
+    .catch(error => {
+      stopTimer()
+      if (!options.signal.aborted) log('error', 'event stream failed', { error: inspect(error) })
+      writer.abort(error).catch(() => undefined)
+    })
+    .finally(options.ended)
   return readable
+}
+
+/** How many streams each caller has open. */
+function createStreamCount() {
+  const open = new Map<string, number>()
+  return {
+    /** Counts one more, or refuses; the returned function, called any number of times, gives it back. */
+    begin(owner: string): () => void {
+      const count = open.get(owner) ?? 0
+      if (count >= mostStreams)
+        refuseHttp(
+          'too_many_requests',
+          `This caller has ${mostStreams.toLocaleString('en')} event streams open; close some, or poll the predictions.`,
+        )
+      open.set(owner, count + 1)
+      let isOpen = true
+      return () => {
+        if (!isOpen) return
+        isOpen = false
+        const left = (open.get(owner) ?? 0) - 1
+        if (left > 0) open.set(owner, left)
+        else open.delete(owner)
+      }
+    },
+  }
 }
