@@ -12,7 +12,7 @@ export function createGateway(
   log: Log,
   address: Required<Pick<AppDependencies, 'allowedHosts' | 'access'>> & { readonly closing?: AbortSignal },
 ): { fetch(request: Request): Promise<Response> } {
-  const { publicUrl } = config
+  const { publicUrl, corsOrigins } = config
   return createApp({
     engine,
     store,
@@ -21,6 +21,7 @@ export function createGateway(
     signer,
     clock,
     publicUrl,
+    corsOrigins,
     studio: findStudio(),
     log,
     ...address,

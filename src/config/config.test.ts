@@ -82,6 +82,7 @@ describe('loadConfig', () => {
       database: null,
       publicUrl: null,
       webhookOrigins: [],
+      corsOrigins: [],
       retention: defaultRetention,
       keepLocation: false,
       token: null,
@@ -334,6 +335,8 @@ test.each<[string, object, string]>([
   ['an empty route', { models: { relief: { route: [] } } }, 'models.relief.route: '],
   ['a port in words', { port: '8787' }, 'port: '],
   ['a webhook origin with a path', { webhookOrigins: ['http://127.0.0.1:3000/hook'] }, 'webhookOrigins.0: has a path'],
+  ['a CORS origin for all', { corsOrigins: ['*'] }, 'corsOrigins.0: is not an http or https URL'],
+  ['the CORS origin of nobody', { corsOrigins: ['null'] }, 'corsOrigins.0: is not an http or https URL'],
   ['a public URL by ftp', { publicUrl: 'ftp://x.example' }, 'publicUrl: is not an http or https URL'],
   [
     'a public URL with credentials',

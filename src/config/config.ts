@@ -31,6 +31,11 @@ export interface Config {
    * Default none: every other receiver must be on the public internet, or any caller could post into your network.
    */
   readonly webhookOrigins?: readonly string[]
+  /**
+   * Origins, such as `https://app.example`, whose pages may call the API from a browser (CORS): exactly these, never all, and
+   * without cookies. Where no tokens are needed such a page may spend money. Default none. Signed links are open to all pages.
+   */
+  readonly corsOrigins?: readonly string[]
   /** How long data are kept, and how many. See docs/storage.md. */
   readonly retention?: {
     /** Inputs, outputs and uploads older than this are removed, once their prediction is settled. Default 30; null: never. */

@@ -36,6 +36,8 @@ export interface LoadedConfig {
   readonly publicUrl: string | null
   /** Origins that get webhooks although they are private. */
   readonly webhookOrigins: readonly string[]
+  /** Origins whose pages may call the API. */
+  readonly corsOrigins: readonly string[]
   readonly retention: Retention
   /** Photos keep the coordinates of where they were taken. */
   readonly keepLocation: boolean
@@ -74,6 +76,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
     webhookOrigins: config.webhookOrigins ?? [],
+    corsOrigins: config.corsOrigins ?? [],
     retention: toRetention(config.retention),
     keepLocation: config.keepLocation ?? false,
     token: env.SUREFOOT_TOKEN || null,

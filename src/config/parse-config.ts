@@ -136,6 +136,7 @@ const configSchema = z.strictObject({
   port: z.int().min(0).max(65_535).optional(),
   publicUrl: originSchema.optional(),
   webhookOrigins: z.array(originSchema).optional(),
+  corsOrigins: z.array(originSchema).optional(),
   retention: z
     .strictObject({
       days: z.number().positive().max(36_500).nullable(),

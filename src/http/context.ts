@@ -40,6 +40,8 @@ export interface AppDependencies {
   readonly studio: string | null
   /** `host:port` values that the Host header may have; see `hostsOf`. */
   readonly allowedHosts: readonly string[]
+  /** Origins whose pages may call the API, as browsers name them: `https://app.example`. Default: none. */
+  readonly corsOrigins?: readonly string[]
   readonly log: Log
   /** Default: tokens are needed once there is one, and nobody but their holders may do what only an owner may. */
   readonly access?: {

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { AppDependencies, Context, Env } from './context.ts'
+import { answerPreflight, isPreflight, shareWith } from './cors.ts'
 import { refuseHttp } from './errors.ts'
 
 /**
@@ -17,11 +18,12 @@ export function hostsOf(port: number, publicUrl: string | null): readonly string
  * Where no tokens are needed, whoever reaches the port may spend money, and every web page that is open on this machine
  * reaches it. So there requests must name one of our hosts. Everywhere those that a browser marks as coming from elsewhere are refused, other
  * ports of this machine included. Programs (curl, the clients, kits, providers) send neither mark and pass. Open to all
- * pages are only the Studio page itself and links whose signature is the permission. Under a public base URL, where all
+ * pages are only the Studio page itself and links whose signature is the permission; the API is to pages of `corsOrigins`,
+ * whose preflights are answered here. Under a public base URL, where all
  * the world may call, only what carries its permission in its address is served; a proxy that says so counts as that,
  * whatever host it names.
  */
-export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareHandler<Env> {
+export function guard({ allowedHosts, publicUrl, corsOrigins = [] }: AppDependencies): MiddlewareHandler<Env> {
   const publicOrigin = publicUrl === null ? null : new URL(publicUrl)
   return async (c, next) => {
     const url = new URL(c.req.url)
@@ -41,6 +43,13 @@ export function guard({ allowedHosts, publicUrl }: AppDependencies): MiddlewareH
       )
     }
     c.set('origin', publicOrigin?.host === url.host ? publicOrigin.origin : url.origin)
+    const origin = c.req.header('origin')
+    if (origin !== undefined && corsOrigins.includes(origin) && !carriesPermission(url.pathname)) {
+      if (isPreflight(c)) return answerPreflight(origin)
+      await next()
+      shareWith(origin, c.res.headers)
+      return
+    }
     if (!isOpenToAllPages(c, url.pathname) && comesFromElsewhere(c)) {
       refuseHttp('origin_refused', 'Pages of other sites and ports may not call this server.')
     }
