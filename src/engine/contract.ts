@@ -210,9 +210,35 @@ export interface Engine {
   /** Warming deployments ahead of use. */
   readonly warmer: Warmer
   readonly routes: ReadonlyMap<string, Route>
+  /**
+   * Where nothing lives longer than a request: the engine is awake while `work` runs, and asleep again, with nothing under
+   * way and no lease held, before this resolves or rejects. Turns may overlap; it sleeps after the last. In a process whose
+   * loops run (`start`), `work` is all that happens. Rejects as `work` does, or when the store cannot be reached.
+   */
+  turn<T>(work: (turn: Turn) => Promise<T>, options?: TurnOptions): Promise<T>
   start(): Promise<void>
   /** Ends loops and calls; leases are given back, running work stays where it is and is picked up on the next start. */
   stop(): Promise<void>
+}
+
+/** What a request does with its time. */
+export interface Turn {
+  /**
+   * Advances a prediction (default: none in particular) and waits until nothing is under way any more and nothing is due
+   * before `until` (milliseconds since 1970, default now), or the turn's time is over. At once where loops run.
+   */
+  advance(options?: { readonly id?: string; readonly until?: number }): Promise<void>
+  /** Removes what was kept long enough, judges migrations, keeps deployments warm: what loops do elsewhere, once. */
+  keepHouse(): Promise<void>
+  /** Aborts when the turn's time is over. Never where loops run. */
+  readonly signal: AbortSignal
+}
+
+export interface TurnOptions {
+  /** How long `advance` waits at most, and when `signal` aborts. Default: `EngineDependencies.turnMs`. */
+  readonly limitMs?: number
+  /** Most due records of others that are picked up. Default 8: a request serves its sender first. */
+  readonly others?: number
 }
 
 /** URLs by which providers reach us; each null without a public base URL. */

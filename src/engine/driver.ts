@@ -37,8 +37,20 @@ export interface Driver {
   held(id: string): StoredPrediction | null
   /** Milliseconds since 1970 by the store's clock. */
   now(): number
+  /** Runs until `stop`. It may start again after that. */
   start(): Promise<void>
   stop(): Promise<void>
+  /**
+   * The same for a process that will not wait for anything: no connection listens for what other processes write, and at most
+   * `limit` due records are picked up.
+   */
+  wake(limit: number): Promise<void>
+  /** Looks for due records while awake: for whoever comes when it is awake already, after a time in which this process may have been frozen. */
+  look(limit: number): Promise<void>
+  /** Resolves once nothing is under way and nothing that is held wants to be stepped before `until` (milliseconds since 1970). */
+  quiet(until: number): Promise<void>
+  /** Stops, and leaves every record as it is known here, due when it wants to be: the next process waits for no more and asks no sooner. */
+  sleep(): Promise<void>
 }
 
 export interface DriverDependencies {
@@ -88,6 +100,10 @@ interface Held {
   /** Events are taken in one at a time, in order of arrival. */
   queue: Promise<unknown>
   cancelWake: () => void
+  /** When it is stepped next; Infinity while no timer is set. */
+  wakeAt: number
+  /** What the last step answered. */
+  nextAt: number | null
 }
 
 export function createDriver(dependencies: DriverDependencies): Driver {
@@ -121,6 +137,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       writtenAt: 0,
       queue: Promise.resolve(),
       cancelWake: () => {},
+      wakeAt: Infinity,
+      nextAt: stored.nextAt,
     }
     records.set(held.id, held)
     return held
@@ -142,7 +160,11 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   function wakeAt(held: Held, at: number): void {
     held.cancelWake()
-    held.cancelWake = clock.after(at - now(), () => void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault))
+    held.wakeAt = at
+    held.cancelWake = clock.after(at - now(), () => {
+      held.wakeAt = Infinity
+      void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault)
+    })
   }
 
   function reportStoreFault(error: unknown): void {
@@ -239,6 +261,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   function settle(held: Held, event: PredictionEvent, next: Step, mayBegin: boolean): void {
     const before = held.current
     held.current = next.record
+    held.nextAt = next.nextAt
     noteRetryAfter(event, before)
     wakeAll(places.update(next.record))
     abort(
@@ -395,11 +418,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
   }
 
-  async function pickUp(): Promise<void> {
+  async function pickUp(most = Infinity): Promise<void> {
     if (!running) return
     let leased: readonly StoredPrediction[]
+    let left = most
     do {
-      leased = await store.lease({ engine: name, leaseMs, limit: pickUpBatch })
+      leased = await store.lease({ engine: name, leaseMs, limit: Math.min(left, pickUpBatch) })
+      left -= leased.length
       for (const stored of leased) {
         if (!routes.has(stored.record.model))
           log(
@@ -408,7 +433,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
           )
         void enqueue(hold(stored), { type: 'timePassed' }).catch(reportStoreFault)
       }
-    } while (running && leased.length === pickUpBatch)
+    } while (running && left > 0 && leased.length === pickUpBatch)
   }
 
   async function renew(): Promise<void> {
@@ -426,6 +451,64 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
     // Ours by the store's word, unknown here: the answer to an insert or to a lease was lost.
     for (const id of mine.keys()) if (!records.has(id)) track(apply(id, { type: 'timePassed' }).catch(reportStoreFault))
+  }
+
+  async function look(limit: number): Promise<void> {
+    await renew()
+    await insight.refresh(now())
+    await pickUp(limit)
+  }
+
+  async function awaken(limit: number): Promise<void> {
+    running = true
+    try {
+      await look(limit)
+    } catch (error) {
+      running = false
+      throw error
+    }
+    const loop = (everyMs: number, work: () => Promise<void>) => startLoop(clock, everyMs, work, reportStoreFault)
+    endLoops = [
+      loop(renewEveryMs, renew),
+      loop(pickUpEveryMs, () => pickUp(limit)),
+      loop(insightEveryMs, () => insight.refresh(now())),
+    ]
+  }
+
+  async function end(before: () => Promise<void> = async () => {}): Promise<void> {
+    running = false
+    unwatch()
+    await Promise.all(endLoops.map(stop => stop()))
+    for (const held of records.values()) held.cancelWake()
+    // An event that is being taken in may still begin effects, and every answer is an event.
+    do {
+      await Promise.all([...records.values()].map(held => held.queue))
+      interrupt([...records.values()].flatMap(held => interruptible(held.current, isHeld)))
+      await Promise.all(underWay)
+    } while (underWay.size > 0)
+    for (const held of records.values()) held.cancelWake()
+    await before()
+    const ids = [...records.keys()]
+    records.clear()
+    for (const id of ids) places.forget(id)
+    await store.release(name, ids)
+  }
+
+  /** What was not worth a write while it was held, such as when to ask again, is worth one when nobody holds it. */
+  async function keep(): Promise<void> {
+    const changed = [...records.values()].filter(held => held.current !== held.stored && held.version > 0)
+    if (changed.length === 0) return
+    await store
+      .commit(
+        changed.map(({ current: record, version, nextAt }) => ({
+          record,
+          version,
+          nextAt,
+          reservations: [],
+          lease: 'release',
+        })),
+      )
+      .catch(reportStoreFault)
   }
 
   return {
@@ -450,35 +533,27 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         : { record: held.current, version: held.version, nextAt: null }
     },
     async start() {
-      running = true
-      await renew()
-      await insight.refresh(now())
-      await pickUp()
-      const loop = (everyMs: number, work: () => Promise<void>) => startLoop(clock, everyMs, work, reportStoreFault)
-      endLoops = [
-        loop(renewEveryMs, renew),
-        loop(pickUpEveryMs, pickUp),
-        loop(insightEveryMs, () => insight.refresh(now())),
-      ]
+      await awaken(Infinity)
       unwatch = store.watch(change => {
         const held = records.get(change.id)
         if (held !== undefined && change.version > held.version) refresh(held, change.version)
       })
     },
-    async stop() {
-      running = false
-      unwatch()
-      await Promise.all(endLoops.map(end => end()))
-      for (const held of records.values()) held.cancelWake()
-      // An event that is being taken in may still begin effects, and every answer is an event.
-      do {
+    stop: end,
+    wake: awaken,
+    look,
+    async quiet(until) {
+      for (;;) {
         await Promise.all([...records.values()].map(held => held.queue))
-        interrupt([...records.values()].flatMap(held => interruptible(held.current, isHeld)))
         await Promise.all(underWay)
-      } while (underWay.size > 0)
-      for (const held of records.values()) held.cancelWake()
-      await store.release(name, [...records.keys()])
-      records.clear()
+        if (underWay.size > 0) continue
+        const next = Math.min(...[...records.values()].map(held => held.wakeAt))
+        if (next > until) return
+        await new Promise<void>(resolve => void clock.after(next - now(), resolve))
+      }
+    },
+    async sleep() {
+      await end(keep)
     },
   }
 }

@@ -5,7 +5,7 @@ import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Retention } from '../core/retention.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
-import type { CreateRequest, Deployment, Engine, Links, Log, Route } from './contract.ts'
+import type { CreateRequest, Deployment, Engine, Links, Log, Route, Turn } from './contract.ts'
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
 import { addFile, type ConvertPhoto, checkInput, discardFiles, removeFile } from './inputs.ts'
@@ -20,6 +20,7 @@ import { isLoser } from './pending-effects.ts'
 import { type Grant, grant } from './quotas.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
+import { createTurns } from './turns.ts'
 import { createUploads, withUpload } from './uploads.ts'
 import { createWarmer } from './warm.ts'
 import { createWatchers } from './watchers.ts'
@@ -54,6 +55,8 @@ export interface EngineDependencies {
   readonly retention?: Retention
   /** Photos keep the coordinates of where they were taken. Default false: these are removed before anybody gets them. */
   readonly keepLocation?: boolean
+  /** How long a turn takes at most, where turns drive the engine. Default 8,000 ms. */
+  readonly turnMs?: number
 }
 
 /** Watching goes by hints of the store. Where other processes write too some may be lost, so watchers also look. */
@@ -64,6 +67,16 @@ const healthTimeoutMs = 5_000
 
 /** How long files outlast the deadline of a prediction that uses them: clocks differ, and shadow runs begin later. */
 const filesHeldMs = 3_600_000
+
+/** Hosts for functions end a request after 10 s where nothing else is set. */
+const usualTurnMs = 8_000
+
+/** Of a process whose loops do all that a turn would do. */
+const loopsTurn: Turn = {
+  signal: new AbortController().signal,
+  advance: async () => {},
+  keepHouse: async () => {},
+}
 
 /** Nothing is ever removed or refused. */
 const everything: Retention = { ageMs: null, bytes: null, spareBytes: 0 }
@@ -115,6 +128,17 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const warmer = createWarmer({ ...dependencies, now: driver.now, report, migrations: migrations.report, create })
   const keepWarm = createKeepWarm({ ...dependencies, now: driver.now, insight, warmer })
   const janitor = createJanitor({ store, files, retention, clock, now: driver.now, log: dependencies.log })
+  const turns = createTurns({
+    ...dependencies,
+    driver,
+    migrations,
+    turnMs: dependencies.turnMs ?? usualTurnMs,
+    async keepHouse() {
+      await migrations.judge()
+      await keepWarm.look()
+      await janitor.round()
+    },
+  })
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
   let unwatch = () => {}
@@ -271,6 +295,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       return await addFile(inputs, request, request.signal)
     },
     upload: uploads.put,
+    turn: (work, options) => (started === null ? turns.run(work, options) : work(loopsTurn)),
     async hear(providerName, attemptId, secret, request) {
       const provider = findProvider(routes, providerName)
       if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))

@@ -24,6 +24,8 @@ const everyMs = 10 * 60_000
 
 export interface Janitor {
   start(): void
+  /** One round, where anything is ever removed. Never rejects. */
+  round(): Promise<void>
   /** Resolves when the round that is under way has ended. */
   stop(): Promise<void>
 }
@@ -32,11 +34,12 @@ export interface Janitor {
 export function createJanitor(dependencies: JanitorDependencies & { readonly clock: Clock }): Janitor {
   const { clock, log, retention } = dependencies
   const isNeeded = retention.ageMs !== null || retention.bytes !== null
-  const round = async () => void (await sweep(dependencies))
+  const round = async () => void (isNeeded && (await sweep(dependencies)))
   const report = (error: unknown) => log('warn', 'Housekeeping failed; it is tried again.', { error: String(error) })
   let first: Promise<void> = Promise.resolve()
   let end = async () => {}
   return {
+    round: () => round().catch(report),
     start() {
       if (!isNeeded) return
       first = round().catch(report)

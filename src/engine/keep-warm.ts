@@ -20,6 +20,8 @@ import type { Warmable, WarmRuns } from './warm.ts'
  */
 export interface KeepWarmLoop {
   start(): void
+  /** Looks at all of them, once. Never rejects. */
+  look(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -119,6 +121,7 @@ export function createKeepWarm(dependencies: KeepWarmDependencies): KeepWarmLoop
   }
 
   return {
+    look: lookAtAll,
     start() {
       if (kept.size === 0) return
       endLoop = startLoop(clock, lookEveryMs, lookAtAll, error =>

@@ -35,7 +35,13 @@ export interface Migrations {
   report(): Promise<readonly MigrationReport[]>
   /** What a person asks for. Throws `input_invalid` (404, 409) where there is no such migration, or it cannot be done. */
   act(model: string, action: MigrationAction): Promise<MigrationReport>
-  /** Reads where each one stands, begins those that are new or planned otherwise, and judges from then on. */
+  /** Reads where each one stands, and begins those that are new or planned otherwise. */
+  read(): Promise<void>
+  /** Judges each one, once. */
+  judge(): Promise<void>
+  /** Resolves when no shadow run is being begun. */
+  quiet(): Promise<void>
+  /** Reads, and judges from then on. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -120,6 +126,14 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
       to: state.plan.to,
       why: last?.why ?? '',
     })
+  }
+
+  async function readAll(): Promise<void> {
+    for (const entry of moving.values()) await read(entry, true)
+  }
+
+  async function quiet(): Promise<void> {
+    await Promise.all(underWay)
   }
 
   async function judgeAll(): Promise<void> {
@@ -223,16 +237,19 @@ export function createMigrations(dependencies: MigrationDependencies): Migration
         return await reportOf(entry)
       }
     },
+    read: readAll,
+    judge: judgeAll,
+    quiet,
     async start() {
       if (moving.size === 0) return
-      for (const entry of moving.values()) await read(entry, true)
+      await readAll()
       endLoop = startLoop(clock, judgeEveryMs, judgeAll, error =>
         log('error', 'Migrations could not be judged; tried again soon.', { error: String(error) }),
       )
     },
     async stop() {
       await endLoop()
-      await Promise.all(underWay)
+      await quiet()
     },
   }
 }

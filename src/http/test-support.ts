@@ -125,6 +125,7 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
   const routes = new Map([[sketch.name, route]])
   return {
     upload: createUploads(store, files, routes).put,
+    turn: work => work({ signal: new AbortController().signal, advance: async () => {}, keepHouse: async () => {} }),
     report: async () => [],
     migrations: async () => [],
     migrate: () => refuse('input_invalid', 'There is no migration here.', { status: 404 }),
