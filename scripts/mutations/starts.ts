@@ -122,6 +122,12 @@ export const starts: readonly Rule[] = [
         breaks: 'After one failed look a timer ends the job unseen.',
       },
       {
+        file: 'src/core/follow.ts',
+        find: "if (timer.name !== 'collect') return false",
+        replace: 'if (timer.at > 0) return false',
+        breaks: 'After a time in which no process ran, a finished job ends before anybody has tried to collect it.',
+      },
+      {
         file: 'src/core/attempt.ts',
         find: 'if (attempt.submittedAt !== null && now - attempt.submittedAt < goneGraceMs) return',
         replace: '',

@@ -24,7 +24,8 @@ export type PredictionEvent =
   /** A verified webhook, or a kit's own call: nobody asked, so it answers no effect. */
   | { readonly type: 'heard'; readonly attempt: string; readonly handle: Json; readonly seen: Seen }
   | ({ readonly type: 'collected'; readonly output: StoredOutput } & Answer)
-  | ({ readonly type: 'collectFailed'; readonly failure: Failure } & Answer)
+  /** `broughtMore`: bytes that the next collect need not bring again. Default false. */
+  | ({ readonly type: 'collectFailed'; readonly failure: Failure; readonly broughtMore?: boolean } & Answer)
   | { readonly type: 'cancelRequested' }
   | ({ readonly type: 'cancelAnswered'; readonly answer: CancelAnswer } & Answer)
   | { readonly type: 'notified'; readonly notification: string; readonly effect: string; readonly delivered: boolean }

@@ -101,6 +101,16 @@ export function inspectsFirst(attempt: AttemptDraft, timer: Timer): boolean {
   return inspected.has(timer.name) && (attempt.inspectedAt ?? 0) < timer.at
 }
 
+/**
+ * Whether a collect must be tried before its timer may end the attempt: one is due and nobody has begun it, or it was begun
+ * only when the time was over. Where no process ran meanwhile, nobody has tried, and the output may well be there.
+ */
+export function collectsFirst(attempt: AttemptDraft, timer: Timer, now: number): boolean {
+  if (timer.name !== 'collect') return false
+  const begun = attempt.pending.find(({ kind }) => kind === 'collect')
+  return begun === undefined ? (attempt.nextCollectAt ?? 0) <= now : begun.at >= timer.at
+}
+
 /** From when on nobody will answer a pending effect any more. */
 export function orphanedAt(
   pending: { readonly kind: EffectKind; readonly engine: string; readonly until: number },
@@ -268,8 +278,17 @@ export function pollAgain(attempt: AttemptDraft, now: number, pollMs: number, as
   attempt.nextPollAt = now + Math.max(backoff, askedMs ?? 0)
 }
 
-/** A collect that was cut off is tried again until its time is over. */
-export function collectAgain(attempt: AttemptDraft, now: number, askedMs: number | undefined): void {
+/** A collect that was cut off is tried again until its time is over; one that got further has its whole time again. */
+export function collectAgain(
+  attempt: AttemptDraft,
+  now: number,
+  askedMs: number | undefined,
+  broughtMore: boolean = false,
+): void {
+  if (broughtMore) {
+    attempt.collectFailures = 0
+    attempt.collectSince = now
+  }
   attempt.collectFailures += 1
   const backoff = Math.min(maxRetryMs, firstCollectRetryMs * 2 ** Math.min(10, attempt.collectFailures - 1))
   attempt.nextCollectAt = now + Math.max(backoff, askedMs ?? 0)

@@ -105,6 +105,8 @@ export interface Attempt {
   /** Output references that the provider named, waiting to be collected. */
   readonly outputs: readonly OutputReference[] | null
   readonly collectFailures: number
+  /** When a collect last brought bytes forward, or its process had died: its time counts from here. Default: `collectingAt`. */
+  readonly collectSince?: number | null
   readonly nextCollectAt: number | null
   readonly output: StoredOutput | null
   readonly failure: Failure | null

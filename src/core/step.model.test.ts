@@ -19,7 +19,7 @@ interface Answers {
   readonly poll: 'failed' | ObservedStatus
   readonly cancel: CancelAnswer
   readonly upload: boolean
-  readonly collect: 'collected' | FailureCode
+  readonly collect: 'collected' | 'more' | FailureCode
   readonly delivered: boolean
   readonly fraction: number | null
   readonly cost: number | null
@@ -81,7 +81,7 @@ const answers: fc.Arbitrary<Answers> = fc.record({
   poll: mostly(['running', 'running', 'queued', 'booting', 'succeeded'], ['failed', ...statuses]),
   cancel: mostly(['requested'], ['ended', 'impossible']),
   upload: mostly([false, false], [true]),
-  collect: mostly(['collected'], collectFailures),
+  collect: mostly(['collected'], ['more', ...collectFailures]),
   delivered: fc.boolean(),
   fraction: fc.constantFrom(null, 0.05, 0.5, 0.95),
   cost: fc.constantFrom(null, null, 0.001, 0.1),
@@ -335,6 +335,8 @@ function answer(effect: Effect, given: Answers): PredictionEvent {
       return { type: 'cancelAnswered', ...to, answer: given.cancel }
     case 'collect':
       if (given.collect === 'collected') return { type: 'collected', ...to, output: sampleOutput(effect.attempt) }
+      if (given.collect === 'more')
+        return { type: 'collectFailed', ...to, failure: sampleFailure('provider_unreachable'), broughtMore: true }
       return { type: 'collectFailed', ...to, failure: sampleFailure(given.collect) }
   }
 }

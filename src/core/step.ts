@@ -13,6 +13,7 @@ import type { Effect, PredictionEvent } from './events.ts'
 import { createFailure, type Failure, invariant } from './failure.ts'
 import {
   collectAgain,
+  collectsFirst,
   failedLooks,
   findNext,
   follow,
@@ -30,7 +31,7 @@ import { addAttempt, mayHedge, placeWaiting, planNext, setBackoff } from './plan
 import type { Policy } from './policy.ts'
 import { isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
 import { takeSetBack } from './set-back.ts'
-import { timersOf } from './timers.ts'
+import { type Timer, timersOf } from './timers.ts'
 import type { World } from './world.ts'
 
 /** What one event leads to. */
@@ -170,7 +171,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       return endCollected(attempt, now, 'won', null)
     case 'collectFailed':
       if (!awaited || attempt.state !== 'collecting') return
-      if (mayPass(event.failure)) return collectAgain(attempt, now, event.failure.retryAfterMs)
+      if (mayPass(event.failure)) return collectAgain(attempt, now, event.failure.retryAfterMs, event.broughtMore)
       return endCollected(attempt, now, 'failed', event.failure)
     case 'cancelAnswered':
       if (!awaited || attempt.release !== 'open') return
@@ -256,7 +257,7 @@ function takeInOrphans(draft: Draft, now: number, world: World): void {
       }
       if (pending.kind === 'collect') {
         attempt.nextCollectAt = now
-        attempt.collectingAt = now
+        attempt.collectSince = now
       }
     }
   }
@@ -341,7 +342,7 @@ function failedLook(record: PredictionRecord, event: PredictionEvent): string | 
 function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   if (isTerminal(draft.status) || attempt.abandoned !== null) return
   const timers = timersOf(attempt, policy, world.deployments[attempt.deployment])
-  const due = timers.find(timer => timer.at <= now && !inspectsFirst(attempt, timer))
+  const due = timers.find(timer => timer.at <= now && !isHeldBack(attempt, timer, now))
   if (due === undefined || looksFirst(attempt, now, world)) return
   const { health, hint } = attempt
   const words = [due.failure.message, health, hint?.message].filter(text => text != null)
@@ -360,6 +361,11 @@ function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Pol
   decide(draft, now, attempt, 'given notice', failure.message)
   setBackoff(draft, now, failure, policy, world)
   abandon(attempt, now, 'failed', failure)
+}
+
+/** Something must be done before this timer may end the attempt. */
+function isHeldBack(attempt: AttemptDraft, timer: Timer, now: number): boolean {
+  return inspectsFirst(attempt, timer) || collectsFirst(attempt, timer, now)
 }
 
 /** Plans the next attempt where none works; answers when to look again. */
@@ -399,7 +405,7 @@ function nextAt(draft: Draft, now: number, policy: Policy, world: World, planAt:
     at = Math.min(at, followAt(attempt, policy, world))
     if (attempt.abandoned === null && !isTerminal(draft.status))
       for (const timer of timersOf(attempt, policy, world.deployments[attempt.deployment]))
-        if (timer.at > now || !(looksFirst(attempt, now, world) || inspectsFirst(attempt, timer)))
+        if (timer.at > now || !(looksFirst(attempt, now, world) || isHeldBack(attempt, timer, now)))
           at = Math.min(at, timer.at)
         else if (lookEndsAt(attempt, world.deployments[attempt.deployment]) > now)
           at = Math.min(at, lookEndsAt(attempt, world.deployments[attempt.deployment]))

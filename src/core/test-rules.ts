@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PredictionEvent } from './events.ts'
-import { inspectsFirst } from './follow.ts'
+import { collectsFirst, inspectsFirst } from './follow.ts'
 import type { Policy } from './policy.ts'
 import { type Attempt, isEnded, isTerminal, type PredictionRecord, type PredictionStatus } from './prediction.ts'
 import type { Step } from './step.ts'
@@ -93,7 +93,7 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
     before.attempts.every(attempt => {
       if (attempt.state !== 'collecting') return true
       const failed = event.type === 'collectFailed' && event.attempt === attempt.id
-      const tooLate = now >= (attempt.collectingAt ?? 0) + policy.collectMs
+      const tooLate = now >= (attempt.collectSince ?? attempt.collectingAt ?? 0) + policy.collectMs
       return failed || tooLate || !(attempt.deployment in world.deployments)
     }),
   '4: an effect is stored as pending with its step, one of a kind for each attempt': ({ step: { record, effects } }) =>
@@ -208,10 +208,30 @@ const rules: { readonly [rule: string]: (taken: TakenStep, witness: Witness) => 
       attempt === undefined ||
       attempt.abandoned !== null ||
       timersOf(attempt, policy, world.deployments[attempt.deployment]).every(
-        timer => timer.at > now || inspectsFirst(attempt, timer),
+        timer => timer.at > now || inspectsFirst(attempt, timer) || collectsFirst(attempt, timer, now),
       )
     )
   },
+  'an attempt is not ended for want of its output while a collect of it is due that nobody has begun': ({
+    before,
+    event,
+    step: { record },
+    now,
+    policy,
+    world,
+  }) =>
+    event.type !== 'timePassed' ||
+    before.attempts.every((attempt, index) => {
+      const isEndedByTimer =
+        attempt.state === 'collecting' &&
+        record.attempts[index]?.failure?.code === 'output_lost' &&
+        attempt.deployment in world.deployments
+      const isDue = !attempt.pending.some(({ kind }) => kind === 'collect') && (attempt.nextCollectAt ?? 0) <= now
+      const isLate = attempt.pending.some(
+        ({ kind, at }) => kind === 'collect' && timersOf(attempt, policy, undefined).some(timer => timer.at <= at),
+      )
+      return !isEndedByTimer || !(isDue || isLate)
+    }),
   'webhooks of the user go out one at a time and in order': ({ step: { record } }) => {
     const queue = record.webhook?.queue ?? []
     const first = queue.findIndex(({ state }) => state === 'waiting')

@@ -116,7 +116,7 @@ export interface Life {
   pollFailed(more?: { retryAfterMs?: number }, number?: number): Step
   heard(status: ObservedStatus, over?: Partial<Observation>, number?: number, cost?: Cost | null): Step
   collected(number?: number): Step
-  collectFailed(failure: Failure, number?: number): Step
+  collectFailed(failure: Failure, number?: number, more?: { readonly broughtMore: boolean }): Step
   /** What the look around found. Default: no upload, and a provider that tells nothing of its health. */
   inspected(found: { upload?: OutputReference | null; health?: string | null }, number?: number): Step
   cancelAnswered(answer: CancelAnswer, number?: number): Step
@@ -261,7 +261,8 @@ export function createLife(options: LifeOptions = {}): Life {
       take({ type: 'collected', ...answer('collect', number), output: sampleOutput(attempt(number).id) }),
     inspected: ({ upload = null, health = null }, number) =>
       take({ type: 'inspected', ...answer('inspect', number), upload, health }),
-    collectFailed: (failure, number) => take({ type: 'collectFailed', ...answer('collect', number), failure }),
+    collectFailed: (failure, number, more) =>
+      take({ type: 'collectFailed', ...answer('collect', number), failure, ...more }),
     cancelAnswered: (answered, number) =>
       take({ type: 'cancelAnswered', ...answer('cancel', number), answer: answered }),
     notified(delivered) {

@@ -3,7 +3,7 @@ import type { FailureCode } from './failure.ts'
 import type { Observation } from './observation.ts'
 import { isTerminal } from './prediction.ts'
 import { begunBy, bring } from './test-states.ts'
-import { createLife, type Life, type LifeOptions } from './test-support.ts'
+import { createLife, type Life, type LifeOptions, sampleFailure } from './test-support.ts'
 
 const oneAttempt: LifeOptions = { policy: { attempts: 1 } }
 
@@ -331,5 +331,33 @@ describe('a timer that is due after nobody looked for a while', () => {
     expect([end(life), life.pending('collect')]).toEqual(['processing', expect.stringMatching(/^id-/)])
     life.collected()
     expect(end(life)).toBe('succeeded')
+  })
+
+  it('tries a collect that fell due while nobody was there before it ends the attempt, and once', () => {
+    const life = createLife(oneAttempt)
+    bring.collecting(life, 1)
+    life.collectFailed(sampleFailure('provider_unreachable'))
+    sleep(life, 600_000)
+    expect([end(life), life.begun.at(-1)]).toEqual(['processing', 'collect 1'])
+    sleep(life, 1_000)
+    expect(end(life)).toBe('processing')
+    life.collectFailed(sampleFailure('provider_unreachable'))
+    expect(end(life)).toBe('failed: output_lost')
+  })
+
+  it('gives a collect that got further its whole time again, up to the deadline, and tries again soon', () => {
+    const life = createLife({ policy: { attempts: 1, deadlineMs: 20 * 60_000 } })
+    bring.collecting(life, 1)
+    life.collectFailed(sampleFailure('provider_unreachable'))
+    life.at(500)
+    for (let minute = 4; minute < 20; minute += 4) {
+      life.pass(minute * 60_000 - life.now)
+      life.collectFailed(sampleFailure('provider_unreachable'), 1, { broughtMore: true })
+      expect([end(life), (life.last.nextAt ?? 0) - life.now]).toEqual(['processing', 500])
+      life.at(life.now + 500)
+    }
+    expect(life.attempt().collectingAt).toBe(0)
+    sleep(life, 20 * 60_000 - life.now)
+    expect(end(life)).toBe('failed: deadline_exceeded')
   })
 })

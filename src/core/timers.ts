@@ -41,7 +41,7 @@ export function timersOf(attempt: AttemptDraft, policy: Policy, deployment: Depl
       ]
     case 'collecting':
       return [
-        timer('collect', attempt.collectingAt, policy.collectMs, ms =>
+        timer('collect', attempt.collectSince ?? attempt.collectingAt, policy.collectMs, ms =>
           createFailure('output_lost', `The output could not be collected within ${seconds(ms)}.`),
         ),
       ]
