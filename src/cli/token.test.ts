@@ -35,11 +35,15 @@ describe('surefoot token', () => {
       '4',
       '--budget',
       '5/day',
+      '--file-bytes',
+      '5MB',
+      '--stored-bytes',
+      '2GB',
     ]
     const { code, stdout, stderr } = await run('token', 'create', '--name', 'Ann', ...options)
     expect([code, stdout]).toEqual([0, expect.stringMatching(secretForm)])
     expect(stderr).toMatch(
-      /of Ann: may read; until \S+ \S+ UTC; 60 requests a minute; 4 predictions at a time; 5 USD a day\./,
+      /of Ann: may read; until \S+ \S+ UTC; 60 requests a minute; 4 predictions at a time; 5 USD a day; 5\.0 MB a file; 2000\.0 MB of files at once\./,
     )
     const listed = await run('token', 'list')
     expect(listed.stdout).toMatch(/Ann +good +never +may read/)
@@ -63,6 +67,8 @@ describe('surefoot token', () => {
     [['create', '--name', 'x', '--rate', '5/hour'], /--rate takes a number/],
     [['create', '--name', 'x', '--budget', '-1'], /--budget/],
     [['create', '--name', 'x', '--budget', '5/week'], /--budget takes a number/],
+    [['create', '--name', 'x', '--file-bytes', '5'], /--file-bytes takes a size/],
+    [['create', '--name', 'x', '--stored-bytes', '0MB'], /--stored-bytes takes a size/],
     [['revoke'], /id of a token is missing/],
     [['list', '--name', 'x'], /--name belongs to surefoot token create/],
     [['make'], /say create, list or revoke/],

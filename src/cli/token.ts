@@ -3,7 +3,7 @@ import type { CreateTokenBody, TokenJson } from '../http/token-shapes.ts'
 import type { Client } from './client.ts'
 import { type Command, noArguments, onlyArgument, parseOptions, readWholeNumber, UsageError } from './command.ts'
 import { connect, connectToExisting } from './connection.ts'
-import { formatTable } from './format.ts'
+import { formatBytes, formatTable } from './format.ts'
 import { type Io, say } from './io.ts'
 import { createLog } from './log.ts'
 import { loadSettings, placeOptions, placeUsage } from './settings.ts'
@@ -21,6 +21,8 @@ A secret is printed once, when it is made, and kept nowhere.
   --rate N/min         Requests a minute, at each gateway process
   --concurrency N      Predictions at a time
   --budget USD/day     What its predictions of a UTC day may cost at worst
+  --file-bytes SIZE    Of one file: 5MB (default 100MB, more is never taken)
+  --stored-bytes SIZE  Of all files that it keeps at once: 2GB
   --json               As JSON
 ${placeUsage}`
 
@@ -32,8 +34,14 @@ const options = {
   rate: { type: 'string' },
   concurrency: { type: 'string' },
   budget: { type: 'string' },
+  'file-bytes': { type: 'string' },
+  'stored-bytes': { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const
+
+const createOptions = [
+  ...(['name', 'scopes', 'expires', 'rate', 'concurrency', 'budget', 'file-bytes', 'stored-bytes'] as const),
+]
 
 type Values = ReturnType<typeof parseOptions<typeof options>>['values']
 
@@ -68,7 +76,7 @@ function prepare(
     const body = readToken(values)
     return async client => sayNew(io, await client.createToken(body), values.json)
   }
-  for (const option of ['name', 'scopes', 'expires', 'rate', 'concurrency', 'budget'] as const)
+  for (const option of createOptions)
     if (values[option] !== undefined) throw new UsageError(`--${option} belongs to surefoot token create.`)
   if (verb === 'list') {
     noArguments(rest)
@@ -84,7 +92,9 @@ function prepare(
   throw new UsageError(`surefoot token ${verb ?? ''}: say create, list or revoke.`.replace(' :', ':'))
 }
 
-function readToken({ name, scopes: list, expires, rate, concurrency, budget }: Values): CreateTokenBody {
+function readToken(values: Values): CreateTokenBody {
+  const { name, scopes: list, expires, rate, concurrency, budget } = values
+  const { 'file-bytes': file, 'stored-bytes': stored } = values
   if (name === undefined || name.trim() === '') throw new UsageError('--name is missing: whose token is it?')
   const most = readWholeNumber('--concurrency', concurrency, { from: 1, to: 1_000_000 })
   return {
@@ -94,6 +104,8 @@ function readToken({ name, scopes: list, expires, rate, concurrency, budget }: V
     ...(rate !== undefined && { requests_per_minute: readPer('--rate', rate, 'min', /^\d{1,6}$/) }),
     ...(most !== undefined && { concurrency: most }),
     ...(budget !== undefined && { budget_per_day: readPer('--budget', budget, 'day', /^\d{1,7}(\.\d{1,6})?$/) }),
+    ...(file !== undefined && { file_bytes: readBytes('--file-bytes', file) }),
+    ...(stored !== undefined && { stored_bytes: readBytes('--stored-bytes', stored) }),
   }
 }
 
@@ -111,6 +123,16 @@ function readSeconds(text: string): number {
   const seconds = Number(count) * (unitSeconds[unit] ?? Number.NaN)
   if (seconds > 0 && seconds <= 3_650 * 86_400) return seconds
   throw new UsageError(`--expires takes a time such as 90m, 12h or 30d, at most 3650d, not "${text}".`)
+}
+
+const unitBytes: { readonly [unit: string]: number } = { kB: 1e3, MB: 1e6, GB: 1e9 }
+
+/** `5MB`; a megabyte has a million bytes. */
+function readBytes(option: string, text: string): number {
+  const [, count = '', unit = ''] = /^([1-9]\d{0,5})(kB|MB|GB)$/.exec(text) ?? []
+  const bytes = Number(count) * (unitBytes[unit] ?? Number.NaN)
+  if (bytes > 0) return bytes
+  throw new UsageError(`${option} takes a size such as 500kB, 5MB or 2GB, not "${text}".`)
 }
 
 /** `60/min`; the unit may be left out. */
@@ -139,12 +161,15 @@ function toRow(token: TokenJson): readonly string[] {
   return [token.id, token.name, token.state, used, describe(token)]
 }
 
-function describe({ scopes, expires_at, requests_per_minute, concurrency, budget_per_day }: TokenJson): string {
+function describe(token: TokenJson): string {
+  const { scopes, expires_at, requests_per_minute, concurrency, budget_per_day, file_bytes, stored_bytes } = token
   return [
     `may ${scopes.join(', ')}`,
     ...(expires_at === null ? [] : [`until ${expires_at.slice(0, 16).replace('T', ' ')} UTC`]),
     ...(requests_per_minute === null ? [] : [`${requests_per_minute} requests a minute`]),
     ...(concurrency === null ? [] : [`${concurrency} predictions at a time`]),
     ...(budget_per_day === null ? [] : [`${budget_per_day} USD a day`]),
+    ...(file_bytes === null ? [] : [`${formatBytes(file_bytes)} a file`]),
+    ...(stored_bytes === null ? [] : [`${formatBytes(stored_bytes)} of files at once`]),
   ].join('; ')
 }

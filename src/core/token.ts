@@ -10,6 +10,10 @@ export interface TokenLimits {
   readonly concurrency: number | null
   /** USD that the predictions of a UTC day may cost at worst. */
   readonly budgetPerDay: number | null
+  /** Bytes of one file. */
+  readonly fileBytes: number | null
+  /** Bytes of all files that are kept at once; the same ones count once, and what is going to be uploaded counts too. */
+  readonly storedBytes: number | null
 }
 
 /** Permission for one caller. Its secret is nowhere stored; whoever has it is the owner `id` of predictions and files. */
@@ -29,7 +33,13 @@ export interface Token {
   readonly lastUsedAt: number | null
 }
 
-export const noLimits: TokenLimits = { requestsPerMinute: null, concurrency: null, budgetPerDay: null }
+export const noLimits: TokenLimits = {
+  requestsPerMinute: null,
+  concurrency: null,
+  budgetPerDay: null,
+  fileBytes: null,
+  storedBytes: null,
+}
 
 /** Why a token is not good any more; null while it is. */
 export function endOf({ revokedAt, expiresAt }: Token, now: number): 'revoked' | 'expired' | null {

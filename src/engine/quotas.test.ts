@@ -84,7 +84,7 @@ describe('the budget of an owner', () => {
       }
       let charged = 0
       for (let live = 0; live < concurrency; live++) {
-        const limits = { requestsPerMinute: null, concurrency, budgetPerDay }
+        const limits = { ...noLimits, concurrency, budgetPerDay }
         const used = { live, charged }
         const { allowance = 0, quota } = await grant({ usedBy: async () => used }, route, 'ann', limits, 0)
         expect(allowance).toBeGreaterThanOrEqual(least)

@@ -313,7 +313,7 @@ describe('limits', () => {
         },
       },
     })
-    const limits = { requestsPerMinute: null, concurrency: 2, budgetPerDay: 5 }
+    const limits = { ...noLimits, concurrency: 2, budgetPerDay: 5 }
     const { id, headers } = await addToken(front, { limits })
     const body = { version: 'acme/sketch', input: { image: 'https://example.com/photo.png' } }
     const answers = [

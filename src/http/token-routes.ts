@@ -20,6 +20,8 @@ const tokenFields = {
   requests_per_minute: z.int().nullable(),
   concurrency: z.int().nullable(),
   budget_per_day: z.number().nullable(),
+  file_bytes: z.int().nullable(),
+  stored_bytes: z.int().nullable(),
 }
 const tokenSchema: z.ZodType<TokenJson> = z.object(tokenFields).openapi('Token')
 const newTokenSchema: z.ZodType<NewTokenJson> = z
@@ -39,6 +41,8 @@ const createSchema: z.ZodType<CreateTokenBody> = z
     requests_per_minute: z.int().min(1).max(1_000_000).optional(),
     concurrency: z.int().min(1).max(1_000_000).optional(),
     budget_per_day: z.number().min(0).max(1e9).optional().openapi({ description: 'USD of a UTC day.' }),
+    file_bytes: z.int().min(1).max(1e15).optional().openapi({ description: 'Bytes of one file.' }),
+    stored_bytes: z.int().min(1).max(1e15).optional().openapi({ description: 'Bytes of all files kept at once.' }),
   })
   .openapi('CreateToken')
 
@@ -66,6 +70,8 @@ export function addTokens(app: App, { store, clock }: AppDependencies): void {
           requestsPerMinute: body.requests_per_minute ?? null,
           concurrency: body.concurrency ?? null,
           budgetPerDay: body.budget_per_day ?? null,
+          fileBytes: body.file_bytes ?? null,
+          storedBytes: body.stored_bytes ?? null,
         },
         createdAt: now,
         expiresAt: body.expires_in === undefined ? null : Math.ceil(now + body.expires_in * 1000),
@@ -118,5 +124,7 @@ function toTokenView(token: Token, now: number): TokenJson {
     requests_per_minute: limits.requestsPerMinute,
     concurrency: limits.concurrency,
     budget_per_day: limits.budgetPerDay,
+    file_bytes: limits.fileBytes,
+    stored_bytes: limits.storedBytes,
   }
 }

@@ -15,6 +15,10 @@ export interface TokenJson {
   readonly concurrency: number | null
   /** USD of a UTC day. */
   readonly budget_per_day: number | null
+  /** Bytes of one file. */
+  readonly file_bytes: number | null
+  /** Bytes of all files that are kept at once. */
+  readonly stored_bytes: number | null
 }
 
 /** The answer to its creation: the only one that ever has the secret. */
@@ -37,4 +41,6 @@ export interface CreateTokenBody {
   readonly requests_per_minute?: number
   readonly concurrency?: number
   readonly budget_per_day?: number
+  readonly file_bytes?: number
+  readonly stored_bytes?: number
 }

@@ -56,13 +56,27 @@ export interface Store {
   /**
    * Adds a file, or replaces the one with its id. The same bytes are kept once for each owner: where the owner has them
    * under another key already, the answer, and what is stored, is the row with that key, and `file.key` is not needed.
+   * With `storedBytes`, which is what its owner may keep, fails as `refuseFull` says where there is no room for it.
    */
-  putFile(file: FileRow): Promise<FileRow>
+  putFile(file: FileRow, storedBytes?: number | null): Promise<FileRow>
   getFile(id: string): Promise<FileRow | null>
   /** Newest first, those after the file `after`; `input_invalid` when the owner has no such file. */
   listFiles(query: { owner: string; limit: number; after?: string }): Promise<readonly FileRow[]>
   /** Answers the key whose bytes no file needs any more; null when others share it, or when there is no such file. */
   deleteFile(id: string): Promise<string | null>
+
+  /** Bytes of an owner's files, those that files share once, and of its places for others that are not over. */
+  storedBytes(owner: string): Promise<number>
+  /** Adds a place for a file; with `storedBytes` fails as `putFile` does. */
+  addPendingFile(place: PendingFile, storedBytes: number | null): Promise<void>
+  /** Null where there is none, it has become a file, or it is over. */
+  getPendingFile(id: string): Promise<PendingFile | null>
+  /** Makes the file of its place (by id), which counted among its owner's files before. Null where `getPendingFile` is. */
+  takePendingFile(file: FileRow): Promise<FileRow | null>
+  /** Places that were over before then, oldest first, those that became files too. */
+  oldestPendingFiles(query: { before: number; limit: number }): Promise<readonly PendingFile[]>
+  /** Forgets a place; answers its key where no file has it, null else. */
+  deletePendingFile(id: string): Promise<string | null>
 
   /** Keeps a file at least until then, whatever its age; false when there is none any more. */
   holdFile(id: string, until: number): Promise<boolean>
@@ -170,4 +184,20 @@ export interface FileRow {
   readonly metadata: string
   readonly createdAt: number
   readonly expiresAt: number | null
+}
+
+/** A place for a file that its owner was going to upload. */
+export interface PendingFile {
+  /** The file's, later. */
+  readonly id: string
+  readonly owner: string
+  /** Where the file will lie, never the place itself: whoever may upload there may do so again. */
+  readonly key: string
+  readonly name: string
+  readonly mediaType: string
+  /** Promised, exactly. */
+  readonly bytes: number
+  readonly metadata: string
+  /** When the place is over. */
+  readonly expiresAt: number
 }

@@ -29,6 +29,8 @@ export interface StoreDialect {
   enterRound(db: Database, changes: readonly Change[]): Promise<void>
   /** Called last in it: tells other processes what it changes, should it commit. */
   leaveRound(db: Database, announcements: readonly Announcement[]): Promise<void>
+  /** Called first in a transaction that counts what an owner has and adds to it: others that do the same wait for its end. */
+  enterOwner(db: Database, owner: string): Promise<void>
   /** Whether the database has undone a transaction and the same one may succeed now. */
   mayRepeat(error: unknown): boolean
   /** Calls `hear` with what other processes announce, until the returned function is called. */

@@ -6,6 +6,7 @@ import { modelMigrations } from './migrations/0003-model-migrations.ts'
 import { retention } from './migrations/0004-retention.ts'
 import { tokens } from './migrations/0005-tokens.ts'
 import { webhooks } from './migrations/0006-webhooks.ts'
+import { pendingFiles } from './migrations/0007-pending-files.ts'
 import type { Database, Schema } from './schema.ts'
 
 /** One step of the schema. `up` runs once, inside the transaction that also records `version`. */
@@ -16,7 +17,15 @@ export interface Migration {
 }
 
 /** Every migration, oldest first. Released ones never change; a new schema is a new entry. */
-export const migrations: readonly Migration[] = [initial, fileDigests, modelMigrations, retention, tokens, webhooks]
+export const migrations: readonly Migration[] = [
+  initial,
+  fileDigests,
+  modelMigrations,
+  retention,
+  tokens,
+  webhooks,
+  pendingFiles,
+]
 
 /**
  * Brings a database to the newest schema: all missing steps in one transaction, so that it is either old or new. Doing

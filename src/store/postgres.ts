@@ -101,6 +101,7 @@ function createPostgresDifferences({ now, schema, channel, by }: DifferencesOpti
       // Sent when, and only if, the transaction commits.
       await sql`select pg_notify(${channel}, payload) from unnest(${payloads}::text[]) as payload`.execute(db)
     },
+    enterOwner: async (db, owner) => await lockNames(db, schema, [ownerLock(owner)]),
     mayRepeat: isUndone,
   }
 }
@@ -116,12 +117,19 @@ async function lockPlaces(db: Database, schema: string, changes: readonly Change
   const reservations = changes.flatMap(change => change.reservations)
   const names = new Set(reservations.map(({ deployment }) => deployment))
   if (reservations.some(({ budget }) => budget !== null)) names.add(moneyLock)
-  for (const { quota, record } of changes) if (quota !== undefined) names.add(` owner ${record.owner}`)
-  if (names.size === 0) return
+  for (const { quota, record } of changes) if (quota !== undefined) names.add(ownerLock(record.owner))
+  if (names.size > 0) await lockNames(db, schema, [...names])
+}
+
+function ownerLock(owner: string): string {
+  return ` owner ${owner}`
+}
+
+async function lockNames(db: Database, schema: string, names: readonly string[]): Promise<void> {
   await sql`
     select pg_advisory_xact_lock(key) from (
       select distinct hashtextextended(${`${schema} `} || name, 0) as key
-      from unnest(${[...names]}::text[]) as name order by key
+      from unnest(${names}::text[]) as name order by key
     ) as keys`.execute(db)
 }
 

@@ -9,6 +9,7 @@ export interface Schema {
   readonly deliveries: { readonly key: string; readonly seen_at: number }
   readonly secrets: { readonly name: string; readonly value: string }
   readonly files: FilesTable
+  readonly pending_files: PendingFilesTable
   readonly tokens: TokensTable
   readonly model_migrations: { readonly model: string; readonly version: number; readonly state: string }
   readonly schema_version: { readonly version: number }
@@ -78,6 +79,20 @@ export interface FilesTable {
   readonly needed_until: Generated<number>
 }
 
+/** Places for files that are going to be uploaded. */
+export interface PendingFilesTable {
+  readonly id: string
+  readonly owner: string
+  readonly key: string
+  readonly name: string
+  readonly media_type: string
+  readonly bytes: number
+  readonly metadata: string
+  readonly expires_at: number
+  /** 1 once it has become a file. */
+  readonly taken: Generated<number>
+}
+
 export interface TokensTable {
   readonly id: string
   readonly name: string
@@ -88,6 +103,8 @@ export interface TokensTable {
   readonly concurrency: number | null
   /** USD. */
   readonly budget_per_day: number | null
+  readonly file_bytes: number | null
+  readonly stored_bytes: number | null
   readonly created_at: number
   readonly expires_at: number | null
   readonly revoked_at: number | null

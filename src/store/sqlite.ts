@@ -77,6 +77,7 @@ export function createSqliteDifferences(now: () => number): StoreDialect {
     lockInOrder: (_, condition) => condition,
     enterRound: async () => {},
     leaveRound: async () => {},
+    enterOwner: async () => {},
     mayRepeat: () => false,
     listen: () => async () => {},
   }

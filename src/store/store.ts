@@ -2,12 +2,21 @@ import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { invariant, SurefootError } from '../core/failure.ts'
 import { recentAttempts, spentSince } from './attempts.ts'
-import type { CommitOutcome, Store } from './contract.ts'
+import type { CommitOutcome, FileRow, Store } from './contract.ts'
 import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
 import { deleteFileRow, findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
 import { deleteUnneeded, holdFile, oldestFiles, oldestKept, sumKept } from './kept.ts'
 import { findMigration, writeMigration } from './model-migrations.ts'
+import {
+  addPendingRow,
+  checkStored,
+  deletePendingRow,
+  findPendingRow,
+  oldestPendingRows,
+  sumStored,
+  takePendingRow,
+} from './pending-file-rows.ts'
 import {
   applyChange,
   findPrediction,
@@ -19,7 +28,7 @@ import {
   renewLeases,
 } from './predictions.ts'
 import { usedBy } from './quota.ts'
-import type { Schema } from './schema.ts'
+import type { Database, Schema } from './schema.ts'
 import { addToken, findToken, hasTokens, listTokens, noteTokenUse, revokeToken } from './tokens.ts'
 
 export interface SqlStoreOptions {
@@ -70,6 +79,20 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
   function announce(announcement: Announcement): void {
     // In its own microtask: a listener that throws is a bug to be seen, but the commit has happened all the same.
     for (const listener of listeners) queueMicrotask(() => listener(announcement))
+  }
+
+  /** Writes what an owner is going to keep, in one act with the check that it may. */
+  async function within<T>(
+    added: Pick<FileRow, 'owner' | 'bytes'>,
+    storedBytes: number | null,
+    write: (db: Database) => Promise<T>,
+  ): Promise<T> {
+    return await db.transaction().execute(async transaction => {
+      if (storedBytes !== null) await dialect.enterOwner(transaction, added.owner)
+      const written = await write(transaction)
+      if (storedBytes !== null) await checkStored(transaction, dialect, added, storedBytes)
+      return written
+    })
   }
 
   const stopListening = dialect.listen(announce)
@@ -123,10 +146,20 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     noteTokenUse: async (id, at) => await noteTokenUse(db, id, at),
     hasTokens: async () => await hasTokens(db),
 
-    putFile: async file => await db.transaction().execute(transaction => writeFileRow(transaction, file)),
+    putFile: async (file, storedBytes = null) =>
+      await within(file, storedBytes, transaction => writeFileRow(transaction, file)),
     getFile: async id => await findFileRow(db, id),
     listFiles: async query => await listFileRows(db, query),
     deleteFile: async id => await db.transaction().execute(transaction => deleteFileRow(transaction, id)),
+
+    storedBytes: async owner => await sumStored(db, dialect, owner),
+    addPendingFile: async (place, storedBytes) =>
+      await within(place, storedBytes, transaction => addPendingRow(transaction, place)),
+    getPendingFile: async id => await findPendingRow(db, dialect, id),
+    takePendingFile: async file =>
+      await db.transaction().execute(transaction => takePendingRow(transaction, dialect, file)),
+    oldestPendingFiles: async query => await oldestPendingRows(db, query),
+    deletePendingFile: async id => await db.transaction().execute(transaction => deletePendingRow(transaction, id)),
 
     holdFile: async (id, until) => await holdFile(db, id, until),
     deleteUnneeded: async (id, now) =>

@@ -15,7 +15,7 @@ export function describeStoreTokens(name: string, open: () => Promise<OpenedStor
       const limited = token({
         id: 'limited',
         scopes: ['read', 'admin'],
-        limits: { requestsPerMinute: 60, concurrency: 4, budgetPerDay: 0.25 },
+        limits: { requestsPerMinute: 60, concurrency: 4, budgetPerDay: 0.25, fileBytes: 5e6, storedBytes: 2 ** 40 },
         createdAt: 2_000,
         expiresAt: 9_000,
       })

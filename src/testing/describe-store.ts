@@ -5,6 +5,7 @@ import type { NotificationState, PredictionRecord } from '../core/prediction.ts'
 import { withoutData } from '../core/retention.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
+import { describeStorePlaces } from './describe-store-places.ts'
 import { describeStoreTokens } from './describe-store-tokens.ts'
 import { commitOne, type OpenedStore, openForTest } from './opened-store.ts'
 import { sampleAttempt, sampleChange, sampleFileRow, samplePrediction } from './sample-records.ts'
@@ -112,6 +113,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
 
   describeStoreLeases(name, open)
   describeStoreTokens(name, open)
+  describeStorePlaces(name, open)
 
   describe(`${name}: reservations`, () => {
     const starting = (id: string, deployment = 'sharp@runpod') =>

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { invariant, refuse } from '../core/failure.ts'
+import { refuseFull } from '../core/file-limits.ts'
 import { chargeOf as chargeOfOwner, spentOn } from '../core/money.ts'
 import {
   type Attempt,
@@ -18,6 +19,7 @@ import type {
   CommitOutcome,
   FileRow,
   ListQuery,
+  PendingFile,
   Reservation,
   Store,
   StoredMigration,
@@ -57,6 +59,7 @@ export function createMemoryStore(now: () => number): Store {
   const secrets = new Map<string, string>()
   const files = new Map<string, FileRow>()
   const neededUntil = new Map<string, number>()
+  const places = new Map<string, PendingFile & { readonly taken: boolean }>()
   const migrations = new Map<string, StoredMigration>()
   const tokens = new Map<string, Token>()
   const listeners = new Set<Parameters<Store['watch']>[0]>()
@@ -91,6 +94,25 @@ export function createMemoryStore(now: () => number): Store {
     const file = files.get(id)
     files.delete(id)
     return file === undefined || [...files.values()].some(({ key }) => key === file.key) ? null : file.key
+  }
+
+  function writeFile(file: FileRow): FileRow {
+    const twin = [...files.values()].find(
+      ({ id, owner, sha256 }) => id !== file.id && owner === file.owner && sha256 === file.sha256,
+    )
+    const stored = { ...file, key: twin?.key ?? file.key }
+    files.set(file.id, stored)
+    return stored
+  }
+
+  function isOpen({ taken, expiresAt }: PendingFile & { readonly taken: boolean }): boolean {
+    return !taken && expiresAt > now()
+  }
+
+  function sumStored(owner: string): number {
+    const own = [...files.values()].filter(file => file.owner === owner).map(({ key, bytes }) => [key, bytes] as const)
+    const pending = [...places.values()].filter(place => place.owner === owner && isOpen(place))
+    return [...new Map(own).values(), ...pending.map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0)
   }
 
   function note(prediction: string, attempt: Attempt): void {
@@ -250,13 +272,40 @@ export function createMemoryStore(now: () => number): Store {
       if (token !== undefined) tokens.set(id, { ...token, lastUsedAt: at })
     },
     hasTokens: async () => [...tokens.values()].some(({ revokedAt }) => revokedAt === null),
-    async putFile(file) {
-      const twin = [...files.values()].find(
-        ({ id, owner, sha256 }) => id !== file.id && owner === file.owner && sha256 === file.sha256,
-      )
-      const stored = { ...file, key: twin?.key ?? file.key }
-      files.set(file.id, stored)
-      return stored
+    async putFile(file, storedBytes = null) {
+      const before = files.get(file.id)
+      const stored = writeFile(file)
+      if (storedBytes === null || sumStored(file.owner) <= storedBytes) return stored
+      if (before === undefined) files.delete(file.id)
+      else files.set(file.id, before)
+      return refuseFull(storedBytes, file.bytes)
+    },
+    storedBytes: async owner => sumStored(owner),
+    async addPendingFile(place, storedBytes) {
+      if (storedBytes !== null && sumStored(place.owner) + place.bytes > storedBytes)
+        refuseFull(storedBytes, place.bytes)
+      places.set(place.id, { ...place, taken: false })
+    },
+    async getPendingFile(id) {
+      const place = places.get(id)
+      return place === undefined || !isOpen(place) ? null : withoutTaken(place)
+    },
+    async takePendingFile(file) {
+      const place = places.get(file.id)
+      if (place === undefined || !isOpen(place)) return null
+      places.set(file.id, { ...place, taken: true })
+      return writeFile(file)
+    },
+    oldestPendingFiles: async ({ before, limit }) =>
+      [...places.values()]
+        .filter(({ expiresAt }) => expiresAt < before)
+        .sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
+        .slice(0, limit)
+        .map(withoutTaken),
+    async deletePendingFile(id) {
+      const place = places.get(id)
+      places.delete(id)
+      return place === undefined || [...files.values()].some(({ key }) => key === place.key) ? null : place.key
     },
     getFile: async id => files.get(id) ?? null,
     async listFiles({ owner, limit, after }) {
@@ -296,6 +345,10 @@ export function createMemoryStore(now: () => number): Store {
     now: async () => now(),
     close: async () => {},
   }
+}
+
+function withoutTaken({ taken: _, ...place }: PendingFile & { readonly taken: boolean }): PendingFile {
+  return place
 }
 
 function stored({ record, version, nextAt }: Row) {

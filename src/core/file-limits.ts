@@ -1,0 +1,25 @@
+import { createFailure, SurefootError } from './failure.ts'
+import { noLimits, type TokenLimits } from './token.ts'
+
+/** Most bytes that one file of a caller may have: what is taken at all, or its own limit where that is less. */
+export function mostBytesOf({ fileBytes }: TokenLimits = noLimits, most: number): number {
+  return Math.min(most, fileBytes ?? most)
+}
+
+/** Ends as `input_too_large` (413): the file is larger than its owner may upload. */
+export function refuseLarge(most: number): never {
+  throw new SurefootError(createFailure('input_too_large', `A file may have ${inWords(most)} at most.`), {
+    status: 413,
+  })
+}
+
+/** Ends as `rate_limited` (429): there is no room for a file of `bytes` among what its owner may keep. */
+export function refuseFull(storedBytes: number, bytes: number): never {
+  const message = `This token may keep ${inWords(storedBytes)} of files at once, and a file of ${inWords(bytes)} does not fit beside those that it has.`
+  const advice = 'Delete files that are not needed any more.'
+  throw new SurefootError(createFailure('rate_limited', message, { fault: 'user', advice }), { status: 429 })
+}
+
+function inWords(bytes: number): string {
+  return `${bytes.toLocaleString('en')} bytes`
+}
