@@ -8,13 +8,14 @@ import { type Step, step, type Taken } from '../core/step.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
 import type { Quota, Reservation, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log, Route } from './contract.ts'
+import type { Journal } from './create-journal.ts'
 import type { Insight } from './insight.ts'
 import { startLoop } from './loop.ts'
 import type { Migrations } from './migrations.ts'
 import { forgottenEffects, interruptible, isLoser, vanished } from './pending-effects.ts'
 import { createPlaces } from './places.ts'
 import { refuseMore, refuseOvertaken } from './quotas.ts'
-import { findDeployment } from './routes.ts'
+import { everyDeployment, findDeployment } from './routes.ts'
 import { createWorlds } from './worlds.ts'
 
 /**
@@ -37,6 +38,8 @@ export interface Driver {
   held(id: string): StoredPrediction | null
   /** Milliseconds since 1970 by the store's clock. */
   now(): number
+  /** Whether its loops run, how many records it holds, and until when it may begin effects (milliseconds since 1970). */
+  pulse(): { readonly running: boolean; readonly held: number; readonly leaseUntil: number }
   /** Runs until `stop`. It may start again after that. */
   start(): Promise<void>
   stop(): Promise<void>
@@ -64,6 +67,8 @@ export interface DriverDependencies {
   readonly random: Random
   readonly newId: () => string
   readonly log: Log
+  /** Told of everything that is written. */
+  readonly journal: Journal
   /** Begins an effect and answers with the event that it leads to; never rejects. */
   perform(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent>
   /** Ends the calls of effects that nobody waits for any more. */
@@ -107,8 +112,22 @@ interface Held {
 }
 
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const { name, store, routes, clock, log, insight, perform, abort, interrupt, discard, dropUnknown, changed } =
-    dependencies
+  const {
+    name,
+    store,
+    routes,
+    clock,
+    log,
+    journal,
+    insight,
+    perform,
+    abort,
+    interrupt,
+    discard,
+    dropUnknown,
+    changed,
+  } = dependencies
+  const deployments = everyDeployment(routes)
   const places = createPlaces(routes, insight)
   const worldFor = createWorlds({ ...dependencies, places })
   const records = new Map<string, Held>()
@@ -168,7 +187,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   function reportStoreFault(error: unknown): void {
-    log('error', 'The store failed; the prediction is stepped again.', { error: String(error) })
+    journal.outage.failed(error)
   }
 
   /** Takes in an event after those before it. When the store fails the record stays as it was and is stepped again soon. */
@@ -218,6 +237,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
         ])
+        journal.outage.worked()
         if (outcome === 'replayed') {
           // It may have been leased for this very event: then nobody else would ever step it.
           wakeAt(held, at)
@@ -262,6 +282,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     const before = held.current
     held.current = next.record
     held.nextAt = next.nextAt
+    journal.changed(before, next.record)
     noteRetryAfter(event, before)
     wakeAll(places.update(next.record))
     abort(
@@ -411,6 +432,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       ])
       if (outcome === 'replayed') return stored
       if (outcome === 'committed') {
+        journal.changed(stored.record, next.record)
         discardLost(stored.record, next.record)
         changed(id)
         return { record: next.record, version: stored.version + 1, nextAt: next.nextAt }
@@ -425,6 +447,11 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     do {
       leased = await store.lease({ engine: name, leaseMs, limit: Math.min(left, pickUpBatch) })
       left -= leased.length
+      // What turns pick up was put down by the one before: that is how they work.
+      if (most === Infinity) {
+        const fresh = leased.filter(({ record }) => !records.has(record.id) && !isTerminal(record.status))
+        journal.tookOver(fresh.length)
+      }
       for (const stored of leased) {
         if (!routes.has(stored.record.model))
           log(
@@ -440,6 +467,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     const asked = clock.now()
     const before = [...records.values()].filter(held => held.version > 0)
     const [mine, storeNow] = await Promise.all([store.renew(name, leaseMs), store.now()])
+    journal.outage.worked()
     clockOffset = storeNow - clock.now()
     // Counted from before the question: the lease may end earlier than we think, never later.
     leaseUntil = asked + clockOffset + leaseMs
@@ -453,9 +481,14 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     for (const id of mine.keys()) if (!records.has(id)) track(apply(id, { type: 'timePassed' }).catch(reportStoreFault))
   }
 
+  async function readInsight(): Promise<void> {
+    await insight.refresh(now())
+    for (const { name } of deployments) journal.breaker(name, insight.breaker(name, now()))
+  }
+
   async function look(limit: number): Promise<void> {
     await renew()
-    await insight.refresh(now())
+    await readInsight()
     await pickUp(limit)
   }
 
@@ -468,11 +501,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       throw error
     }
     const loop = (everyMs: number, work: () => Promise<void>) => startLoop(clock, everyMs, work, reportStoreFault)
-    endLoops = [
-      loop(renewEveryMs, renew),
-      loop(pickUpEveryMs, () => pickUp(limit)),
-      loop(insightEveryMs, () => insight.refresh(now())),
-    ]
+    endLoops = [loop(renewEveryMs, renew), loop(pickUpEveryMs, () => pickUp(limit)), loop(insightEveryMs, readInsight)]
   }
 
   async function end(before: () => Promise<void> = async () => {}): Promise<void> {
@@ -513,11 +542,14 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   return {
     now,
+    pulse: () => ({ running, held: records.size, leaseUntil }),
     apply,
     async insert(record, quota) {
       const held = hold({ record, version: 0, nextAt: now() })
       try {
-        return await enqueue(held, { type: 'timePassed' }, null, quota)
+        const stored = await enqueue(held, { type: 'timePassed' }, null, quota)
+        journal.created(record)
+        return stored
       } catch (error) {
         letGo(held)
         // The write may have happened although its answer was lost: then the prediction exists, and ends like any other.

@@ -6,6 +6,7 @@ import type { Retention } from '../core/retention.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Store, StoredPrediction } from '../store/contract.ts'
 import type { CreateRequest, Deployment, Engine, Links, Log, Route, Turn } from './contract.ts'
+import { createJournal } from './create-journal.ts'
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
 import { addFile, type ConvertPhoto, checkInput, discardFiles, removeFile } from './inputs.ts'
@@ -96,6 +97,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     lookAgainMs: dependencies.alone ? null : lookAgainMs,
   })
   const insight = createInsight(store, routes)
+  const journal = createJournal(dependencies.log, clock.now)
   const migrations = createMigrations({ ...dependencies, insert: record => driver.insert(record) })
   const uploads = createUploads(store, files, routes)
   let performer: Performer | null = null
@@ -107,6 +109,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     discard: (record, attempt) => performerOf().discard(record, attempt),
     dropUnknown: (record, event) => dropUnknown(files, record, event),
     insight,
+    journal,
     migrations,
     changed: watchers.changed,
   })
