@@ -33,8 +33,12 @@ export interface FileStore {
 export interface OutsideAccess {
   /** Anybody may GET the file there until then (milliseconds since 1970); it comes with this name and media type. */
   readUrl(key: string, until: number, as: { readonly name: string; readonly mediaType: string }): Promise<string>
-  /** Anybody may PUT a file there until then. */
-  writeUrl(key: string, until: number): Promise<string>
+  /** Anybody may PUT a file there until then; with `exactly` only one of that length and with that Content-Type header. */
+  writeUrl(
+    key: string,
+    until: number,
+    exactly?: { readonly bytes: number; readonly mediaType: string },
+  ): Promise<string>
   /**
    * Copies what was PUT at `from`, as it is at one moment, to `to`, and removes it there. `exists` when `to` is there already,
    * `missing` when nothing is at `from`. Fails with `input_too_large` over `maxBytes`.
@@ -90,6 +94,16 @@ export interface OpenedFile {
   readonly total: number
 }
 
+/** Where a file is gone on with that was brought in part. */
+export interface Resumption {
+  /** How many bytes are there already. */
+  readonly from: number
+  /** Of the whole file. */
+  readonly total: number
+  /** Strong ETag (RFC 9110, section 8.8.3): whoever states the same one has the same bytes. */
+  readonly validator: string
+}
+
 /** Fetches a URL from outside as a stream, safely: see `download.ts`. */
 export type Download = (url: string, options: DownloadOptions) => Promise<Downloaded>
 
@@ -98,13 +112,18 @@ export interface DownloadOptions {
   /** Origins that may be private or loopback addresses; everything else must be public. */
   readonly trustedOrigins: readonly string[]
   readonly signal: AbortSignal
+  /** What is there already. Only the rest is asked for; where it is not to be had, the body is the whole file. Default: nothing. */
+  readonly after?: Resumption
 }
 
 export interface Downloaded {
+  /** The file, from `resumption.from` on. */
   readonly body: AsyncIterable<Uint8Array>
   readonly mediaType: string | null
-  /** Content-Length, where stated. */
+  /** Of the whole file, where stated. */
   readonly bytes: number | null
+  /** What to go on with, should this be cut off. Absent where nothing would tell whether the file has changed meanwhile. */
+  readonly resumption?: Resumption
   /** File name from the URL's last path segment, decoded and cleaned. */
   readonly name: string
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSimulatedClock, settle } from '../testing/clock.ts'
-import type { DownloadOptions } from './contract.ts'
+import type { DownloadOptions, Resumption } from './contract.ts'
 import { createDownload } from './download.ts'
 
 const loopback = [{ address: '127.0.0.1', family: 4 }]
@@ -371,5 +371,93 @@ describe('a body that is cut off', () => {
       response.write('abc', () => response.destroy())
     })
     await expect(readWhole('/scene.ply')).rejects.toEqual(failsWith('input_invalid'))
+  })
+})
+
+describe('the rest of a file', () => {
+  const whole = 'abcdefghijklmnopqrstuvwxyz'
+  const after: Resumption = { from: 10, total: 26, validator: '"v1"' }
+
+  /** A server that answers one request for a range as it is told, and any other with the whole file. */
+  async function setupRest(toRange: (response: ServerResponse) => void) {
+    const asked: (readonly [string | undefined, unknown])[] = []
+    const stage = await setup((request, response) => {
+      const { range } = request.headers
+      asked.push([range, request.headers['if-range']])
+      if (range === undefined) sendWhole(response, '"v2"')
+      else toRange(response)
+    })
+    return { ...stage, asked }
+  }
+  const sendWhole = (response: ServerResponse, etag: string) =>
+    response.writeHead(200, { etag, 'content-length': whole.length }).end(whole)
+  const sendRest = (response: ServerResponse, over: { [name: string]: string } = {}) =>
+    response.writeHead(206, { 'content-range': 'bytes 10-25/26', etag: '"v1"', ...over }).end(whole.slice(10))
+
+  it('is all that is asked for, where its beginning is there', async () => {
+    const { readWhole, asked } = await setupRest(response => sendRest(response))
+    expect(await readWhole('/scene.ply', { after })).toEqual({
+      text: whole.slice(10),
+      mediaType: null,
+      bytes: 26,
+      name: 'scene.ply',
+      resumption: after,
+    })
+    expect(asked).toEqual([['bytes=10-', '"v1"']])
+  })
+
+  it.each<readonly [string, (response: ServerResponse) => void, string]>([
+    ['has changed', response => sendWhole(response, '"v2"'), '"v2"'],
+    ['comes from a server without ranges', response => sendWhole(response, '"v1"'), '"v1"'],
+    ['comes as another part', response => sendRest(response, { 'content-range': 'bytes 9-25/26' }), '"v2"'],
+    ['has grown', response => sendRest(response, { 'content-range': 'bytes 10-26/27' }), '"v2"'],
+    ['has changed, and If-Range is not known', response => sendRest(response, { etag: '"v2"' }), '"v2"'],
+    ['comes compressed', response => sendRest(response, { 'content-encoding': 'gzip' }), '"v2"'],
+    ['is said to have no such range', response => response.writeHead(416).end(), '"v2"'],
+  ])('is not taken where it %s: the file comes whole', async (_, toRange, validator) => {
+    const { readWhole } = await setupRest(toRange)
+    expect(await readWhole('/scene.ply', { after })).toMatchObject({
+      text: whole,
+      bytes: 26,
+      resumption: { from: 0, total: 26, validator },
+    })
+  })
+
+  it.each([
+    [404, 'input_invalid'],
+    [503, 'provider_unreachable'],
+  ])('is not asked for again where its server answers %i', async (status, code) => {
+    const { readWhole, asked } = await setupRest(response => response.writeHead(status).end())
+    await expect(readWhole('/scene.ply', { after })).rejects.toEqual(failsWith(code, `${status}`))
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is refused where the whole would be too large', async () => {
+    const { readWhole } = await setupRest(response => sendRest(response))
+    await expect(readWhole('/', { after, maxBytes: 25 })).rejects.toEqual(failsWith('input_too_large'))
+  })
+
+  it('that is cut off goes on where it ended, and is held to the length of the whole', async () => {
+    const froms: number[] = []
+    const { readWhole } = await setup((request, response) => {
+      const from = Number(/\d+/.exec(request.headers.range ?? '')?.[0])
+      froms.push(from)
+      response.writeHead(206, { 'content-range': `bytes ${from}-25/26`, etag: '"v1"', 'content-length': 26 - from })
+      response.write(whole.slice(from, from + 8), () => from + 8 < 26 && response.destroy())
+      if (from + 8 >= 26) response.end()
+    })
+    expect((await readWhole('/scene.ply', { after })).text).toBe(whole.slice(10))
+    expect(froms).toEqual([10, 18])
+    const short = await setupRest(response => {
+      response.writeHead(206, { 'content-range': 'bytes 10-25/26', etag: '"v1"' }).end('klm')
+    })
+    await expect(short.readWhole('/scene.ply', { after })).rejects.toEqual(failsWith('provider_unreachable'))
+  })
+
+  it.each(['W/"v1"', undefined])('cannot be asked for later where the file has the ETag %s', async etag => {
+    const { readWhole } = await setup((_, response) =>
+      response.writeHead(200, { 'content-length': 26, ...(etag !== undefined && { etag }) }).end(whole),
+    )
+    expect(await readWhole('/scene.ply')).not.toHaveProperty('resumption')
   })
 })

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../core/clock.ts'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
-import type { Download, DownloadOptions } from './contract.ts'
+import type { Download, DownloadOptions, Resumption } from './contract.ts'
 import { askOutside, type Resolve, systemResolve } from './outside-request.ts'
 import { parseOutsideUrl, toNameInUrl, toPlace } from './outside-url.ts'
 import { abortable } from './with-signal.ts'
@@ -29,7 +29,7 @@ const passingStatuses = new Set([408, 425, 429])
  * Creates the safe downloader for URLs from outside. A name is resolved once per request, only its public addresses are
  * connected to, and each redirect is checked anew: neither a redirect nor a second DNS answer leads into the private
  * network. Nothing of ours is sent along. A body that is cut off goes on where it ended, where its server states a strong
- * ETag and a length and answers for the rest of the same file.
+ * ETag and a length and answers for the rest of the same file; `after` does the same for what an earlier call has brought.
  *
  * Fails with `input_invalid` (a URL that is refused, an answer that is final, such as 404), `input_too_large`, or
  * `provider_unreachable` (network, timeouts, 5xx, 429, a body that ends early). Messages name host and path, never the query.
@@ -58,7 +58,7 @@ export function createDownload(setup: DownloadSetup = {}): Download {
     }
 
     /** Asks and follows redirects, each checked anew; answers the head of what is no redirect. */
-    async function ask(more: { readonly [name: string]: string }): Promise<{ response: IncomingMessage; url: URL }> {
+    async function ask(more: { readonly [name: string]: string }): Promise<Answer> {
       let target = first
       for (let hop = 0; ; hop++) {
         const { url } = target
@@ -88,19 +88,31 @@ export function createDownload(setup: DownloadSetup = {}): Download {
     }
 
     /** The rest of a body that was cut off; null where its server does not give exactly that. */
-    async function askForRest(from: number, { total, validator }: Resumable): Promise<IncomingMessage | null> {
-      const { response } = await ask({ range: `bytes=${from}-`, 'if-range': validator })
-      const isRest =
-        response.statusCode === 206 && response.headers['content-range'] === `bytes ${from}-${total - 1}/${total}`
-      if (isRest && isPlain(response)) return response
+    async function askForRest(after: Resumption): Promise<IncomingMessage | null> {
+      const { response } = await ask(toRange(after))
+      if (isRest(response, after)) return response
       response.destroy()
       return null
     }
 
-    async function* read(start: IncomingMessage, url: URL, stated: number | null): AsyncGenerator<Uint8Array, void> {
-      const resumable = toResumable(start, stated)
-      let received = 0
-      for (let response = start, resumes = 0; ; resumes++) {
+    /** The rest of what an earlier call has brought, or the whole file. */
+    async function begin(after: Resumption): Promise<Answer & { readonly isRest: boolean }> {
+      const answer = await ask(toRange(after))
+      if (isRest(answer.response, after)) return { ...answer, isRest: true }
+      const { statusCode } = answer.response
+      if (statusCode !== 206 && statusCode !== 416) return { ...answer, isRest: false }
+      answer.response.destroy()
+      return { ...(await ask({})), isRest: false }
+    }
+
+    async function* read(
+      start: Answer,
+      stated: number | null,
+      resumption: Resumption | null,
+    ): AsyncGenerator<Uint8Array, void> {
+      const { url } = start
+      let received = resumption?.from ?? 0
+      for (let { response } = start, resumes = 0; ; resumes++) {
         const before = received
         try {
           for await (const chunk of readOnce(response, url)) {
@@ -113,8 +125,8 @@ export function createDownload(setup: DownloadSetup = {}): Download {
         } catch (error) {
           const isCut = SurefootError.is(error) && error.failure.code === 'provider_unreachable' && !signal.aborted
           // Without a byte more than the last time it is not a cut that another try gets past.
-          if (!isCut || resumable === null || received === before || resumes === mostResumes) throw error
-          const rest = await askForRest(received, resumable)
+          if (!isCut || resumption === null || received === before || resumes === mostResumes) throw error
+          const rest = await askForRest({ ...resumption, from: received })
           if (rest === null) throw error
           response = rest
         }
@@ -122,11 +134,18 @@ export function createDownload(setup: DownloadSetup = {}): Download {
     }
 
     const first = parseOutsideUrl(text, options.trustedOrigins)
-    const { response, url } = await ask({})
+    const { after } = options
+    const name = toNameInUrl(first.url)
+    const answer = after === undefined ? { ...(await ask({})), isRest: false } : await begin(after)
+    const { response, url } = answer
     try {
-      const bytes = checkHead(response, url, options)
       const mediaType = response.headers['content-type']?.split(';')[0]?.trim().toLowerCase() || null
-      return { body: read(response, url, bytes), mediaType, bytes, name: toNameInUrl(first.url) }
+      const rest = answer.isRest ? after : undefined
+      const bytes = rest?.total ?? checkHead(response, url)
+      if (bytes !== null && bytes > options.maxBytes) refuseTooLarge(url, options)
+      const resumption = rest ?? toResumption(response, bytes)
+      const downloaded = { body: read(answer, bytes, resumption), mediaType, bytes, name }
+      return resumption === null ? downloaded : { ...downloaded, resumption }
     } catch (error) {
       response.destroy()
       throw error
@@ -134,17 +153,32 @@ export function createDownload(setup: DownloadSetup = {}): Download {
   }
 }
 
-/** What tells that the rest of a body belongs to its beginning. */
-interface Resumable {
-  readonly total: number
-  /** For `If-Range`. */
-  readonly validator: string
+/** The head of an answer that is no redirect, and who gave it. */
+interface Answer {
+  readonly response: IncomingMessage
+  readonly url: URL
 }
 
 /** Null where nothing would tell whether the file has changed meanwhile (RFC 9110, section 13.1.5: no weak validators). */
-function toResumable({ headers }: IncomingMessage, total: number | null): Resumable | null {
+function toResumption({ headers }: IncomingMessage, total: number | null): Resumption | null {
   const validator = headers.etag?.startsWith('"') ? headers.etag : null
-  return total === null || validator === null ? null : { total, validator }
+  return total === null || validator === null ? null : { from: 0, total, validator }
+}
+
+function toRange({ from, validator }: Resumption): { readonly [name: string]: string } {
+  return { range: `bytes=${from}-`, 'if-range': validator }
+}
+
+/** Whether this is exactly the rest of the same file. */
+function isRest(response: IncomingMessage, { from, total, validator }: Resumption): boolean {
+  const { statusCode, headers } = response
+  return (
+    statusCode === 206 &&
+    headers['content-range'] === `bytes ${from}-${total - 1}/${total}` &&
+    // One that knows no `If-Range` answers for whatever file is there now.
+    (headers.etag ?? validator) === validator &&
+    isPlain(response)
+  )
 }
 
 function isPlain({ headers }: IncomingMessage): boolean {
@@ -152,7 +186,7 @@ function isPlain({ headers }: IncomingMessage): boolean {
 }
 
 /** Answers the stated length, or refuses an answer whose body is of no use. */
-function checkHead(response: IncomingMessage, url: URL, options: DownloadOptions): number | null {
+function checkHead(response: IncomingMessage, url: URL): number | null {
   const { statusCode: status = 0, headers } = response
   if (status >= 500 || passingStatuses.has(status)) throw createUnreachable(url, `it answered ${status}`)
   if (status !== 200) refuse('input_invalid', `${toPlace(url)} answered ${status}.`)
@@ -160,9 +194,7 @@ function checkHead(response: IncomingMessage, url: URL, options: DownloadOptions
     const encoding = headers['content-encoding']?.slice(0, 20)
     refuse('input_invalid', `${toPlace(url)} sent a body in ${encoding} although it was asked not to.`)
   }
-  const bytes = headers['content-length'] === undefined ? null : Number(headers['content-length'])
-  if (bytes !== null && bytes > options.maxBytes) refuseTooLarge(url, options)
-  return bytes
+  return headers['content-length'] === undefined ? null : Number(headers['content-length'])
 }
 
 function refuseTooLarge(url: URL, { maxBytes }: DownloadOptions): never {
