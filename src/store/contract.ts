@@ -1,5 +1,5 @@
 import type { MigrationState } from '../core/migration.ts'
-import type { NotificationState, PredictionRecord } from '../core/prediction.ts'
+import type { NotificationState, PredictionRecord, PredictionStatus } from '../core/prediction.ts'
 import type { AttemptFact } from '../core/statistics.ts'
 import type { Token } from '../core/token.ts'
 
@@ -88,6 +88,8 @@ export interface Store {
   oldestKept(query: { before: number; limit: number; withOutput?: boolean }): Promise<readonly StoredPrediction[]>
   /** Bytes of all outputs of settled predictions and of all files; those that files share count once. */
   keptBytes(): Promise<number>
+  /** How things stand for all processes together. Looks at what is open only, and at no more than 100,000 of each kind. */
+  standing(): Promise<Standing>
 
   /** Calls back after each commit of this process (other processes: as soon as the store can tell). A hint, never truth. */
   watch(listener: (change: { id: string; version: number; dueNow: boolean }) => void): () => void
@@ -100,6 +102,18 @@ export interface StoredPrediction {
   /** Starts at 1 and grows by one with each write. */
   readonly version: number
   readonly nextAt: number | null
+}
+
+/** What a dashboard shows of a store. */
+export interface Standing {
+  /** Predictions that are not settled, those that have ended included. */
+  readonly open: readonly { readonly model: string; readonly status: PredictionStatus; readonly count: number }[]
+  /** For how long the oldest prediction has been due that nobody holds; 0 where none is. */
+  readonly overdueMs: number
+  /** Attempts that take a place on their deployment, and USD that budgets count for them. */
+  readonly running: readonly { readonly deployment: string; readonly count: number; readonly reserved: number }[]
+  /** Predictions, by the worst that has become of their webhooks. */
+  readonly webhooks: { readonly waiting: number; readonly dead: number }
 }
 
 export interface StoredMigration {

@@ -29,6 +29,7 @@ import {
 } from './predictions.ts'
 import { usedBy } from './quota.ts'
 import type { Database, Schema } from './schema.ts'
+import { readStanding } from './standing.ts'
 import { addToken, findToken, hasTokens, listTokens, noteTokenUse, revokeToken } from './tokens.ts'
 
 export interface SqlStoreOptions {
@@ -167,6 +168,7 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     oldestFiles: async query => await oldestFiles(db, query),
     oldestKept: async query => await oldestKept(db, query),
     keptBytes: async () => await sumKept(db),
+    standing: async () => await readStanding(db, dialect),
 
     watch(listener) {
       listeners.add(listener)

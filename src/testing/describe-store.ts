@@ -6,6 +6,7 @@ import { withoutData } from '../core/retention.ts'
 import type { Change, StoredPrediction } from '../store/contract.ts'
 import { describeStoreLeases } from './describe-store-leases.ts'
 import { describeStorePlaces } from './describe-store-places.ts'
+import { describeStoreStanding } from './describe-store-standing.ts'
 import { describeStoreTokens } from './describe-store-tokens.ts'
 import { commitOne, type OpenedStore, openForTest } from './opened-store.ts'
 import { sampleAttempt, sampleChange, sampleFileRow, samplePrediction } from './sample-records.ts'
@@ -114,6 +115,7 @@ export function describeStore(name: string, open: () => Promise<OpenedStore>): v
   describeStoreLeases(name, open)
   describeStoreTokens(name, open)
   describeStorePlaces(name, open)
+  describeStoreStanding(name, open)
 
   describe(`${name}: reservations`, () => {
     const starting = (id: string, deployment = 'sharp@runpod') =>

@@ -21,6 +21,7 @@ import type {
   ListQuery,
   PendingFile,
   Reservation,
+  Standing,
   Store,
   StoredMigration,
   Usage,
@@ -333,6 +334,35 @@ export function createMemoryStore(now: () => number): Store {
         .sort((a, b) => newestFirst(b.record, a.record))
         .slice(0, limit)
         .map(stored),
+    async standing() {
+      const counted = new Map<string, Standing['open'][number]>()
+      for (const id of open) {
+        const { model, status } = rows.get(id)?.record ?? refuse('internal', `there is no row ${id}`)
+        const key = `${model} ${status}`
+        counted.set(key, { model, status, count: (counted.get(key)?.count ?? 0) + 1 })
+      }
+      const due = [...open].flatMap(id => {
+        const row = rows.get(id)
+        return row === undefined || row.leaseUntil > now() ? [] : (row.nextAt ?? [])
+      })
+      const webhooks = [...rows.values()].map(({ record }) => webhookStateOf(record))
+      return {
+        open: [...counted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry),
+        overdueMs: Math.max(0, now() - Math.min(now(), ...due)),
+        running: [...live]
+          .filter(([, entries]) => entries.size > 0)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([deployment, entries]) => ({
+            deployment,
+            count: entries.size,
+            reserved: [...entries].reduce((sum, { attempt }) => sum + spentOn(attempt), 0),
+          })),
+        webhooks: {
+          waiting: webhooks.filter(state => state === 'waiting').length,
+          dead: webhooks.filter(state => state === 'dead').length,
+        },
+      }
+    },
     async keptBytes() {
       const byKey = new Map([...files.values()].map(({ key, bytes }) => [key, bytes]))
       const sizes = [...byKey.values(), ...[...rows.values()].map(({ record }) => keptBytesOf(record) ?? 0)]
