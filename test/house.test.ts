@@ -85,6 +85,11 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
   // Its real work is the local engine's.
   'src/emulators/relief-work.ts': ['src/core', contracts, 'src/emulators', 'src/providers/local/index.ts'],
 
+  // What runs in pages knows the gateway by its public HTTP API only, and its words.
+  'src/browser': ['src/core', 'src/http/shapes.ts', 'src/http/browser-upload-shapes.ts'],
+  'src/client.ts': ['src/browser', 'src/http/shapes.ts'],
+  'src/react.ts': ['src/browser', 'src/client.ts'],
+
   'src/open.ts': everyPart,
   'src/surefoot.ts': [...everyPart, ...faces],
   'src/next.ts': [...everyPart, ...faces],
