@@ -41,12 +41,13 @@ export interface OutsideAccess {
   ): Promise<string>
   /**
    * Copies what was PUT at `from`, as it is at one moment, to `to`, and removes it there. `exists` when `to` is there already,
-   * `missing` when nothing is at `from`. Fails with `input_too_large` over `maxBytes`.
+   * `missing` when nothing is at `from`. Fails with `input_too_large` over `maxBytes`, with `output_invalid` when `bytes` were
+   * promised and differ; then it stays at `from`.
    */
   take(
     from: string,
     to: string,
-    options: Pick<PutOptions, 'maxBytes' | 'signal'>,
+    options: Pick<PutOptions, 'maxBytes' | 'bytes' | 'signal'>,
   ): Promise<'taken' | 'exists' | 'missing'>
 }
 

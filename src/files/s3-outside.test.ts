@@ -6,7 +6,7 @@ import { startS3 } from './test-s3.ts'
 const roomy = { maxBytes: 1_000_000 }
 const inAnHour = () => Date.now() + 3_600_000
 
-async function setup(more: { now?: () => number; publicEndpoint?: string } = {}) {
+async function setup(more: { now?: () => number; publicEndpoint?: string; checksums?: boolean } = {}) {
   const s3 = await startS3({ conditional: true })
   onTestFinished(s3.close)
   const { now, ...options } = more
@@ -71,11 +71,35 @@ test('what changes while it is copied is copied anew, as it is then', async () =
   expect(await read(files, 'out')).toBe('second')
 })
 
-test('nothing, and what is too large, is not taken', async () => {
+test('nothing, what is too large, and what has another length than was promised, is not taken', async () => {
   const { files, upload } = await setup()
   expect(await files.outside.take('uploads/a1/output', 'out', roomy)).toBe('missing')
   await upload('long')
   const taking = files.outside.take('uploads/a1/output', 'out', { maxBytes: 3 })
   await expect(taking).rejects.toMatchObject({ failure: { code: 'input_too_large' } })
+  const longer = files.outside.take('uploads/a1/output', 'out', { ...roomy, bytes: 5 })
+  await expect(longer).rejects.toMatchObject({ failure: { code: 'output_invalid' } })
   expect(await files.stat('out')).toBe(null)
+  expect(await files.outside.take('uploads/a1/output', 'out', { ...roomy, bytes: 4 })).toBe('taken')
+})
+
+test('a link for one length and type is refused by the bucket itself for any other', async () => {
+  const { files } = await setup()
+  const exactly = { bytes: 5, mediaType: 'image/jpeg' }
+  const url = await files.outside.writeUrl('pending/f1', inAnHour(), exactly)
+  expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;content-type;host')
+  const put = async (body: string, type: string) =>
+    (await fetch(url, { method: 'PUT', body, headers: { 'content-type': type } })).status
+  expect(await put('longer', 'image/jpeg')).toBe(403)
+  expect(await put('less', 'image/jpeg')).toBe(403)
+  expect(await put('right', 'text/html')).toBe(403)
+  expect(await files.stat('pending/f1')).toBe(null)
+  expect(await put('right', 'image/jpeg')).toBe(200)
+  expect(await read(files, 'pending/f1')).toBe('right')
+})
+
+test('links hold no checksum of a body that nobody has seen, also where requests have theirs', async () => {
+  const { files } = await setup({ checksums: true })
+  const url = new URL(await files.outside.writeUrl('uploads/a1/output', inAnHour()))
+  expect([...url.searchParams.keys()].filter(name => /checksum/i.test(name))).toEqual([])
 })

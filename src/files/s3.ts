@@ -34,7 +34,8 @@ export function createS3Files(
   { limits = usualLimits, now = Date.now }: S3FilesDependencies = {},
 ): FileStore & { readonly outside: OutsideAccess } {
   const access = createS3Access(options, limits, options.endpoint)
-  const outer = createS3Access(options, limits, options.publicEndpoint ?? options.endpoint)
+  // For links only, and a link that held a checksum would take the one body that has it: an empty one.
+  const outer = createS3Access({ ...options, checksums: false }, limits, options.publicEndpoint ?? options.endpoint)
   const conditional: ConditionalWrites = { supported: true }
   const turns = createTurns()
 
@@ -130,12 +131,18 @@ export function createS3Files(
     }
   }
 
-  async function link(until: number, command: (open: Awaited<ReturnType<typeof outer>>) => unknown): Promise<string> {
+  async function link(
+    until: number,
+    command: (open: Awaited<ReturnType<typeof outer>>) => unknown,
+    signableHeaders?: Set<string>,
+  ): Promise<string> {
     const opened = await outer()
     const { getSignedUrl } = await load('@aws-sdk/s3-request-presigner', () => import('@aws-sdk/s3-request-presigner'))
     const seconds = Math.min(Math.max(1, Math.ceil((until - now()) / 1000)), longestLinkSeconds)
     const made = command(opened) as InstanceType<typeof opened.sdk.GetObjectCommand>
-    return await opened.call(() => getSignedUrl(opened.client, made, { expiresIn: seconds }))
+    return await opened.call(() =>
+      getSignedUrl(opened.client, made, { expiresIn: seconds, ...(signableHeaders && { signableHeaders }) }),
+    )
   }
 
   return {
@@ -176,11 +183,15 @@ export function createS3Files(
         }
         return await link(until, ({ sdk, at }) => new sdk.GetObjectCommand({ ...at(key), ...more }))
       },
-      async writeUrl(key, until) {
+      async writeUrl(key, until, exactly) {
         checkKey(key)
-        return await link(until, ({ sdk, at }) => new sdk.PutObjectCommand(at(key)))
+        if (exactly === undefined) return await link(until, ({ sdk, at }) => new sdk.PutObjectCommand(at(key)))
+        const more = { ContentLength: exactly.bytes, ContentType: exactly.mediaType }
+        // Left to itself the SDK signs the host only, and whoever has the link could send anything.
+        const signed = new Set(['host', 'content-length', 'content-type'])
+        return await link(until, ({ sdk, at }) => new sdk.PutObjectCommand({ ...at(key), ...more }), signed)
       },
-      async take(from, to, { maxBytes, signal }) {
+      async take(from, to, { maxBytes, bytes, signal }) {
         checkKey(from)
         checkKey(to)
         return await turns.take(to, async () => {
@@ -191,6 +202,8 @@ export function createS3Files(
             if (found === null) return 'missing'
             if (found.bytes > maxBytes)
               refuse('input_too_large', `The file is larger than the allowed ${maxBytes} bytes.`, { status: 413 })
+            if (found.bytes !== (bytes ?? found.bytes))
+              refuse('output_invalid', `The file has ${found.bytes} bytes, its sender stated ${bytes}.`)
             if (!(await copy(from, to, found.etag, signal))) continue
             await remove(from)
             return 'taken'

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import S3rver from 's3rver'
 import type { S3Options } from './contract.ts'
+import { isSignedLink } from './test-s3-signature.ts'
 
 /** What s3rver has of its own that tests need; it brings no types. */
 interface Server {
@@ -30,7 +31,7 @@ export interface StartedS3 {
 /**
  * An S3 server on loopback: s3rver 3.7.1, and in front of it what it lacks. It knows neither conditional writes
  * (`If-None-Match`; here with `conditional`), nor conditional copies (here always), nor `AbortMultipartUpload` (here always), nor
- * checksums of the newer SDKs.
+ * checksums of the newer SDKs, nor what a presigned address was signed for (here always).
  */
 export async function startS3({ conditional = false } = {}): Promise<StartedS3> {
   const directory = await mkdtemp(join(tmpdir(), 'surefoot-s3-'))
@@ -55,6 +56,8 @@ export async function startS3({ conditional = false } = {}): Promise<StartedS3> 
       response.writeHead(204).end()
       return
     }
+    if (url.searchParams.has('X-Amz-Signature') && !isSignedLink(request, 'S3RVER'))
+      return refuse(request, response, 403, 'SignatureDoesNotMatch')
     const isWrite = request.method === 'PUT' || (request.method === 'POST' && upload !== null)
     const key = url.pathname.slice('/files/'.length)
     if (
@@ -63,19 +66,19 @@ export async function startS3({ conditional = false } = {}): Promise<StartedS3> 
       request.headers['if-none-match'] === '*' &&
       (await app.store.existsObject('files', key))
     )
-      return refuse(request, response)
+      return refuse(request, response, 412, 'PreconditionFailed')
     const wanted = request.headers['x-amz-copy-source-if-match']
     if (wanted !== undefined && (await etags(`/${request.headers['x-amz-copy-source']}`)) !== wanted)
-      return refuse(request, response)
+      return refuse(request, response, 412, 'PreconditionFailed')
     serve(request, response)
   }
 
-  function refuse(request: IncomingMessage, response: ServerResponse): void {
+  function refuse(request: IncomingMessage, response: ServerResponse, status: number, code: string): void {
     request.resume()
     request.once('end', () =>
       response
-        .writeHead(412, { 'content-type': 'application/xml' })
-        .end('<Error><Code>PreconditionFailed</Code><Message>No.</Message></Error>'),
+        .writeHead(status, { 'content-type': 'application/xml' })
+        .end(`<Error><Code>${code}</Code><Message>No.</Message></Error>`),
     )
   }
 
