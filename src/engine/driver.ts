@@ -95,6 +95,8 @@ const pickUpBatch = 64
 const insightEveryMs = 2_000
 /** How long a store that fails is left alone before the event is tried again. */
 const storeRetryMs = 500
+/** So often what an effect brought back is given to a store that fails, by a process that stops. */
+const lastTries = 3
 
 interface Held {
   readonly id: string
@@ -131,7 +133,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   const places = createPlaces(routes, insight)
   const worldFor = createWorlds({ ...dependencies, places })
   const records = new Map<string, Held>()
-  /** Effects of this process that have not been answered yet. */
+  /** Effects of this process that have not been answered yet; and starts whose answer could not be stored, never sent again. */
   const begun = new Set<string>()
   /** What `stop` waits for. */
   const underWay = new Set<Promise<unknown>>()
@@ -312,7 +314,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       leaseFor(effect)
         .then(until => perform(effect, held.current, until))
         .then(answer => deliver(held.id, answer))
-        .finally(() => begun.delete(effect.effect)),
+        .then(isStored => void ((isStored || effect.type !== 'start') && begun.delete(effect.effect))),
     )
   }
 
@@ -351,20 +353,23 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     return findDeployment(routes, deployment)?.provider.limits.heldStart ?? false
   }
 
-  /** What an effect brought back is worth more than one try: a handle that is not stored is a run that nobody follows. */
-  async function deliver(id: string, answer: PredictionEvent): Promise<void> {
-    for (;;) {
+  /**
+   * What an effect brought back is worth more than one try: a handle that is not stored is a run that nobody follows. False
+   * where the store was away and this process waits no longer.
+   */
+  async function deliver(id: string, answer: PredictionEvent): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
       try {
         const stored = await apply(id, answer)
         if (stored !== null) await dropUnknown(stored.record, answer)
         // Collected, but meanwhile another engine had ended the attempt: nobody but us knows of the file.
-        if (answer.type !== 'collected' || stored === null) return
+        if (answer.type !== 'collected' || stored === null) return true
         const attempt = stored.record.attempts.find(({ id }) => id === answer.attempt)
         if (attempt !== undefined && isLoser(attempt)) await discard(stored.record, attempt)
-        return
+        return true
       } catch (error) {
         reportStoreFault(error)
-        if (!running) return
+        if (!running && tries >= lastTries) return false
         await new Promise<void>(resolve => void clock.after(storeRetryMs, resolve))
       }
     }
