@@ -6,14 +6,18 @@ import { request, setup } from './test-support.ts'
 
 const second = 1_000
 
-/** A store that is away for as many commits as it is told, one by one. */
+/** A store whose commits fail as often as it is told, from then on. */
 function failing(store: Store) {
   let left = 0
   const commit: Store['commit'] = async changes => {
-    if (left-- > 0) throw new Error('The store is away.')
+    left -= 1
+    if (left >= 0) throw new Error('The store is away.')
     return await store.commit(changes)
   }
-  return { store: { ...store, commit }, failNext: (commits: number) => void (left = commits) }
+  function failNext(commits: number): void {
+    left = commits
+  }
+  return { store: { ...store, commit }, failNext }
 }
 
 /** A process that is kept for later requests, on a store that fails when the answer to a start comes. */
