@@ -36,16 +36,23 @@ export interface Opened {
   close(): Promise<void>
 }
 
+export interface OpenOptions {
+  /** A command, which keeps no deployment warm. Default false. */
+  readonly passing?: boolean
+  /** Requests drive the engine, in turns of so long at most (`Engine.turn`); nothing runs between them. Default null: loops do. */
+  readonly byRequests?: { readonly turnMs: number } | null
+}
+
 /**
  * Opens a data folder and starts the engine on it: as its only owner, or, with a database URL, beside other processes of
  * this machine. Fails with a `SurefootError` of status 409 when another process owns the folder, of 503 when the database
  * is not there, with `storage_full` or `input_invalid` (fault `config`) when the folder cannot be made or written; then
- * nothing stays open. A process that is `passing`, a command, keeps no deployment warm.
+ * nothing stays open.
  */
 export async function openDataFolder(
   config: LoadedConfig,
   log: Log,
-  { passing = false }: { readonly passing?: boolean } = {},
+  { passing = false, byRequests = null }: OpenOptions = {},
 ): Promise<Opened> {
   const alone = config.database === null
   const lock = alone ? await lockFolder(config.dataDirectory).catch(refuseFolder(config)) : sharedFolder
@@ -91,9 +98,10 @@ export async function openDataFolder(
       retention: config.retention,
       log,
       keepsWarm: !passing,
+      ...(byRequests ?? {}),
     })
     closing.push(engine.stop)
-    await engine.start()
+    if (byRequests === null) await engine.start()
     return {
       engine,
       store,

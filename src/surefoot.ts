@@ -1,14 +1,20 @@
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
+import { checkServerless } from './config/check-serverless.ts'
 import { type LoadedConfig, loadConfig } from './config/load-config.ts'
 import { createConsoleLog } from './config/log-level.ts'
-import { refuse } from './core/failure.ts'
+import { createFailure, refuse, SurefootError } from './core/failure.ts'
 import type { JsonObject } from './core/json.ts'
 import { isTerminal } from './core/prediction.ts'
+import { noLimits, type TokenLimits } from './core/token.ts'
 import type { Engine, Log } from './engine/contract.ts'
 import type { OpenedFile } from './files/contract.ts'
+import { createApp } from './http/app.ts'
+import type { Visitor } from './http/context.ts'
 import { fromText } from './http/creating.ts'
+import { ownerOf } from './http/door.ts'
 import { createLinks } from './http/links.ts'
+import { type Authorize, createMount, runTick } from './http/mount.ts'
 import type { AttemptsJson, PredictionJson } from './http/shapes.ts'
 import { toAttemptsView, toPredictionView } from './http/view.ts'
 import { type Opened, openDataFolder } from './open.ts'
@@ -35,11 +41,8 @@ export interface CreateOptions {
   readonly idempotencyKey?: string
 }
 
-/**
- * Surefoot inside your own process: predictions as values, no server. Opened by the first call, on a data folder that
- * no other process has open. What callers with tokens own, on a database that gateways share, is not there for it.
- */
-export interface Surefoot {
+/** Predictions as values, no server: those of one owner. */
+export interface Predictions {
   /** Answers once the prediction is durable and begun. Throws `SurefootError` for input that cannot work. */
   create(options: CreateOptions): Promise<PredictionJson>
   get(id: string): Promise<PredictionJson | null>
@@ -58,8 +61,46 @@ export interface Surefoot {
     id: string,
     range?: { readonly start: number; readonly end?: number },
   ): Promise<(OpenedFile & { readonly name: string; readonly mediaType: string }) | null>
+  /**
+   * An address from which anybody may get the output for an hour, past this process: where files are in a bucket that
+   * is reached from outside. Null elsewhere, and where there is no output.
+   */
+  outputUrl(id: string): Promise<string | null>
+}
+
+/**
+ * Surefoot inside your own process. Opened by the first call, on a data folder that no other process has open, or on a
+ * database that processes share. Its own verbs see what the app itself owns: neither what callers with tokens own, nor
+ * what its users do (see `as`). Where requests drive (`serverless` in the config), each call does what is due before it
+ * answers, for the time of a turn at most, and nothing runs between two calls.
+ */
+export interface Surefoot extends Predictions {
+  /** The same for one user of the app: sees and makes what belongs to this one only, within its limits. */
+  as(visitor: Visitor): Predictions
+  /**
+   * The whole HTTP API as a function, below `base`, with your own sign-in: for a catch-all route of your app. Opens nothing
+   * before its first request.
+   */
+  handler(options: HandlerOptions): (request: Request) => Promise<Response>
+  /**
+   * Advances everything that is due, and keeps house: for a cron job of an app whose requests drive; does nothing elsewhere.
+   * With `seconds` it drives on for so long. A mounted app has it as `POST tick`.
+   */
+  tick(options?: { readonly seconds?: number }): Promise<void>
   /** Stops the engine and closes the data folder. Running work is picked up on the next start. */
   close(): Promise<void>
+}
+
+export interface HandlerOptions {
+  /** Path below which the app passes requests on. Default `/api/surefoot`. */
+  readonly base?: string
+  /** Your sign-in, asked for every request that needs somebody. Without it nobody comes in but by tokens and signed links. */
+  readonly authorize?: Authorize
+  /**
+   * Lets what a request has begun go on after its answer: Next.js's `after`. Without it, where requests drive, answers wait
+   * for that.
+   */
+  readonly after?: (work: Promise<unknown>) => void
 }
 
 export interface SurefootOptions {
@@ -71,7 +112,11 @@ export interface SurefootOptions {
   readonly log?: Log
 }
 
+type Running = Opened & { readonly config: LoadedConfig; readonly log: Log }
+
 const inputLimit = 100_000_000
+const linkMs = 3_600_000
+const betweenTurnsMs = 500
 /** One instance per directory and process, kept when a dev server loads this module again. */
 const instances = Symbol.for('surefoot')
 
@@ -98,18 +143,19 @@ export function createSurefoot(options: SurefootOptions = {}): Surefoot {
 }
 
 function createLazily(options: SurefootOptions & { readonly directory: string }, forget: () => void): Surefoot {
-  let opening: Promise<Opened & { readonly config: LoadedConfig }> | null = null
+  let opening: Promise<Running> | null = null
 
-  function open(): Promise<Opened & { readonly config: LoadedConfig }> {
+  function open(): Promise<Running> {
     opening ??= loadConfig({
       cwd: options.directory,
       env: { ...process.env, SUREFOOT_LOG: process.env.SUREFOOT_LOG || 'warn' },
       ...(options.config === undefined ? {} : { path: options.config }),
     })
-      .then(async config => ({
-        ...(await openDataFolder(config, options.log ?? createConsoleLog(config.logLevel))),
-        config,
-      }))
+      .then(async config => {
+        if (config.serverless !== null) checkServerless(config)
+        const log = options.log ?? createConsoleLog(config.logLevel)
+        return { ...(await openDataFolder(config, log, { byRequests: config.serverless })), config, log }
+      })
       .catch(error => {
         // The next call tries again: the folder may be free by then.
         opening = null
@@ -118,6 +164,65 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     return opening
   }
 
+  const predictions = createPredictions(open, 'local', noLimits)
+  return {
+    ...predictions,
+    as: visitor => createPredictions(open, ownerOf(visitor), { ...noLimits, ...visitor.limits }),
+    handler(options) {
+      let mounting: Promise<(request: Request) => Promise<Response>> | null = null
+      return async request => {
+        mounting ??= open().then(
+          opened => mount(opened, options),
+          error => {
+            mounting = null
+            throw error
+          },
+        )
+        return await (await mounting)(request)
+      }
+    },
+    async tick({ seconds } = {}) {
+      const { engine } = await open()
+      await runTick(engine, seconds)
+    },
+    async close() {
+      forget()
+      if (opening === null) return
+      const opened = await opening
+      opening = null
+      await opened.close()
+    },
+  }
+}
+
+function mount({ engine, store, files, derivatives, signer, clock, config, log }: Running, options: HandlerOptions) {
+  const { base = '/api/surefoot', authorize, after } = options
+  const { publicUrl, corsOrigins, tickSecret } = config
+  if (publicUrl !== null && new URL(publicUrl).pathname !== base)
+    throw new SurefootError(
+      createFailure('input_invalid', `publicUrl is ${publicUrl}, but the app mounts Surefoot at ${base}.`, {
+        fault: 'config',
+        advice: `Set publicUrl to ${new URL(publicUrl).origin}${base}.`,
+      }),
+      { status: 503 },
+    )
+  const app = createApp({
+    engine,
+    store,
+    files,
+    derivatives,
+    signer,
+    clock,
+    publicUrl,
+    corsOrigins,
+    studio: null,
+    allowedHosts: [],
+    log,
+  })
+  return createMount({ app, engine }, { base, authorize, after, tickSecret })
+}
+
+function createPredictions(open: () => Promise<Running>, owner: string, limits: TokenLimits): Predictions {
   async function view(stored: StoredPrediction): Promise<PredictionJson> {
     const { engine, signer, clock, config, derivatives } = await open()
     const model = engine.routes.get(stored.record.model)?.model
@@ -132,6 +237,15 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     return stored === null ? null : await view(stored)
   }
 
+  /** What is due of it is done first. */
+  async function find(id: string): Promise<StoredPrediction | null> {
+    const { engine } = await open()
+    return await engine.turn(async turn => {
+      await turn.advance({ id })
+      return await engine.get(id, owner)
+    })
+  }
+
   async function create(options: CreateOptions): Promise<PredictionJson> {
     const { engine } = await open()
     const stored: { [field: string]: FileRow } = {}
@@ -140,20 +254,25 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
       const model =
         options.model ?? [...engine.routes.keys()][0] ?? refuse('deployment_missing', 'No model is configured.')
       for (const [field, file] of Object.entries(options.files ?? {})) {
-        stored[field] = await addFile(engine, field, file)
+        stored[field] = await addFile(engine, owner, field, file)
       }
       const schema = engine.routes.get(model)?.model.inputSchema ?? {}
       const fields = Object.entries(options.fields ?? {}).map(([field, text]) => [field, fromText(schema, field, text)])
-      created = await engine.create({
-        model,
-        owner: 'local',
-        source: 'api',
-        input: { ...options.input, ...Object.fromEntries(fields) },
-        files: stored,
-        newFiles: Object.values(stored).map(({ id }) => id),
-        cancelAfterMs: options.cancelAfterMs ?? null,
-        webhook: null,
-        ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
+      created = await engine.turn(async turn => {
+        const prediction = await engine.create({
+          model,
+          owner,
+          limits,
+          source: 'api',
+          input: { ...options.input, ...Object.fromEntries(fields) },
+          files: stored,
+          newFiles: Object.values(stored).map(({ id }) => id),
+          cancelAfterMs: options.cancelAfterMs ?? null,
+          webhook: null,
+          ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
+        })
+        await turn.advance()
+        return prediction
       })
     } catch (error) {
       for (const row of Object.values(stored)) await engine.removeFile(row.id)
@@ -166,16 +285,20 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     id: string,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<PredictionJson> {
-    const { engine } = await open()
-    if ((await engine.get(id, 'local')) === null) return
+    const running = await open()
+    const { engine } = running
+    if ((await engine.get(id, owner)) === null) return
     // The engine's own timers never keep a process alive; whoever waits for a prediction does.
     const alive = setInterval(() => {}, 60_000)
+    const left = new AbortController()
+    const ends = AbortSignal.any([left.signal, ...(signal === undefined ? [] : [signal])])
+    const driving = drive(running, id, ends)
     try {
-      for await (const stored of engine.watch(id, { signal: signal ?? new AbortController().signal })) {
-        yield await view(stored)
-      }
+      for await (const stored of engine.watch(id, { signal: ends })) yield await view(stored)
     } finally {
       clearInterval(alive)
+      left.abort()
+      await driving
     }
   }
 
@@ -183,15 +306,22 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     create,
     watch,
     async get(id) {
-      return await viewOrNull(await (await open()).engine.get(id, 'local'))
+      return await viewOrNull(await find(id))
     },
     async list({ limit = 100 } = {}) {
       const { engine } = await open()
-      return await Promise.all((await engine.list({ owner: 'local', limit })).map(view))
+      return await Promise.all((await engine.list({ owner, limit })).map(view))
     },
     async cancel(id) {
       const { engine } = await open()
-      return await viewOrNull((await engine.get(id, 'local')) === null ? null : await engine.cancel(id))
+      return await viewOrNull(
+        await engine.turn(async turn => {
+          if ((await engine.get(id, owner)) === null) return null
+          const canceled = await engine.cancel(id)
+          await turn.advance({ id })
+          return canceled
+        }),
+      )
     },
     async wait(id, { signal } = {}) {
       for await (const prediction of watch(id, signal === undefined ? {} : { signal })) {
@@ -201,28 +331,38 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
       return refuse('input_invalid', `There is no prediction ${id}.`, { status: 404 })
     },
     async attempts(id) {
-      const stored = await (await open()).engine.get(id, 'local')
+      const stored = await (await open()).engine.get(id, owner)
       return stored === null ? null : toAttemptsView(stored)
     },
     async openOutput(id, range) {
       const { engine, files } = await open()
-      const output = (await engine.get(id, 'local'))?.record.output
+      const output = (await engine.get(id, owner))?.record.output
       const opened = output == null ? null : await files.open(output.key, range)
       return output == null || opened === null ? null : { ...opened, name: output.name, mediaType: output.mediaType }
     },
-    async close() {
-      forget()
-      if (opening === null) return
-      const opened = await opening
-      opening = null
-      await opened.close()
+    async outputUrl(id) {
+      const { engine, files, clock } = await open()
+      const output = (await engine.get(id, owner))?.record.output
+      if (output == null || files.outside === undefined) return null
+      return await files.outside.readUrl(output.key, clock.now() + linkMs, output)
     },
   }
 }
 
-function addFile(engine: Engine, field: string, file: InputFile): Promise<FileRow> {
+/** Where requests drive, whoever waits for a prediction does: one turn after the other, until the signal ends. */
+async function drive({ engine, config, clock }: Running, id: string, signal: AbortSignal): Promise<void> {
+  const isOver = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+  while (config.serverless !== null && !signal.aborted) {
+    const forMs = config.serverless.turnMs
+    // A database that is away may be back soon, and the watching says so itself.
+    await engine.turn(turn => Promise.race([turn.advance({ id, forMs }), isOver])).catch(() => {})
+    await Promise.race([new Promise<void>(resolve => void clock.after(betweenTurnsMs, resolve)), isOver])
+  }
+}
+
+function addFile(engine: Engine, owner: string, field: string, file: InputFile): Promise<FileRow> {
   return engine.addFile({
-    owner: 'local',
+    owner,
     name: file instanceof File ? file.name : field,
     mediaType: file instanceof Blob && file.type !== '' ? file.type : 'application/octet-stream',
     metadata: {},

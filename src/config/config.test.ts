@@ -167,7 +167,7 @@ describe('loadConfig', () => {
       /^environment: database: is not a postgres:\/\/ URL\.$/,
     ],
     ['a public URL that is none', {}, { SUREFOOT_PUBLIC_URL: 'x.example' }, /publicUrl: is not an http or https URL/],
-    ['a public URL with a path', {}, { SUREFOOT_PUBLIC_URL: 'https://x.example/path' }, /publicUrl: has a path/],
+    ['a public URL with a query', {}, { SUREFOOT_PUBLIC_URL: 'https://x.example/?a=1' }, /publicUrl: has a query/],
     ['an unknown log level', {}, { SUREFOOT_LOG: 'wran' }, /no level "wran"\. Did you mean "warn"\?/],
   ])('refuses %s', async (_, files, env, message) => {
     const error = await loadConfig({ cwd: folder(files), env }).catch((caught: unknown) => caught)
@@ -175,6 +175,30 @@ describe('loadConfig', () => {
       fault: 'config',
       message: expect.stringMatching(message),
     })
+  })
+
+  test('reads where an app mounts it, without a slash at the end', async () => {
+    const env = { SUREFOOT_PUBLIC_URL: 'https://x.example/api/surefoot/' }
+    expect((await loadConfig({ cwd: folder({}), env })).publicUrl).toBe('https://x.example/api/surefoot')
+  })
+
+  test('lets requests drive where the host ends processes with them, or as the config says', async () => {
+    const read = async (text: string, env: Record<string, string>) =>
+      (await loadConfig({ cwd: folder({ 'surefoot.config.mjs': `export default ${text}` }), env })).serverless
+    expect(await read('{}', {})).toBeNull()
+    expect(await read('{}', { VERCEL: '1' })).toEqual({ turnMs: 8_000 })
+    expect(await read('{ serverless: { seconds: 50 } }', {})).toEqual({ turnMs: 50_000 })
+    expect(await read('{ serverless: false }', { AWS_LAMBDA_FUNCTION_NAME: 'x' })).toBeNull()
+  })
+
+  test("takes the secret of ticks from the environment, else from the config, else from the host's cron", async () => {
+    const secret = async (text: string, env: Record<string, string>) =>
+      (await loadConfig({ cwd: folder({ 'surefoot.config.mjs': `export default ${text}` }), env })).tickSecret
+    const config = '{ tickSecret: "of-the-config-file" }'
+    expect(await secret('{}', {})).toBeNull()
+    expect(await secret('{}', { CRON_SECRET: 'of-the-host' })).toBe('of-the-host')
+    expect(await secret(config, { CRON_SECRET: 'of-the-host' })).toBe('of-the-config-file')
+    expect(await secret(config, { SUREFOOT_TICK_SECRET: 'of-the-environment' })).toBe('of-the-environment')
   })
 
   test.each([
@@ -338,11 +362,7 @@ test.each<[string, object, string]>([
   ['a CORS origin for all', { corsOrigins: ['*'] }, 'corsOrigins.0: is not an http or https URL'],
   ['the CORS origin of nobody', { corsOrigins: ['null'] }, 'corsOrigins.0: is not an http or https URL'],
   ['a public URL by ftp', { publicUrl: 'ftp://x.example' }, 'publicUrl: is not an http or https URL'],
-  [
-    'a public URL with credentials',
-    { publicUrl: 'https://a:b@x.example' },
-    'publicUrl: has a path, a query or credentials',
-  ],
+  ['a public URL with credentials', { publicUrl: 'https://a:b@x.example' }, 'publicUrl: has a query or credentials'],
   ['a provider that is none', { providers: { replicate: 'token' } }, 'providers.replicate: is neither a provider'],
   [
     'a function that makes none',

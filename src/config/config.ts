@@ -22,10 +22,22 @@ export interface Config {
   /** Default 8787. `SUREFOOT_PORT` goes before it. */
   readonly port?: number
   /**
-   * Origin under which providers reach this gateway, `https://host`. Default none. `SUREFOOT_PUBLIC_URL` goes before it. Let
+   * Address under which providers reach this gateway: `https://host`, or with the path where an app mounts it,
+   * `https://host/api/surefoot`. Default none. `SUREFOOT_PUBLIC_URL` goes before it. Let
    * the proxy or tunnel pass the Host header on: by it the world, which gets signed links only, is told from this machine.
    */
   readonly publicUrl?: string
+  /**
+   * For apps on hosts where no process lives longer than a request: requests themselves drive what runs, each for so many
+   * seconds at most, 1 to 900. Needs `database` and `files.s3`. Default: 8 s where the host is known to end or freeze processes
+   * (Vercel, Netlify, AWS Lambda), false elsewhere. Commands and `surefoot worker` take no notice of it. See docs/nextjs.md.
+   */
+  readonly serverless?: boolean | { readonly seconds?: number }
+  /**
+   * What whoever calls `tick` of a mounted app sends as a bearer token, at least 16 characters. Default none: nobody may call
+   * it. `SUREFOOT_TICK_SECRET` goes before it, and where neither is set `CRON_SECRET`, which Vercel's cron sends.
+   */
+  readonly tickSecret?: string
   /**
    * Origins, such as `http://127.0.0.1:3000`, that get webhooks although they are on this machine or in a private network.
    * Default none: every other receiver must be on the public internet, or any caller could post into your network.

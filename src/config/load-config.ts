@@ -10,12 +10,13 @@ import { type LogLevel, logLevels } from './log-level.ts'
 import { parseConfig } from './parse-config.ts'
 import { correcting, refuseConfig, suggest } from './refuse-config.ts'
 import { resolveConfig } from './resolve-config.ts'
+import { hostWithoutProcesses } from './tool-environment.ts'
 
 export interface LoadConfigOptions {
   /** Where to look for the config file, and what relative paths of the environment are relative to. */
   readonly cwd: string
   /**
-   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL`, `TOKEN` or `LOG` are read. What `tool-environment.ts` names
+   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL`, `TOKEN`, `TICK_SECRET` or `LOG` are read, and `CRON_SECRET`. What `tool-environment.ts` names
    * goes to programs that local engines run; nothing else is looked at.
    */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -32,8 +33,12 @@ export interface LoadedConfig {
   readonly bucket: S3Options | null
   readonly host: string
   readonly port: number
-  /** An origin without a trailing slash. */
+  /** An origin, and the path where an app mounts us, without a trailing slash. */
   readonly publicUrl: string | null
+  /** Requests drive what runs, each for so long at most; null: loops do. Only for apps that mount or embed Surefoot. */
+  readonly serverless: { readonly turnMs: number } | null
+  /** What callers of `tick` send; null: nobody may. */
+  readonly tickSecret: string | null
   /** Origins that get webhooks although they are private. */
   readonly webhookOrigins: readonly string[]
   /** Origins whose pages may call the API. */
@@ -75,6 +80,8 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     host: settings.host ?? config.host ?? '127.0.0.1',
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
+    serverless: toServerless(config.serverless ?? hostWithoutProcesses(env) !== null),
+    tickSecret: settings.tickSecret ?? config.tickSecret ?? (env.CRON_SECRET || null),
     webhookOrigins: config.webhookOrigins ?? [],
     corsOrigins: config.corsOrigins ?? [],
     retention: toRetention(config.retention),
@@ -119,6 +126,7 @@ function readEnvironment(env: LoadConfigOptions['env']): Config {
     host: read('SUREFOOT_HOST'),
     port: port === undefined ? undefined : Number(port),
     publicUrl: read('SUREFOOT_PUBLIC_URL'),
+    tickSecret: read('SUREFOOT_TICK_SECRET'),
   }
 }
 
@@ -126,6 +134,15 @@ function readLogLevel(value: string | undefined): LogLevel {
   if (value === undefined || value === '') return 'info'
   const level = logLevels.find(candidate => candidate === value)
   return level ?? refuseConfig(`SUREFOOT_LOG: there is no level "${value}".${suggest(value, logLevels)}`)
+}
+
+/** Hosts end a function after 10 s where nothing else is set. */
+const usualTurnSeconds = 8
+
+function toServerless(given: boolean | { readonly seconds?: number }): { readonly turnMs: number } | null {
+  if (given === false) return null
+  const { seconds = usualTurnSeconds } = given === true ? {} : given
+  return { turnMs: seconds * 1000 }
 }
 
 function toRetention({ days, gigabytes, spareGigabytes }: Config['retention'] = {}): Retention {

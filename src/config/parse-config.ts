@@ -134,7 +134,13 @@ const configSchema = z.strictObject({
   database: z.url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// URL' }).optional(),
   host: z.string().min(1).optional(),
   port: z.int().min(0).max(65_535).optional(),
-  publicUrl: originSchema.optional(),
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'is not an http or https URL', abort: true })
+    .refine(isPlace, 'has a query or credentials; only scheme, host, port and path belong there')
+    .transform(url => new URL(url).href.replace(/\/+$/, ''))
+    .optional(),
+  serverless: z.union([z.boolean(), z.strictObject({ seconds: z.number().min(1).max(900).optional() })]).optional(),
+  tickSecret: z.string().min(16, 'has fewer than 16 characters').optional(),
   webhookOrigins: z.array(originSchema).optional(),
   corsOrigins: z.array(originSchema).optional(),
   retention: z
@@ -227,6 +233,11 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false
   }
+}
+
+function isPlace(url: string): boolean {
+  const { search, hash, username, password } = new URL(url)
+  return `${search}${hash}${username}${password}` === ''
 }
 
 function isOrigin(url: string): boolean {

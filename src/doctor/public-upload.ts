@@ -13,7 +13,7 @@ const refusalSchema = z.looseObject({ code: z.string() })
  * while bytes pass, or takes all of them before it passes any on, is seen by a probe only.
  */
 export async function tryUpload(publicUrl: string, bytes: number, fetch: typeof globalThis.fetch): Promise<Finding> {
-  const url = new URL('/v1/uploads/doctor/none?expires=1&signature=none', publicUrl)
+  const url = new URL(`${publicUrl}/v1/uploads/doctor/none?expires=1&signature=none`)
   const size = megabytes(bytes)
   const ended = new AbortController()
   const body = new ReadableStream<Uint8Array>({

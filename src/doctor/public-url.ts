@@ -59,10 +59,10 @@ async function tryLink(
   const { pathname, search } = new URL(link)
   const read = async (origin: string) => {
     const headers = { range: 'bytes=0-63' }
-    const answer = await fetch(new URL(pathname + search, origin), { signal, headers, redirect: 'manual' })
+    const answer = await fetch(origin + pathname + search, { signal, headers, redirect: 'manual' })
     return `${answer.status} ${answer.headers.get('content-range')} ${await answer.text()}`
   }
-  const [here, there] = await Promise.all([read(gateway), read(publicUrl)])
+  const [here, there] = await Promise.all([read(new URL(gateway).origin), read(publicUrl)])
   if (here === there) return [ok('public-link', `A signed link on ${publicUrl} leads to this gateway.`)]
   const words = `A signed link on ${publicUrl} does not lead to this gateway (it answers ${there.slice(0, 3)}).`
   return [problem('public-link', words, proxyAdvice)]
@@ -73,7 +73,7 @@ function linksOf({ output, input }: z.infer<typeof predictionSchema>): string[] 
 }
 
 async function tryWebhook(publicUrl: string, fetch: typeof globalThis.fetch, signal: AbortSignal): Promise<Finding> {
-  const answer = await fetch(new URL('/v1/webhooks/doctor/none/none', publicUrl), {
+  const answer = await fetch(`${publicUrl}/v1/webhooks/doctor/none/none`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{}',

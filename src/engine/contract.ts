@@ -224,10 +224,10 @@ export interface Engine {
 /** What a request does with its time. */
 export interface Turn {
   /**
-   * Advances a prediction (default: none in particular) and waits until nothing is under way any more and nothing is due
-   * before `until` (milliseconds since 1970, default now), or the turn's time is over. At once where loops run.
+   * Advances a prediction (default: none in particular) and waits until nothing is under way any more, and nothing is due
+   * within the next `forMs` (default 0), or the turn's time is over. At once where loops run.
    */
-  advance(options?: { readonly id?: string; readonly until?: number }): Promise<void>
+  advance(options?: { readonly id?: string; readonly forMs?: number }): Promise<void>
   /** Removes what was kept long enough, judges migrations, keeps deployments warm: what loops do elsewhere, once. */
   keepHouse(): Promise<void>
   /** Aborts when the turn's time is over. Never where loops run. */

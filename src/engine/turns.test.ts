@@ -89,7 +89,7 @@ describe('a turn', () => {
     const stage = await setupRequests({ script: () => ({ ...plainScript, endAt: 4 * second }) })
     const id = await stage.create()
     const process = stage.prepare()
-    const long = process.engine.turn(turn => turn.advance({ id, until: stage.clock.now() + 6 * second }))
+    const long = process.engine.turn(turn => turn.advance({ id, forMs: 6 * second }))
     await stage.clock.advance(second)
     expect((await stage.look(id, process)).status).toBe('processing')
     await stage.clock.advance(4 * second)

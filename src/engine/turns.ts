@@ -73,7 +73,8 @@ export function createTurns(dependencies: TurnsDependencies): Turns {
         await wake(others)
         return await work({
           signal: over.signal,
-          async advance({ id, until = driver.now() } = {}) {
+          async advance({ id, forMs = 0 } = {}) {
+            const until = driver.now() + forMs
             const stored = id === undefined ? null : await store.get(id)
             // A settled one wants nothing, and its lease would be in nobody's hands.
             if (id !== undefined && stored !== null && stored.nextAt !== null)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { routePath } from 'hono/route'
-import type { App, AppDependencies, Context, Env } from './context.ts'
+import type { App, AppDependencies, Context, Env, Mounted } from './context.ts'
 import { createDoor } from './door.ts'
 import { refuseHttp, toErrorResponse } from './errors.ts'
 import { addEvents } from './events.ts'
@@ -29,7 +29,10 @@ import { addWebhooks } from './webhooks.ts'
  * const app = createApp({ engine, store, files, signer, clock, publicUrl: null, studio: null, allowedHosts, log })
  * const response = await app.fetch(new Request('http://127.0.0.1:8787/v1/models'))
  */
-export function createApp(deps: AppDependencies): { fetch(request: Request): Promise<Response> } {
+export function createApp(deps: AppDependencies): {
+  /** `mounted` says what holds for this request where another app passes it on. */
+  fetch(request: Request, mounted?: Mounted): Promise<Response>
+} {
   const app: App = new OpenAPIHono<Env>()
   const door = createDoor(deps)
   app.use(async (c, next) => {
@@ -80,7 +83,7 @@ export function createApp(deps: AppDependencies): { fetch(request: Request): Pro
     return refuseHttp('method_not_allowed', `This address takes ${allow} only.`, { allow })
   })
   app.onError((error, c) => toErrorResponse(c, error, deps.log))
-  return { fetch: async request => app.fetch(request) }
+  return { fetch: async (request, mounted) => app.fetch(request, mounted === undefined ? {} : { mounted }) }
 }
 
 /** What a proxy or a client calls the request, where that can stand in a log. */

@@ -54,14 +54,35 @@ export interface AppDependencies {
   readonly closing?: AbortSignal
 }
 
+/** What an app's own sign-in says of a request's sender. */
+export interface Visitor {
+  /** Who it is, 1 to 200 characters; others never see what belongs to this one. Two apps on one database share these names. */
+  readonly user: string
+  /** What this one may use. Default: no limits. */
+  readonly limits?: Partial<TokenLimits>
+  /** Default: create and cancel predictions and store files (`predict`), and read what is its own (`read`). */
+  readonly scopes?: readonly Scope[]
+}
+
+/** What holds for one request of an app that is mounted in another one; see `mount.ts`. */
+export interface Mounted {
+  /** Where the app is, such as `/api/surefoot`: in links, not in what it gets as paths. */
+  readonly base: string
+  /** Aborts when this request must come to its end. */
+  readonly closing: AbortSignal
+  /** Asked at most once, and only where something is asked of the sender; null: nobody who may come in. */
+  visitor(): Promise<Visitor | null>
+}
+
 /** What every request carries through its handlers. */
 export interface Env {
+  Bindings: { readonly mounted?: Mounted }
   Variables: {
     requestId: string
     /** Set by the route's access, see `accessByRoute`: handlers of `open` and `link` routes have none. */
     caller: Caller
     door: Door
-    /** Our own origin as this caller sees it, without a trailing slash; links start with it. */
+    /** Our own origin as this caller sees it, with the base where the app is mounted, without a trailing slash; links start with it. */
     origin: string
   }
 }
@@ -78,6 +99,11 @@ export interface Caller {
 
 export type App = OpenAPIHono<Env>
 export type Context = HonoContext<Env>
+
+/** Each aborts when what is held for this request must end: its sender has gone, or the server or its own time is over. */
+export function endsOf(c: Context, { closing }: Pick<AppDependencies, 'closing'>): readonly AbortSignal[] {
+  return [c.req.raw.signal, closing, c.env?.mounted?.closing].filter(signal => signal !== undefined)
+}
 
 /** The one owner check: rows of other owners do not exist for the caller. */
 export function isOwn(c: Context, row: { readonly owner: string } | null | undefined): boolean {

@@ -1,7 +1,7 @@
 import type { PredictionRecord } from '../core/prediction.ts'
 import type { DerivativeSource, DerivativeState } from '../derivatives/contract.ts'
 import { serveFile, toDisposition, toMaxAge } from './bytes.ts'
-import type { AppDependencies, Context } from './context.ts'
+import { type AppDependencies, type Context, endsOf } from './context.ts'
 import { refuseHttp } from './errors.ts'
 import type { ConvertingJson } from './shapes.ts'
 
@@ -22,13 +22,12 @@ export async function serveDerivative(
 ): Promise<Response> {
   const source = sourceOf(record)
   const isAsync = /(^|,)\s*respond-async\s*(,|$)/.test(c.req.header('prefer') ?? '')
-  const signals = [c.req.raw.signal, ...(deps.closing === undefined ? [] : [deps.closing])]
   const state =
     source === null || deps.engine.routes.get(record.model)?.model.derives === undefined
       ? null
       : await deps.derivatives?.get(source, name, {
           holdMs: isAsync ? 0 : holdMs,
-          signal: AbortSignal.any(signals),
+          signal: AbortSignal.any([...endsOf(c, deps)]),
         })
   if (state == null) return refuseHttp('not_found', 'There is no such output.')
   if (state.kind === 'stored') return await serveFile(c, deps.files, { ...state, expiry }, deps.clock.now())

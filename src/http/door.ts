@@ -1,6 +1,7 @@
-import { endOf, noLimits, scopes, type Token, type TokenLimits } from '../core/token.ts'
+import { invariant } from '../core/failure.ts'
+import { endOf, noLimits, type Scope, scopes, type Token, type TokenLimits } from '../core/token.ts'
 import { type Access, scopeFor } from './access.ts'
-import type { AppDependencies, Caller, Context } from './context.ts'
+import type { AppDependencies, Caller, Context, Mounted, Visitor } from './context.ts'
 import { refuseHttp } from './errors.ts'
 import { createRates } from './rates.ts'
 import { digestOf, idOfSecret, isDigestOf, readAuthorization } from './secrets.ts'
@@ -21,6 +22,14 @@ const useNotedEveryMs = 3_600_000
 
 /** What an unknown id is compared with, so that it takes the same way as a known one. */
 const nobody = digestOf('nobody has this')
+
+const visitorScopes: readonly Scope[] = ['predict', 'read']
+
+/** Under which name a visitor's predictions and files are kept; no token's id looks like it. */
+export function ownerOf({ user }: Visitor): string {
+  invariant(user.length > 0 && user.length <= 200, 'a user has a name of 1 to 200 characters')
+  return `user:${user}`
+}
 
 const localCaller: Caller = { owner: 'local', scopes, limits: noLimits, seesAll: false }
 
@@ -47,11 +56,11 @@ export function createDoor({ store, clock, log, access }: AppDependencies): Door
     return token
   }
 
-  function slowDown({ id }: Token, { requestsPerMinute }: TokenLimits): void {
+  function slowDown(id: string, { requestsPerMinute }: TokenLimits): void {
     const waitMs = requestsPerMinute === null ? 0 : rates.take(id, requestsPerMinute, clock.now())
     if (waitMs === 0) return
     const seconds = String(Math.ceil(waitMs / 1000))
-    refuseHttp('too_many_requests', `This token may send ${requestsPerMinute} requests a minute.`, {
+    refuseHttp('too_many_requests', `This caller may send ${requestsPerMinute} requests a minute.`, {
       'retry-after': seconds,
     })
   }
@@ -64,16 +73,27 @@ export function createDoor({ store, clock, log, access }: AppDependencies): Door
       .catch(error => log('warn', 'the use of a token was not noted', { error: String(error) }))
   }
 
+  async function identifyVisitor({ visitor }: Mounted): Promise<Caller> {
+    const found = (await visitor()) ?? refuse('token_missing', 'Sign in first.')
+    const limits = { ...noLimits, ...found.limits }
+    const owner = ownerOf(found)
+    slowDown(owner, limits)
+    const granted = found.scopes ?? visitorScopes
+    return { owner, scopes: granted, limits, seesAll: granted.includes('admin') }
+  }
+
   async function identify(c: Context, wanted: Access | 'any'): Promise<Caller> {
     const header = c.req.header('authorization')
     const secret = readAuthorization(header)
     if (secret !== null && isDigestOf(ownerDigest, secret)) return { ...localCaller, seesAll: true }
+    const { mounted } = c.env ?? {}
+    if (mounted !== undefined && idOfSecret(secret ?? '') === null) return await identifyVisitor(mounted)
     // Clients of Replicate's always send some token; where none is needed none is looked at.
-    if (wanted !== 'tokens' && !(await needsTokens())) return localCaller
+    if (mounted === undefined && wanted !== 'tokens' && !(await needsTokens())) return localCaller
     if (header === undefined)
       refuse('token_missing', 'Send a token: "Authorization: Bearer sf_...". surefoot token create makes one.')
     const token = await find(secret)
-    slowDown(token, token.limits)
+    slowDown(token.id, token.limits)
     noteUse(token)
     return { owner: token.id, scopes: token.scopes, limits: token.limits, seesAll: token.scopes.includes('admin') }
   }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { z } from '@hono/zod-openapi'
 import type { StoredPrediction } from '../store/contract.ts'
-import type { App, AppDependencies } from './context.ts'
+import { type App, type AppDependencies, endsOf } from './context.ts'
 import { refuseHttp } from './errors.ts'
 import { findPrediction, viewOf } from './predictions.ts'
 import { addRoute } from './route.ts'
@@ -46,8 +46,7 @@ export function addEvents(app: App, deps: AppDependencies): void {
       if (c.req.method === 'HEAD') return new Response(null, { headers: streamHeaders })
       const seen = c.req.header('last-event-id')
       const gone = new AbortController()
-      const signals = [gone.signal, c.req.raw.signal, ...(deps.closing === undefined ? [] : [deps.closing])]
-      const signal = AbortSignal.any(signals)
+      const signal = AbortSignal.any([gone.signal, ...endsOf(c, deps)])
       const ended = streams.begin(c.get('caller').owner)
       signal.addEventListener('abort', ended, { once: true })
       const changes = deps.engine.watch(id, {

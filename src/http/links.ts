@@ -83,7 +83,9 @@ function wholeSeconds(milliseconds: number): number {
 export function ownFileId(c: Context, hosts: readonly string[], value: unknown): string | null {
   if (typeof value !== 'string' || !URL.canParse(value)) return null
   const url = new URL(value)
-  const own = url.origin === c.get('origin') || (url.protocol.startsWith('http') && hosts.includes(url.host))
-  if (!own) return null
-  return /^\/v1\/files\/([\w-]+)(?:\/download)?$/.exec(url.pathname)?.[1] ?? null
+  const place = url.origin + url.pathname
+  const base = c.get('origin')
+  const isOwnHost = url.protocol.startsWith('http') && hosts.includes(url.host)
+  const path = place.startsWith(`${base}/`) ? place.slice(base.length) : isOwnHost ? url.pathname : ''
+  return /^\/v1\/files\/([\w-]+)(?:\/download)?$/.exec(path)?.[1] ?? null
 }

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { isTerminal } from '../core/prediction.ts'
 import type { StoredPrediction } from '../store/contract.ts'
-import type { App, AppDependencies, Context } from './context.ts'
+import { type App, type AppDependencies, type Context, endsOf } from './context.ts'
 import { createPrediction, routeOf, routeOfDeployment } from './creating.ts'
 import { refuseHttp } from './errors.ts'
 import { createHeaders, readPrefer } from './headers.ts'
@@ -199,7 +199,7 @@ async function create(
 async function hold(deps: AppDependencies, c: Context, first: StoredPrediction, holdMs: number) {
   const timeout = new AbortController()
   const stopTimer = deps.clock.after(holdMs, () => timeout.abort())
-  const signals = [timeout.signal, c.req.raw.signal, ...(deps.closing === undefined ? [] : [deps.closing])]
+  const signals = [timeout.signal, ...endsOf(c, deps)]
   let last = first
   try {
     for await (const stored of deps.engine.watch(first.record.id, { signal: AbortSignal.any(signals) })) last = stored

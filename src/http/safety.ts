@@ -26,23 +26,27 @@ export function hostsOf(port: number, publicUrl: string | null): readonly string
 export function guard({ allowedHosts, publicUrl, corsOrigins = [] }: AppDependencies): MiddlewareHandler<Env> {
   const publicOrigin = publicUrl === null ? null : new URL(publicUrl)
   return async (c, next) => {
+    const { mounted } = c.env ?? {}
+    // Whose host it is an app that mounts us knows, and who comes in it says of each.
+    const isGuarded = async () => mounted !== undefined || (await c.get('door').needsTokens())
     const url = new URL(c.req.url)
     // A request line may carry a whole URL, so host and header can differ.
     const hosts = [url.host, (c.req.header('host') ?? url.host).toLowerCase()]
-    if (!hosts.every(host => allowedHosts.includes(host)) && !(await c.get('door').needsTokens())) {
+    if (!hosts.every(host => allowedHosts.includes(host)) && !(await isGuarded())) {
       refuseHttp('host_refused', 'This host name is not one of ours; set publicUrl in the config to serve it.')
     }
     const outside =
       publicOrigin !== null &&
       !isLoopback(publicOrigin.hostname) &&
       (hosts.includes(publicOrigin.host) || wasForwarded(c))
-    if (outside && !carriesPermission(url.pathname) && !(await c.get('door').needsTokens())) {
+    if (outside && !carriesPermission(url.pathname) && !(await isGuarded())) {
       refuseHttp(
         'host_refused',
         'Without access tokens only signed links, uploads and webhooks are served to the outside; "surefoot token create" makes one.',
       )
     }
-    c.set('origin', publicOrigin?.host === url.host ? publicOrigin.origin : url.origin)
+    const own = publicOrigin?.host === url.host ? publicOrigin.origin : url.origin
+    c.set('origin', publicOrigin?.host === url.host && publicUrl !== null ? publicUrl : own + (mounted?.base ?? ''))
     const origin = c.req.header('origin')
     if (origin !== undefined && corsOrigins.includes(origin) && !carriesPermission(url.pathname)) {
       if (isPreflight(c)) return answerPreflight(origin)
@@ -50,7 +54,7 @@ export function guard({ allowedHosts, publicUrl, corsOrigins = [] }: AppDependen
       shareWith(origin, c.res.headers)
       return
     }
-    if (!isOpenToAllPages(c, url.pathname) && comesFromElsewhere(c)) {
+    if (!isOpenToAllPages(c, url.pathname) && comesFromElsewhere(c, own)) {
       refuseHttp('origin_refused', 'Pages of other sites and ports may not call this server.')
     }
     await next()
@@ -85,13 +89,13 @@ export const secureHeaders: MiddlewareHandler<Env> = async (c, next) => {
   for (const [name, value] of Object.entries(defaults)) if (!headers.has(name)) headers.set(name, value)
 }
 
-function comesFromElsewhere(c: Context): boolean {
+function comesFromElsewhere(c: Context, own: string): boolean {
   const site = c.req.header('sec-fetch-site')
   // The browser knows better than an Origin whose scheme a proxy has changed.
   if (site === 'same-origin') return false
   if (site === 'cross-site' || site === 'same-site') return true
   const origin = c.req.header('origin')
-  return origin !== undefined && origin !== c.get('origin')
+  return origin !== undefined && origin !== own
 }
 
 function isOpenToAllPages(c: Context, path: string): boolean {
@@ -100,7 +104,7 @@ function isOpenToAllPages(c: Context, path: string): boolean {
 }
 
 /** Paths whose signature or secret is checked before anything else. */
-function carriesPermission(path: string): boolean {
+export function carriesPermission(path: string): boolean {
   return signedLink.test(path) || /^\/v1\/(uploads\/[^/]+|webhooks\/[^/]+\/[^/]+)\/[^/]+$/.test(path)
 }
 
