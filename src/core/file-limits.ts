@@ -1,9 +1,9 @@
 import { createFailure, SurefootError } from './failure.ts'
 import { noLimits, type TokenLimits } from './token.ts'
 
-/** Most bytes that one file of a caller may have: what is taken at all, or its own limit where that is less. */
-export function mostBytesOf({ fileBytes }: TokenLimits = noLimits, most: number): number {
-  return Math.min(most, fileBytes ?? most)
+/** Most bytes that one file of a caller may have: what is taken at all, or less where one of its own limits is. */
+export function mostBytesOf({ fileBytes, storedBytes }: TokenLimits = noLimits, most: number): number {
+  return Math.min(most, fileBytes ?? most, storedBytes ?? most)
 }
 
 /** Ends as `input_too_large` (413): the file is larger than its owner may upload. */
@@ -13,9 +13,9 @@ export function refuseLarge(most: number): never {
   })
 }
 
-/** Ends as `rate_limited` (429): there is no room for a file of `bytes` among what its owner may keep. */
-export function refuseFull(storedBytes: number, bytes: number): never {
-  const message = `This token may keep ${inWords(storedBytes)} of files at once, and a file of ${inWords(bytes)} does not fit beside those that it has.`
+/** Ends as `rate_limited` (429): there is no room for one more file among what its owner may keep. */
+export function refuseFull(storedBytes: number): never {
+  const message = `This token may keep ${inWords(storedBytes)} of files at once, and has no room for this one.`
   const advice = 'Delete files that are not needed any more.'
   throw new SurefootError(createFailure('rate_limited', message, { fault: 'user', advice }), { status: 429 })
 }

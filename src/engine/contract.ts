@@ -10,7 +10,9 @@ import type { TokenLimits } from '../core/token.ts'
 import type { WarmEstimate, WindowCount } from '../core/warm-cost.ts'
 import type { Model } from '../models/contract.ts'
 import type { Health, Provider, Warmth } from '../providers/contract.ts'
-import type { FileRow, ListQuery, StoredPrediction } from '../store/contract.ts'
+import type { FileRow, ListQuery, Standing, StoredPrediction } from '../store/contract.ts'
+import type { EngineTally } from './engine-tally.ts'
+import type { PendingFiles } from './pending-files.ts'
 import type { Uploads } from './uploads.ts'
 
 /** A model on a provider. */
@@ -195,6 +197,18 @@ export interface Engine {
   ): Promise<void>
   /** Stores a file for later use as an input. */
   addFile(request: AddFileRequest): Promise<FileRow>
+  /**
+   * Makes a place for a file that its owner is going to upload by itself. Fails as `addFile` does, before a byte has come:
+   * `input_too_large`, `rate_limited`, `storage_full`.
+   */
+  addPlace(request: PlaceRequest): Promise<FilePlace>
+  /** Takes in what is uploaded to a place; who may was checked by the link. */
+  readonly putFile: PendingFiles['put']
+  /**
+   * A stored file; one that was uploaded to a place is taken in now. Null where there is none, or `may` says no, which is asked
+   * before anything is done. Fails as `input_invalid` with status 409 while nothing was uploaded there.
+   */
+  findFile(id: string, may: (row: { readonly owner: string }) => boolean): Promise<FileRow | null>
   /** Removes a stored file, and its bytes where no other file shares them. No error when there is none. */
   removeFile(id: string): Promise<void>
   /** Takes in what a kit brings; who may was checked by the link. */
@@ -287,4 +301,23 @@ export interface AddFileRequest {
   readonly body: AsyncIterable<Uint8Array>
   readonly maxBytes: number
   readonly signal?: AbortSignal
+}
+  /** What its owner may have: `fileBytes` and `storedBytes` of it count here. Default: no limits. */
+  readonly limits?: TokenLimits
+
+export interface PlaceRequest extends Omit<AddFileRequest, 'body' | 'signal'> {
+  /** Of the file that is going to be uploaded, exactly. */
+  readonly bytes: number
+}
+
+/** Where one file may be uploaded. */
+export interface FilePlace {
+  /** The file's. */
+  readonly id: string
+  /** What may be PUT there: see `OutsideAccess.writeUrl`. Null where bytes go through the gateway (`putFile`). */
+  readonly url: string | null
+  /** The media type that the PUT must state. */
+  readonly mediaType: string
+  /** Milliseconds since 1970 until which the PUT must have begun. */
+  readonly until: number
 }

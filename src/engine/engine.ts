@@ -19,6 +19,7 @@ import { createMigrations } from './migrations.ts'
 import { createOnce } from './once.ts'
 import { isLoser } from './pending-effects.ts'
 import { type Grant, grant } from './quotas.ts'
+import { createPendingFiles } from './pending-files.ts'
 import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createTurns } from './turns.ts'
@@ -130,7 +131,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const report = () => insight.report(driver.now())
   const warmer = createWarmer({ ...dependencies, now: driver.now, report, migrations: migrations.report, create })
   const keepWarm = createKeepWarm({ ...dependencies, now: driver.now, insight, warmer })
-  const janitor = createJanitor({ store, files, retention, clock, now: driver.now, log: dependencies.log })
+  const pendingFiles = createPendingFiles({ store, files, newId, now: driver.now })
+  const janitor = createJanitor({ ...dependencies, retention, now: driver.now, pendingFiles })
   const turns = createTurns({
     ...dependencies,
     driver,
@@ -302,6 +304,12 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     async hear(providerName, attemptId, secret, request) {
       const provider = findProvider(routes, providerName)
       if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))
+    async addPlace(request) {
+      await checkRoom(files, retention)
+      return await pendingFiles.add(request)
+    },
+    putFile: pendingFiles.put,
+    findFile: pendingFiles.find,
         refuse('input_invalid', 'No such webhook.', { status: 404 })
       const id = await store.predictionOf(attemptId)
       if (id === null) return refuse('input_invalid', 'No such attempt.', { status: 404 })

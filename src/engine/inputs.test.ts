@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
+import { noLimits, type TokenLimits } from '../core/token.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Model } from '../models/contract.ts'
 import type { FileRow } from '../store/contract.ts'
@@ -58,6 +59,7 @@ function setup(
         rows.set(row.id, stored)
         return stored
       },
+      storedBytes: async () => [...rows.values()].reduce((sum, { bytes }) => sum + bytes, 0),
       getFile: async (id: string) => rows.get(id) ?? null,
       async deleteFile(id: string) {
         const key = rows.get(id)?.key ?? null
@@ -69,7 +71,7 @@ function setup(
   return {
     files: memory,
     rows,
-    add: (words: string, stated: { name?: string; mediaType?: string } = {}) =>
+    add: (words: string, stated: { name?: string; mediaType?: string; limits?: TokenLimits } = {}) =>
       addFile(dependencies, {
         owner: 'local',
         name: 'photo.jpg',
@@ -83,7 +85,9 @@ function setup(
       input: { [field: string]: string | number | null },
       files: { [field: string]: FileRow } = {},
       newFiles: readonly string[] = [],
-    ) => checkInput(dependencies, model, { owner: 'local', input, files, newFiles }, new AbortController().signal),
+      limits: TokenLimits = noLimits,
+    ) =>
+      checkInput(dependencies, model, { owner: 'local', limits, input, files, newFiles }, new AbortController().signal),
     read: async (key = '') => await new Response((await memory.open(key))?.body).text(),
   }
 }
@@ -301,7 +305,7 @@ function setupTwins() {
   const rows = new Map<string, FileRow>()
   const add = (putFile: (row: FileRow) => Promise<FileRow>) =>
     addFile(
-      { files, newId: () => 'unused', now: () => 1_000, store: { putFile } },
+      { files, newId: () => 'unused', now: () => 1_000, store: { putFile, storedBytes: async () => 0 } },
       {
         owner: 'local',
         name: 'photo.jpg',
@@ -325,3 +329,22 @@ function setupTwins() {
     },
   }
 }
+
+it('holds files of a caller to its limits, whichever way they come, before anything is read where nothing has room', async () => {
+  const limits = { ...noLimits, fileBytes: 5 }
+  const { add, check, files } = setup()
+  expect(await refusal(add('photos', { limits }))).toBe('input_too_large')
+  expect(await refusal(check({ image: dataUri('photos') }, {}, [], limits))).toBe('input_too_large')
+  expect(files.keys()).toEqual([])
+  await add('photo', { limits })
+  const asked: number[] = []
+  const full = setup({
+    download: async (_, { maxBytes }) => {
+      asked.push(maxBytes)
+      return { body: text('photo'), name: 'photo.jpg', mediaType: null, bytes: null }
+    },
+  })
+  await full.add('photos', { limits: { ...noLimits, storedBytes: 6 } })
+  const later = full.check({ image: 'https://example.com/photo.jpg' }, {}, [], { ...limits, storedBytes: 6 })
+  expect([await refusal(later), asked]).toEqual(['rate_limited', [5]])
+})

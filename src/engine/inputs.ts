@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { refuse, SurefootError } from '../core/failure.ts'
+import { mostBytesOf, refuseFull } from '../core/file-limits.ts'
 import { toFileName } from '../core/file-name.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { StoredInput } from '../core/prediction.ts'
@@ -11,7 +12,7 @@ import { dataUriBytes } from './data-uri.ts'
 import { redact } from './redact.ts'
 
 export interface InputDependencies {
-  readonly store: Pick<Store, 'putFile' | 'getFile' | 'deleteFile'>
+  readonly store: Pick<Store, 'putFile' | 'getFile' | 'deleteFile' | 'storedBytes'>
   readonly files: FileStore
   readonly download: Download
   readonly newId: () => string
@@ -36,23 +37,35 @@ export interface CheckedInput {
 
 const mediaTypePattern = /^[\w.+-]{1,60}\/[\w.+-]{1,60}$/
 
-/** Stores a file under a fresh id. Its name and media type come from outside, so what no header could carry goes. */
+/**
+ * Stores a file under a fresh id. Its name and media type come from outside, so what no header could carry goes. Where its owner
+ * keeps all that it may, nothing is read.
+ */
 export async function addFile(
-  dependencies: Pick<InputDependencies, 'files' | 'newId' | 'now'> & { readonly store: Pick<Store, 'putFile'> },
+  dependencies: Pick<InputDependencies, 'files' | 'newId' | 'now'> & {
+    readonly store: Pick<Store, 'putFile' | 'storedBytes'>
+  },
   request: AddFileRequest,
   signal?: AbortSignal,
   id: string = dependencies.newId(),
 ): Promise<FileRow> {
   const { store, files, now } = dependencies
-  const key = `files/${id}/${toKeySegment(toFileName(request.name))}`
-  const put = await files.put(key, request.body, { maxBytes: request.maxBytes, ...(signal && { signal }) })
-  const { bytes, sha256 } = put.kind === 'exists' ? await digest(files, key) : put
+  const { limits, owner } = request
+  const storedBytes = limits?.storedBytes ?? null
+  if (storedBytes !== null && (await store.storedBytes(owner)) >= storedBytes) refuseFull(storedBytes)
+  const key = fileKey(id, request.name)
+  const maxBytes = mostBytesOf(limits, request.maxBytes)
+  const put = await files.put(key, request.body, { maxBytes, ...(signal && { signal }) })
+  const { bytes, sha256 } =
+    put.kind === 'stored'
+      ? put
+      : ((await digest(files, key)) ?? refuse('internal', `The file ${key} vanished as it was stored.`))
   const row: FileRow = {
     id,
-    owner: request.owner,
+    owner,
     key,
     name: toFileName(request.name),
-    mediaType: mediaTypePattern.test(request.mediaType) ? request.mediaType : 'application/octet-stream',
+    mediaType: toMediaType(request.mediaType),
     bytes,
     sha256,
     metadata: JSON.stringify(request.metadata),
@@ -61,20 +74,36 @@ export async function addFile(
   }
   let stored: FileRow
   try {
-    stored = await store.putFile(row)
+    stored = await store.putFile(row, storedBytes)
   } catch (error) {
     // What was there already is somebody else's, who has its row.
     if (put.kind === 'stored') await files.remove(key)
     throw error
   }
-  if (stored.key === key) return stored
-  // The owner has the same bytes already, unless somebody has lost them: then they are there again.
+  await dropTwin(files, key, stored)
+  return stored
+}
+
+/** Where a file's bytes lie. */
+export function fileKey(id: string, name: string): string {
+  return `files/${id}/${toKeySegment(toFileName(name))}`
+}
+
+/** A media type that a header can carry. */
+export function toMediaType(stated: string): string {
+  return mediaTypePattern.test(stated) ? stated : 'application/octet-stream'
+}
+
+/** Removes what came in at `key` where its owner has the same bytes already, under the key of what was stored. */
+export async function dropTwin(files: FileStore, key: string, stored: FileRow): Promise<void> {
+  if (stored.key === key) return
+  // Unless somebody has lost them: then they are there again.
   if ((await files.stat(stored.key)) === null) {
     const own = await files.open(key)
+    const { bytes, sha256 } = stored
     if (own !== null) await files.put(stored.key, own.body, { maxBytes: bytes, bytes, sha256 })
   }
   await files.remove(key)
-  return stored
 }
 
 /** A name as the last part of a key: workers elsewhere tell types by the end of a link's path. */
@@ -83,9 +112,10 @@ function toKeySegment(name: string): string {
   return /^\.*$/.test(plain) ? 'file' : plain
 }
 
-/** What a file that somebody stored at the same moment has. */
-async function digest(files: FileStore, key: string): Promise<{ bytes: number; sha256: string }> {
-  const opened = (await files.open(key)) ?? refuse('internal', `The file ${key} vanished as it was stored.`)
+/** What a file has that lies there already; null where there is none. */
+export async function digest(files: FileStore, key: string): Promise<{ bytes: number; sha256: string } | null> {
+  const opened = await files.open(key)
+  if (opened === null) return null
   const hash = createHash('sha256')
   for await (const chunk of opened.body) hash.update(chunk)
   return { bytes: opened.total, sha256: hash.digest('hex') }
@@ -98,7 +128,7 @@ async function digest(files: FileStore, key: string): Promise<{ bytes: number; s
 export async function checkInput(
   dependencies: InputDependencies,
   model: Model,
-  request: Pick<CreateRequest, 'owner' | 'input' | 'files' | 'newFiles'>,
+  request: Pick<CreateRequest, 'owner' | 'limits' | 'input' | 'files' | 'newFiles'>,
   signal: AbortSignal,
 ): Promise<CheckedInput> {
   const given = new Map<string, Json>()
@@ -121,7 +151,7 @@ export async function checkInput(
       const value = given.get(field)
       let row = request.files[field]
       if (row === undefined && value !== undefined && value !== null) {
-        row = await fetchFile(dependencies, request.owner, field, value, rule, signal)
+        row = await fetchFile(dependencies, request, field, value, rule, signal)
         added.push(row)
       }
       if (row === undefined) {
@@ -178,7 +208,7 @@ export async function removeFile(
 
 async function fetchFile(
   dependencies: InputDependencies,
-  owner: string,
+  { owner, limits }: Pick<CreateRequest, 'owner' | 'limits'>,
   field: string,
   value: Json,
   rule: FileField,
@@ -186,7 +216,7 @@ async function fetchFile(
 ): Promise<FileRow> {
   if (typeof value !== 'string')
     return refuse('input_invalid', `"${field}" must be a file, its URL or a data URI.`, { status: 422 })
-  const common = { owner, metadata: {}, maxBytes: rule.maxBytes }
+  const common = { owner, metadata: {}, maxBytes: rule.maxBytes, ...(limits && { limits }) }
   if (/^data:/i.test(value)) {
     return addFile(
       dependencies,
@@ -197,7 +227,7 @@ async function fetchFile(
   if (!/^https?:/i.test(value))
     return refuse('input_invalid', `"${field}" must be a file, an http(s) URL or a data URI.`, { status: 422 })
   const { body, name, mediaType } = await dependencies
-    .download(value, { maxBytes: rule.maxBytes, trustedOrigins: [], signal })
+    .download(value, { maxBytes: mostBytesOf(limits, rule.maxBytes), trustedOrigins: [], signal })
     .catch(asInputFault)
   return addFile(dependencies, { ...common, name, mediaType: mediaType ?? 'application/octet-stream', body }, signal)
 }

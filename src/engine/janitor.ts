@@ -4,6 +4,7 @@ import type { FileStore } from '../files/contract.ts'
 import type { FileRow, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log } from './contract.ts'
 import { startLoop } from './loop.ts'
+import type { PendingFiles } from './pending-files.ts'
 
 export interface JanitorDependencies {
   readonly store: Pick<Store, 'commit' | 'deleteUnneeded' | 'oldestFiles' | 'oldestKept' | 'keptBytes'>
@@ -24,24 +25,28 @@ const everyMs = 10 * 60_000
 
 export interface Janitor {
   start(): void
-  /** One round, where anything is ever removed. Never rejects. */
+  /** One round. Never rejects. */
   round(): Promise<void>
   /** Resolves when the round that is under way has ended. */
   stop(): Promise<void>
 }
 
 /** Keeps house from its start on: at once, and again every ten minutes. */
-export function createJanitor(dependencies: JanitorDependencies & { readonly clock: Clock }): Janitor {
-  const { clock, log, retention } = dependencies
-  const isNeeded = retention.ageMs !== null || retention.bytes !== null
-  const round = async () => void (isNeeded && (await sweep(dependencies)))
+export function createJanitor(
+  dependencies: JanitorDependencies & { readonly clock: Clock; readonly pendingFiles: Pick<PendingFiles, 'sweep'> },
+): Janitor {
+  const { clock, log, retention, pendingFiles } = dependencies
+  const isLimited = retention.ageMs !== null || retention.bytes !== null
+  const round = async () => {
+    await pendingFiles.sweep()
+    if (isLimited) await sweep(dependencies)
+  }
   const report = (error: unknown) => log('warn', 'Housekeeping failed; it is tried again.', { error: String(error) })
   let first: Promise<void> = Promise.resolve()
   let end = async () => {}
   return {
     round: () => round().catch(report),
     start() {
-      if (!isNeeded) return
       first = round().catch(report)
       end = startLoop(clock, everyMs, round, report)
     },

@@ -10,6 +10,7 @@ import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Engine, Route } from '../engine/contract.ts'
 import { addFile, removeFile } from '../engine/inputs.ts'
 import { createUploads } from '../engine/uploads.ts'
+import { createPendingFiles } from '../engine/pending-files.ts'
 import type { FileStore } from '../files/contract.ts'
 import { createDiskFiles } from '../files/disk.ts'
 import { createSigner } from '../files/signing.ts'
@@ -119,6 +120,8 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
   }
 
   async function find(id: string) {
+  const pendingFiles = createPendingFiles(inputs)
+
     return (await store.get(id)) ?? refuse('internal', `Prediction ${id} is gone.`)
   }
 
@@ -209,6 +212,9 @@ function newRecord(id: string, now: number): PredictionRecord {
       source: 'api',
       input: {},
       files: {},
+    addPlace: pendingFiles.add,
+    putFile: pendingFiles.put,
+    findFile: pendingFiles.find,
       deadlineMs: 60_000,
       deadlineBy: 'policy',
       webhook: null,

@@ -28,13 +28,8 @@ export async function sumStored(db: Database, dialect: Clock, owner: string): Pr
 }
 
 /** Refuses what has just been written, which undoes its transaction, where its owner keeps too much with it. */
-export async function checkStored(
-  db: Database,
-  dialect: Clock,
-  { owner, bytes }: Pick<FileRow, 'owner' | 'bytes'>,
-  storedBytes: number,
-): Promise<void> {
-  if ((await sumStored(db, dialect, owner)) > storedBytes) refuseFull(storedBytes, bytes)
+export async function checkStored(db: Database, dialect: Clock, owner: string, storedBytes: number): Promise<void> {
+  if ((await sumStored(db, dialect, owner)) > storedBytes) refuseFull(storedBytes)
 }
 
 /** Adds a place; ids are never used twice. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { invariant, SurefootError } from '../core/failure.ts'
 import { recentAttempts, spentSince } from './attempts.ts'
-import type { CommitOutcome, FileRow, Store } from './contract.ts'
+import type { CommitOutcome, Store } from './contract.ts'
 import { type Announcement, readClock, type StoreDialect } from './dialect.ts'
 import { deleteFileRow, findFileRow, listFileRows, writeFileRow } from './file-rows.ts'
 import { createGrouped } from './grouped.ts'
@@ -83,15 +83,11 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
   }
 
   /** Writes what an owner is going to keep, in one act with the check that it may. */
-  async function within<T>(
-    added: Pick<FileRow, 'owner' | 'bytes'>,
-    storedBytes: number | null,
-    write: (db: Database) => Promise<T>,
-  ): Promise<T> {
+  async function within<T>(owner: string, storedBytes: number | null, write: (db: Database) => Promise<T>): Promise<T> {
     return await db.transaction().execute(async transaction => {
-      if (storedBytes !== null) await dialect.enterOwner(transaction, added.owner)
+      if (storedBytes !== null) await dialect.enterOwner(transaction, owner)
       const written = await write(transaction)
-      if (storedBytes !== null) await checkStored(transaction, dialect, added, storedBytes)
+      if (storedBytes !== null) await checkStored(transaction, dialect, owner, storedBytes)
       return written
     })
   }
@@ -148,14 +144,14 @@ export function createSqlStore({ db, dialect }: SqlStoreOptions): Store {
     hasTokens: async () => await hasTokens(db),
 
     putFile: async (file, storedBytes = null) =>
-      await within(file, storedBytes, transaction => writeFileRow(transaction, file)),
+      await within(file.owner, storedBytes, transaction => writeFileRow(transaction, file)),
     getFile: async id => await findFileRow(db, id),
     listFiles: async query => await listFileRows(db, query),
     deleteFile: async id => await db.transaction().execute(transaction => deleteFileRow(transaction, id)),
 
     storedBytes: async owner => await sumStored(db, dialect, owner),
     addPendingFile: async (place, storedBytes) =>
-      await within(place, storedBytes, transaction => addPendingRow(transaction, place)),
+      await within(place.owner, storedBytes, transaction => addPendingRow(transaction, place)),
     getPendingFile: async id => await findPendingRow(db, dialect, id),
     takePendingFile: async file =>
       await db.transaction().execute(transaction => takePendingRow(transaction, dialect, file)),

@@ -279,12 +279,11 @@ export function createMemoryStore(now: () => number): Store {
       if (storedBytes === null || sumStored(file.owner) <= storedBytes) return stored
       if (before === undefined) files.delete(file.id)
       else files.set(file.id, before)
-      return refuseFull(storedBytes, file.bytes)
+      return refuseFull(storedBytes)
     },
     storedBytes: async owner => sumStored(owner),
     async addPendingFile(place, storedBytes) {
-      if (storedBytes !== null && sumStored(place.owner) + place.bytes > storedBytes)
-        refuseFull(storedBytes, place.bytes)
+      if (storedBytes !== null && sumStored(place.owner) + place.bytes > storedBytes) refuseFull(storedBytes)
       places.set(place.id, { ...place, taken: false })
     },
     async getPendingFile(id) {

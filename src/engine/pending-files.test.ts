@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { SurefootError } from '../core/failure.ts'
+import { noLimits, type TokenLimits } from '../core/token.ts'
+import type { FileStore } from '../files/contract.ts'
+import { createS3Files } from '../files/s3.ts'
+import { startS3 } from '../files/test-s3.ts'
+import { createSimulatedClock } from '../testing/clock.ts'
+import { createMemoryFiles } from '../testing/memory-files.ts'
+import { createMemoryStore } from '../testing/memory-store.ts'
+import { createPendingFiles } from './pending-files.ts'
+
+const hour = 3_600_000
+const everybody = () => true
+
+function setupWith<F extends FileStore>(files: F) {
+  const clock = createSimulatedClock(Date.now())
+  const store = createMemoryStore(clock.now)
+  let ids = 0
+  const pending = createPendingFiles({ store, files, newId: () => `f${++ids}`, now: clock.now })
+  return {
+    ...{ clock, store, files, pending },
+    add: (bytes: number, more: { owner?: string; limits?: TokenLimits; name?: string } = {}) =>
+      pending.add({
+        ...{ owner: 'ann', name: 'photo.jpg', mediaType: 'image/jpeg', metadata: { a: 1 }, maxBytes: 1_000, bytes },
+        ...more,
+      }),
+    put: (id: string, words: string, mediaType = 'image/jpeg') =>
+      pending.put(id, new Blob([words]).stream(), { mediaType }),
+    read: async (key = '') => await new Response((await files.open(key))?.body).text(),
+    keys: async () => {
+      const keys = []
+      for (const folder of ['files', 'pending']) for await (const { key } of files.list(folder)) keys.push(key)
+      return keys
+    },
+  }
+}
+
+const setup = () => setupWith(createMemoryFiles())
+
+async function setupBucket() {
+  const s3 = await startS3({ conditional: true })
+  onTestFinished(s3.close)
+  const home = setupWith(createS3Files(s3.options))
+  const send = async (url: string | null, words: string) =>
+    (await fetch(url ?? '', { method: 'PUT', body: words, headers: { 'content-type': 'image/jpeg' } })).status
+  return { ...home, s3, send }
+}
+
+function sha256(words: string): string {
+  return createHash('sha256').update(words).digest('hex')
+}
+
+async function refusal(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    value => value,
+    error => (SurefootError.is(error) ? [error.failure.code, error.status] : error),
+  )
+}
+
+const missing = ['input_invalid', 409]
+
+describe('a place for a file', () => {
+  it('is no file until it is filled, and then a whole one', async () => {
+    const { add, put, pending, clock, read } = setup()
+    const { id, url, until } = await add(5, { name: 'Föto 1.jpg' })
+    expect([id, url, until]).toEqual(['f1', null, clock.now() + hour])
+    expect(await refusal(pending.find(id, everybody))).toEqual(missing)
+    expect(await put(id, 'photo')).toBe('stored')
+    const file = await pending.find(id, everybody)
+    expect(file).toEqual({
+      ...{ id, owner: 'ann', key: 'files/f1/F_to_1.jpg', name: 'Föto 1.jpg', mediaType: 'image/jpeg', bytes: 5 },
+      ...{ sha256: sha256('photo'), metadata: '{"a":1}', createdAt: clock.now(), expiresAt: null },
+    })
+    expect(await read(file?.key)).toBe('photo')
+  })
+
+  it('takes the first complete upload of its length and type, and no other', async () => {
+    const { add, put, pending, read } = setup()
+    const { id } = await add(5)
+    expect(await refusal(put(id, 'phot'))).toEqual(['input_invalid', undefined])
+    expect(await refusal(put(id, 'photos'))).toEqual(['input_too_large', undefined])
+    expect(await refusal(put(id, 'photo', 'text/html'))).toEqual(['input_invalid', undefined])
+    expect(await refusal(pending.find(id, everybody))).toEqual(missing)
+    const both = await Promise.all([put(id, 'first'), put(id, 'other')])
+    expect(both.toSorted()).toEqual(['exists', 'stored'])
+    expect(await put(id, 'third')).toBe('exists')
+    const kept = await read((await pending.find(id, everybody))?.key)
+    expect(kept).toBe(both[0] === 'stored' ? 'first' : 'other')
+    expect(await put('f9', 'photo')).toBe('unknown')
+  })
+
+  it('is not touched for whoever may not, who hears nothing of it', async () => {
+    const { add, put, pending } = setup()
+    const { id } = await add(5)
+    const asked: string[] = []
+    const nobody = ({ owner }: { readonly owner: string }) => asked.push(owner) < 0
+    expect(await pending.find(id, nobody)).toBe(null)
+    await put(id, 'photo')
+    expect([await pending.find(id, nobody), asked]).toEqual([null, ['ann', 'ann']])
+    expect(await pending.find('f9', everybody)).toBe(null)
+  })
+
+  it('does not come back when its file is deleted', async () => {
+    const { add, put, pending, store } = setup()
+    const { id } = await add(5)
+    await put(id, 'photo')
+    await store.deleteFile(id)
+    expect([await put(id, 'other'), await pending.find(id, everybody)]).toEqual(['unknown', null])
+  })
+
+  it('whose bytes were stored when the process died becomes their file', async () => {
+    const { add, put, pending, files } = setup()
+    const { id } = await add(5)
+    await files.put('files/f1/photo.jpg', new Blob(['first']).stream(), { maxBytes: 9 })
+    expect(await pending.find(id, everybody)).toMatchObject({ id, sha256: sha256('first') })
+    const second = await add(5)
+    await files.put('files/f2/photo.jpg', new Blob(['again']).stream(), { maxBytes: 9 })
+    expect(await put(second.id, 'photo')).toBe('exists')
+    expect(await pending.find(second.id, everybody)).toMatchObject({ sha256: sha256('again') })
+  })
+
+  it('keeps the same bytes of one owner once', async () => {
+    const { add, put, pending, keys } = setup()
+    for (const owner of ['ann', 'ann', 'bob']) await put((await add(5, { owner })).id, 'photo')
+    expect((await pending.find('f2', everybody))?.key).toBe('files/f1/photo.jpg')
+    expect((await keys()).toSorted()).toEqual(['files/f1/photo.jpg', 'files/f3/photo.jpg'])
+  })
+
+  it('is refused where the file could never or does not now fit', async () => {
+    const { add } = setup()
+    const large = ['input_too_large', 413]
+    expect(await refusal(add(1_001))).toEqual(large)
+    expect(await refusal(add(6, { limits: { ...noLimits, fileBytes: 5 } }))).toEqual(large)
+    const limits = { ...noLimits, storedBytes: 9 }
+    expect(await refusal(add(10, { limits }))).toEqual(large)
+    await add(5, { limits })
+    expect(await refusal(add(5, { limits }))).toEqual(['rate_limited', 429])
+    await add(4, { limits })
+  })
+
+  it('is usable for an hour after its link has ended, and swept with its bytes after one more; files stay', async () => {
+    const { add, put, pending, clock, files, keys, store } = setup()
+    await add(5)
+    await put((await add(5)).id, 'taken')
+    await files.put('files/f1/photo.jpg', new Blob(['photo']).stream(), { maxBytes: 9 })
+    await files.put('pending/f1', new Blob(['photo']).stream(), { maxBytes: 9 })
+    await clock.advance(2 * hour)
+    expect(await pending.find('f1', everybody)).toBe(null)
+    expect(await put('f1', 'photo')).toBe('unknown')
+    await clock.advance(hour)
+    await pending.sweep()
+    expect((await keys()).length).toBe(3)
+    await clock.advance(1)
+    await pending.sweep()
+    expect(await keys()).toEqual(['files/f2/photo.jpg'])
+    expect(await store.oldestPendingFiles({ before: Number.MAX_SAFE_INTEGER, limit: 9 })).toEqual([])
+  })
+
+  it('is swept however many there are', async () => {
+    const { add, pending, clock, store } = setup()
+    for (let index = 0; index < 101; index++) await add(1)
+    await clock.advance(4 * hour)
+    await pending.sweep()
+    expect(await store.oldestPendingFiles({ before: Number.MAX_SAFE_INTEGER, limit: 9 })).toEqual([])
+  })
+})
+
+describe('a place in a bucket', () => {
+  it('is filled by a link that is for its length and type, and taken to a key of its own at the first use', async () => {
+    const { add, send, pending, keys, read } = await setupBucket()
+    const { id, url } = await add(5)
+    expect([await send(url, 'photos'), await send(url, 'phot')]).toEqual([403, 403])
+    expect(await refusal(pending.find(id, everybody))).toEqual(missing)
+    expect(await send(url, 'photo')).toBe(200)
+    expect(await keys()).toEqual(['pending/f1'])
+    const file = await pending.find(id, everybody)
+    expect(file).toMatchObject({ key: 'files/f1/photo.jpg', bytes: 5, sha256: sha256('photo') })
+    expect([await keys(), await read(file?.key)]).toEqual([['files/f1/photo.jpg'], 'photo'])
+  })
+
+  it('can be filled again until it is used; what comes later changes nothing and is swept', async () => {
+    const { add, send, pending, clock, keys, read } = await setupBucket()
+    const { id, url } = await add(5)
+    for (const words of ['first', 'other']) await send(url, words)
+    const before = await pending.find(id, everybody)
+    await send(url, 'later')
+    expect(await pending.find(id, everybody)).toEqual(before)
+    expect(await read(before?.key)).toBe('other')
+    await clock.advance(3 * hour + 1)
+    await pending.sweep()
+    expect(await keys()).toEqual(['files/f1/photo.jpg'])
+  })
+
+  it('whose file was deleted gives none again, though its link still works', async () => {
+    const { add, send, pending, store } = await setupBucket()
+    const { id, url } = await add(5)
+    await send(url, 'photo')
+    await pending.find(id, everybody)
+    await store.deleteFile(id)
+    await send(url, 'other')
+    expect(await pending.find(id, everybody)).toBe(null)
+  })
+
+  it('used by two at the same time becomes one file, also where its owner has the same bytes', async () => {
+    const { add, send, pending, keys } = await setupBucket()
+    for (const [id, key] of [
+      ['f1', 'files/f1/photo.jpg'],
+      ['f2', 'files/f1/photo.jpg'],
+    ] as const) {
+      await send((await add(5)).url, 'photo')
+      const found = await Promise.all(Array.from({ length: 4 }, () => pending.find(id, everybody)))
+      expect(found.map(file => file?.key)).toEqual(Array(4).fill(key))
+    }
+    expect(await keys()).toEqual(['files/f1/photo.jpg'])
+  })
+
+  it('whose bucket takes other lengths than were signed is not taken, and may be filled again', async () => {
+    const { add, send, pending, files } = await setupBucket()
+    const { id, url } = await add(5)
+    await files.put('pending/f1', new Blob(['phot']).stream(), { maxBytes: 9 })
+    expect(await refusal(pending.find(id, everybody))).toEqual(['input_invalid', undefined])
+    await send(url, 'photo')
+    expect(await pending.find(id, everybody)).toMatchObject({ sha256: sha256('photo') })
+  })
+})
