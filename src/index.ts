@@ -24,4 +24,13 @@ export { local } from './providers/local/index.ts'
 export { modal } from './providers/modal/index.ts'
 export { replicate } from './providers/replicate/index.ts'
 export { runpod } from './providers/runpod/index.ts'
-export { type CreateOptions, createSurefoot, type InputFile, type Surefoot, type SurefootOptions } from './surefoot.ts'
+export {
+  type CreateOptions,
+  createSurefoot,
+  type FileReference,
+  type HandlerOptions,
+  type InputFile,
+  type Predictions,
+  type Surefoot,
+  type SurefootOptions,
+} from './surefoot.ts'

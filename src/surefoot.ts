@@ -23,6 +23,11 @@ import type { FileRow, StoredPrediction } from './store/contract.ts'
 /** A photo or other input file as an app has it at hand. */
 export type InputFile = Blob | Uint8Array | ReadableStream<Uint8Array>
 
+/** A file of the same owner that is stored already, or was uploaded by a browser to the place that this id names. */
+export interface FileReference {
+  readonly id: string
+}
+
 export interface CreateOptions {
   /** `owner/name`. Default: the first model of the configuration. */
   readonly model?: string
@@ -30,8 +35,8 @@ export interface CreateOptions {
   readonly input?: JsonObject
   /** Further values as the text that a form has for them; read as JSON where the model wants other than text. */
   readonly fields?: { readonly [field: string]: string }
-  /** Input files by field, e.g. `{ image: file }` with a `File` from a form. */
-  readonly files?: { readonly [field: string]: InputFile }
+  /** Input files by field, e.g. `{ image: file }` with a `File` from a form, or `{ image: { id } }`. */
+  readonly files?: { readonly [field: string]: InputFile | FileReference }
   /** Ends the prediction so long after its creation, as `aborted` or `canceled`. Default: the route's own deadline. */
   readonly cancelAfterMs?: number
   /**
@@ -249,12 +254,14 @@ function createPredictions(open: () => Promise<Running>, owner: string, limits: 
   async function create(options: CreateOptions): Promise<PredictionJson> {
     const { engine } = await open()
     const stored: { [field: string]: FileRow } = {}
+    const known: { [field: string]: FileRow } = {}
     let created: StoredPrediction
     try {
       const model =
         options.model ?? [...engine.routes.keys()][0] ?? refuse('deployment_missing', 'No model is configured.')
       for (const [field, file] of Object.entries(options.files ?? {})) {
-        stored[field] = await addFile(engine, owner, field, file)
+        if (isReference(file)) known[field] = await findFile(engine, owner, field, file)
+        else stored[field] = await addFile(engine, owner, limits, field, file)
       }
       const schema = engine.routes.get(model)?.model.inputSchema ?? {}
       const fields = Object.entries(options.fields ?? {}).map(([field, text]) => [field, fromText(schema, field, text)])
@@ -265,7 +272,7 @@ function createPredictions(open: () => Promise<Running>, owner: string, limits: 
           limits,
           source: 'api',
           input: { ...options.input, ...Object.fromEntries(fields) },
-          files: stored,
+          files: { ...known, ...stored },
           newFiles: Object.values(stored).map(({ id }) => id),
           cancelAfterMs: options.cancelAfterMs ?? null,
           webhook: null,
@@ -360,9 +367,19 @@ async function drive({ engine, config, clock }: Running, id: string, signal: Abo
   }
 }
 
-function addFile(engine: Engine, owner: string, field: string, file: InputFile): Promise<FileRow> {
+function isReference(file: InputFile | FileReference): file is FileReference {
+  return !(file instanceof Blob || file instanceof Uint8Array || file instanceof ReadableStream)
+}
+
+async function findFile(engine: Engine, owner: string, field: string, { id }: FileReference): Promise<FileRow> {
+  const found = await engine.findFile(id, row => row.owner === owner)
+  return found ?? refuse('input_invalid', `${field}: this file does not exist, or has expired.`, { status: 422 })
+}
+
+function addFile(engine: Engine, owner: string, limits: TokenLimits, field: string, file: InputFile): Promise<FileRow> {
   return engine.addFile({
     owner,
+    limits,
     name: file instanceof File ? file.name : field,
     mediaType: file instanceof Blob && file.type !== '' ? file.type : 'application/octet-stream',
     metadata: {},

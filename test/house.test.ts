@@ -92,7 +92,8 @@ const mayImport: { readonly [zone: string]: readonly string[] } = {
 
   'src/open.ts': everyPart,
   'src/surefoot.ts': [...everyPart, ...faces],
-  'src/next.ts': [...everyPart, ...faces],
+  'src/next.ts': ['src/next', ...everyPart, ...faces],
+  'src/next': [...everyPart, ...faces],
   'src/index.ts': [...everyPart, ...faces],
   'src/cli': [...everyPart, ...faces],
   'src/testing': ['src'],

@@ -1,8 +1,9 @@
 import { expect, test, vi } from 'vitest'
-import { createFailure, SurefootError } from './core/failure.ts'
-import type { PredictionJson } from './http/shapes.ts'
-import { createProcessRoute, type ProcessRouteOptions, type ProcessStatus } from './next.ts'
-import type { CreateOptions, Surefoot } from './surefoot.ts'
+import { createFailure, SurefootError } from '../core/failure.ts'
+import type { Visitor } from '../http/context.ts'
+import type { PredictionJson } from '../http/shapes.ts'
+import type { CreateOptions, Predictions } from '../surefoot.ts'
+import { createProcessRoute, type ProcessRouteOptions, type ProcessStatus } from './process-route.ts'
 
 const address = 'https://app.example/api/process'
 const photo = new File([new Uint8Array([0xff, 0xd8, 0xff])], 'photo.jpg', { type: 'image/jpeg' })
@@ -22,7 +23,7 @@ test('a form starts a prediction of the given model: files as files, other field
     notice: 'A preview.',
   })
   expect(created).toEqual([
-    { model: 'surefoot/relief', fields: { focal_length: '35' }, files: { image: expect.any(File) } },
+    { model: 'surefoot/relief', fields: { focal_length: '35' }, files: { image: expect.any(File) }, input: {} },
   ])
   const { image } = created[0]?.files ?? {}
   expect(image).toMatchObject({ name: 'photo.jpg', type: 'image/jpeg', size: 3 })
@@ -31,15 +32,15 @@ test('a form starts a prediction of the given model: files as files, other field
 test('without a model the configuration chooses; inputs left empty and addresses in file fields are not passed on', async () => {
   const { route, created } = setup()
   await route.POST(post({ image: 'http://169.254.169.254/', depth: new File([], ''), focal_length: '' }))
-  expect(created).toEqual([{ fields: {}, files: {} }])
+  expect(created).toEqual([{ fields: {}, files: {}, input: {} }])
 })
 
-test('what is no form is refused, and so is a form over the limit that does not state its length', async () => {
+test('what is neither a form nor JSON is refused, and so is a body over the limit that does not state its length', async () => {
   const { route, created } = setup({ maxBytes: 1000 })
-  const json = await route.POST(new Request(address, { method: 'POST', body: '{}' }))
-  expect([json.status, await json.json()]).toEqual([
+  const text = await route.POST(new Request(address, { method: 'POST', body: '{}' }))
+  expect([text.status, await text.json()]).toEqual([
     400,
-    { error: 'Send the photo as a form (multipart/form-data).', code: 'input_invalid' },
+    { error: expect.stringContaining('Send the photo as a form'), code: 'input_invalid' },
   ])
   expect((await route.POST(new Request(address, { method: 'POST' }))).status).toBe(400)
   const simple = new Request(address, { method: 'POST', body: new URLSearchParams({ image: 'x' }) })
@@ -87,6 +88,39 @@ test('a finished prediction names its file, which is streamed from the same rout
   expect(await file.text()).toBe('ply')
 })
 
+test('where files are in a bucket the file is redirected to, past the limits of hosts', async () => {
+  const { route } = setup({ found: succeeded, bucketUrl: 'https://bucket.example/scene.ply?signed' })
+  const response = await route.GET(new Request(`${address}?id=one&output`))
+  expect([response.status, response.headers.get('location')]).toEqual([302, 'https://bucket.example/scene.ply?signed'])
+})
+
+const uploaded = 'abcdefghijklmnopqrstuvwxyz'
+
+test.each([
+  ['the id of an upload', { image: uploaded }, { id: uploaded }],
+  ['base64', { image: Buffer.from('photo').toString('base64') }, 'photo'],
+  ['a data URI', { image: `data:image/png;base64,${Buffer.from('photo').toString('base64')}` }, 'photo'],
+])('JSON brings a file as %s, and other fields as they are', async (_, image, expected) => {
+  const { route, created } = setup()
+  expect((await route.POST(postJson({ ...image, focal_length: 35 }))).status).toBe(202)
+  expect(created).toMatchObject([{ input: { focal_length: 35 }, fields: {} }])
+  const file = created[0]?.files?.image
+  expect(file instanceof Blob ? await file.text() : file).toEqual(expected)
+})
+
+test.each([
+  ['no JSON', '{', 400],
+  ['a list', '[]', 400],
+  ['an address in a file field', '{"image":"https://169.254.169.254/"}', 422],
+  ['a number in a file field', '{"image":1}', 422],
+  ['nothing in a file field', '{"image":""}', 422],
+  ['more than it may', JSON.stringify({ image: 'A'.repeat(1_000) }), 413],
+])('JSON with %s is refused', async (_, body, status) => {
+  const { route, created } = setup({ maxBytes: 1_000 })
+  expect((await route.POST(postJson(body))).status).toBe(status)
+  expect(created).toEqual([])
+})
+
 test('the end of a failed prediction is told in its own sentence', async () => {
   const { route } = setup({ found: { ...begun, status: 'failed', error: 'The run stalled.' } })
   const response = await route.GET(new Request(`${address}?id=one`))
@@ -132,11 +166,34 @@ test('what is not ours, such as a redirect of the framework, passes through', as
   await expect(route.POST(post({ image: photo }))).rejects.toBe(redirect)
 })
 
+test('without authorize the route is closed, and the console says why', async () => {
+  const logged = vi.spyOn(console, 'error').mockReturnValue()
+  const { surefoot } = setup()
+  const route = createProcessRoute(surefoot)
+  const response = await route.POST(post({ image: photo }))
+  expect([response.status, await response.json()]).toEqual([401, { error: 'Sign in first.', code: 'not_signed_in' }])
+  expect((await route.GET(new Request(`${address}?id=one`))).status).toBe(401)
+  expect(logged.mock.calls[0]?.[0]).toContain('has no authorize')
+})
+
+test('whoever authorize names is the owner, and its limits hold; null is nobody', async () => {
+  const { route, visitors, created } = setup({
+    authorize: ({ headers }) => {
+      const user = headers.get('x-user')
+      return user === null ? null : { user, limits: { concurrency: 1 } }
+    },
+  })
+  expect((await route.POST(post({ image: photo }))).status).toBe(401)
+  expect(created).toEqual([])
+  expect((await route.POST(post({ image: photo }, { 'x-user': 'ada' }))).status).toBe(202)
+  expect(visitors).toEqual([{ user: 'ada', limits: { concurrency: 1 } }])
+})
+
 test('authorize comes first, for every request, and what it answers is the answer', async () => {
   const { route, created } = setup({
     found: succeeded,
     authorize: async ({ headers }) =>
-      headers.get('cookie') === 'session=good' ? null : new Response('Sign in.', { status: 401 }),
+      headers.get('cookie') === 'session=good' ? { user: 'ada' } : new Response('Sign in.', { status: 401 }),
   })
   const reads = ['?id=one', '?id=one&output'].map(query => new Request(`${address}${query}`))
   const refused = await Promise.all([route.POST(post({ image: photo })), ...reads.map(route.GET)])
@@ -204,12 +261,15 @@ interface Setup extends ProcessRouteOptions {
   readonly found?: PredictionJson
   /** What `create` throws. */
   readonly fails?: SurefootError['failure']
+  /** Where its output is, when files are in a bucket. */
+  readonly bucketUrl?: string
 }
 
 /** A route on a Surefoot that keeps what it was asked to create and knows one prediction. */
-function setup({ found, fails, ...options }: Setup = {}) {
+function setup({ found, fails, bucketUrl, ...options }: Setup = {}) {
   const created: CreateOptions[] = []
-  const surefoot: Pick<Surefoot, 'create' | 'get' | 'openOutput'> = {
+  const visitors: Visitor[] = []
+  const predictions: Pick<Predictions, 'create' | 'get' | 'openOutput' | 'outputUrl'> = {
     async create(request) {
       if (fails !== undefined) throw new SurefootError(fails)
       created.push(request)
@@ -223,12 +283,29 @@ function setup({ found, fails, ...options }: Setup = {}) {
       const { name, media_type: mediaType, bytes } = found.surefoot.output
       return { name, mediaType, bytes, total: bytes, body: new Blob(['ply']).stream() }
     },
+    outputUrl: async () => bucketUrl ?? null,
   }
-  return { route: createProcessRoute(surefoot, options), created }
+  const surefoot = {
+    as(visitor: Visitor): Predictions {
+      visitors.push(visitor)
+      return predictions as Predictions
+    },
+  }
+  return {
+    route: createProcessRoute(surefoot, { authorize: () => ({ user: 'ada' }), ...options }),
+    surefoot,
+    created,
+    visitors,
+  }
 }
 
 async function statusFrom(response: Response): Promise<ProcessStatus> {
   return (await response.json()) as ProcessStatus
+}
+
+function postJson(body: object | string): Request {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  return new Request(address, { method: 'POST', body: text, headers: { 'content-type': 'application/json' } })
 }
 
 function post(fields: { readonly [name: string]: string | File }, headers: Record<string, string> = {}): Request {
