@@ -19,13 +19,15 @@ const commands = {
   async build() {
     await buildStudio()
     // Modules that no longer have a source must not be published.
-    rmSync(join(root, 'dist'), { recursive: true, force: true })
+    for (const made of ['dist', 'browser/dist']) rmSync(join(root, made), { recursive: true, force: true })
     await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'])
+    await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.browser.json'])
   },
   async check() {
     await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'])
     // What is published must also have declarations that stand alone.
     await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmit'])
+    await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.browser.json', '--noEmit'])
     await node(['node_modules/typescript/bin/tsc', '-p', 'studio/tsconfig.json'])
     await node(['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'])
   },

@@ -111,7 +111,7 @@ export async function toRefusal(response: Response): Promise<ClientError> {
     detail?: string
     request_id?: string
   } | null
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
+  const seconds = Number(headers.get('retry-after') || Number.NaN)
   return new ClientError(said?.code ?? 'refused', said?.detail ?? `The answer was ${status}, without an explanation.`, {
     status,
     requestId: said?.request_id,

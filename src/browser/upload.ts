@@ -68,9 +68,8 @@ async function put(
   return new Promise((resolve, reject) => {
     xhr.upload.onprogress = ({ loaded }) => onProgress(loaded / body.size)
     xhr.onload = () => {
-      const after = xhr.getResponseHeader('retry-after')
-      const answered = { status: xhr.status, headers: after === null ? {} : { 'retry-after': after } }
-      resolve(new Response(xhr.responseText || null, answered))
+      const headers = { 'retry-after': xhr.getResponseHeader('retry-after') ?? '' }
+      resolve(new Response(xhr.responseText || null, { status: xhr.status, headers }))
     }
     xhr.onerror = xhr.onabort = reject
     xhr.open('PUT', url)
