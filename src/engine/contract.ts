@@ -221,6 +221,9 @@ export interface Engine {
   migrate(model: string, action: MigrationAction): Promise<MigrationReport>
   /** What the provider says of a deployment's queue and workers; null where it says nothing. Rejects when it cannot be asked. */
   health(deployment: string): Promise<Health | null>
+  figures(): Promise<EngineFigures>
+  /** Why new work should go to another process, in one sentence; null where nothing is in its way. Rejects where that cannot be found out. */
+  obstacle(): Promise<string | null>
   /** Warming deployments ahead of use. */
   readonly warmer: Warmer
   readonly routes: ReadonlyMap<string, Route>
@@ -233,6 +236,33 @@ export interface Engine {
   start(): Promise<void>
   /** Ends loops and calls; leases are given back, running work stays where it is and is picked up on the next start. */
   stop(): Promise<void>
+}
+
+/** What an operator watches: what this process has counted since it began, and how things stand. */
+export interface EngineFigures {
+  readonly tally: EngineTally
+  /** Predictions whose lease this process holds. */
+  readonly held: number
+  /** For how long it may still begin effects without renewing its leases; null where no loops run. */
+  readonly leaseLeftMs: number | null
+  readonly isStoreFailing: boolean
+  readonly deployments: readonly {
+    readonly name: string
+    readonly concurrency: number
+    readonly breaker: Breaker['state']
+  }[]
+  /** USD of all attempts sent since midnight (UTC), by all processes; as of the last reading. */
+  readonly spentToday: number
+  /** Of all processes, at most 5 s old; null while the store does not answer. */
+  readonly stored: Standing | null
+  /** Of outputs and files, at most five minutes old; null while the store does not answer. */
+  readonly keptBytes: number | null
+  /** Beyond it the oldest are removed; null: never. */
+  readonly keptLimit: number | null
+  /** Bytes for which there is room; null where nobody can say. */
+  readonly roomBytes: number | null
+  /** With less room than that nothing new is taken on. */
+  readonly spareBytes: number
 }
 
 /** What a request does with its time. */
@@ -293,6 +323,8 @@ export interface CreateRequest {
 
 export interface AddFileRequest {
   readonly owner: string
+  /** What its owner may have: `fileBytes` and `storedBytes` of it count here. Default: no limits. */
+  readonly limits?: TokenLimits
   /** As the sender stated it; kept without what no name should have, see `toFileName`. */
   readonly name: string
   /** As the sender stated it; what the bytes are is checked when the file is used. */
@@ -302,8 +334,6 @@ export interface AddFileRequest {
   readonly maxBytes: number
   readonly signal?: AbortSignal
 }
-  /** What its owner may have: `fileBytes` and `storedBytes` of it count here. Default: no limits. */
-  readonly limits?: TokenLimits
 
 export interface PlaceRequest extends Omit<AddFileRequest, 'body' | 'signal'> {
   /** Of the file that is going to be uploaded, exactly. */

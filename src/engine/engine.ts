@@ -9,6 +9,7 @@ import type { CreateRequest, Deployment, Engine, Links, Log, Route, Turn } from 
 import { createJournal } from './create-journal.ts'
 import { createDriver } from './driver.ts'
 import { createPerformer, type Performer } from './effects.ts'
+import { createFigures, sayFull } from './figures.ts'
 import { addFile, type ConvertPhoto, checkInput, discardFiles, removeFile } from './inputs.ts'
 import { createInsight } from './insight.ts'
 import { createJanitor } from './janitor.ts'
@@ -18,9 +19,9 @@ import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
 import { createOnce } from './once.ts'
 import { isLoser } from './pending-effects.ts'
-import { type Grant, grant } from './quotas.ts'
 import { createPendingFiles } from './pending-files.ts'
-import { deploymentsOf, findDeployment, findProvider, routeFor } from './routes.ts'
+import { type Grant, grant } from './quotas.ts'
+import { deploymentsOf, everyDeployment, findDeployment, findProvider, routeFor } from './routes.ts'
 import { createLimit } from './timeout.ts'
 import { createTurns } from './turns.ts'
 import { createUploads, withUpload } from './uploads.ts'
@@ -144,6 +145,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       await janitor.round()
     },
   })
+  const deployments = everyDeployment(routes)
+  const figures = createFigures({ store, files, driver, insight, journal, retention, deployments, clockNow: clock.now })
   let started: Promise<void> | null = null
   let stopped: Promise<void> | null = null
   let unwatch = () => {}
@@ -283,6 +286,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
     cancel: id => driver.apply(id, { type: 'cancelRequested' }),
     resend: id => driver.apply(id, { type: 'resendRequested' }),
     report,
+    figures: figures.read,
+    obstacle: figures.obstacle,
     warmer,
     migrations: migrations.report,
     migrate: migrations.act,
@@ -299,17 +304,17 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       await checkRoom(files, retention)
       return await addFile(inputs, request, request.signal)
     },
-    upload: uploads.put,
-    turn: (work, options) => (started === null ? turns.run(work, options) : work(loopsTurn)),
-    async hear(providerName, attemptId, secret, request) {
-      const provider = findProvider(routes, providerName)
-      if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))
     async addPlace(request) {
       await checkRoom(files, retention)
       return await pendingFiles.add(request)
     },
     putFile: pendingFiles.put,
     findFile: pendingFiles.find,
+    upload: uploads.put,
+    turn: (work, options) => (started === null ? turns.run(work, options) : work(loopsTurn)),
+    async hear(providerName, attemptId, secret, request) {
+      const provider = findProvider(routes, providerName)
+      if (provider?.hear === undefined || !isMarkerSecret(serverKey, attemptId, secret))
         refuse('input_invalid', 'No such webhook.', { status: 404 })
       const id = await store.predictionOf(attemptId)
       if (id === null) return refuse('input_invalid', 'No such attempt.', { status: 404 })
@@ -363,8 +368,7 @@ export function createEngine(dependencies: EngineDependencies): Engine {
 async function checkRoom(files: FileStore, { spareBytes }: Retention): Promise<void> {
   const room = (await files.room?.()) ?? Number.POSITIVE_INFINITY
   if (room >= spareBytes) return
-  const free = `Only ${Math.floor(room / 1e6)} MB are free for files`
-  refuse('storage_full', `${free}; ${Math.ceil(spareBytes / 1e6)} MB are kept free for what runs already.`, {
+  refuse('storage_full', sayFull(room, spareBytes), {
     advice: 'Free space, lower the retention, or move the data folder to a larger disk.',
     status: 507,
   })

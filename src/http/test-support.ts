@@ -8,9 +8,10 @@ import { refuse } from '../core/failure.ts'
 import { defaultPolicy } from '../core/policy.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Engine, Route } from '../engine/contract.ts'
+import { createEngineTally } from '../engine/engine-tally.ts'
 import { addFile, removeFile } from '../engine/inputs.ts'
-import { createUploads } from '../engine/uploads.ts'
 import { createPendingFiles } from '../engine/pending-files.ts'
+import { createUploads } from '../engine/uploads.ts'
 import type { FileStore } from '../files/contract.ts'
 import { createDiskFiles } from '../files/disk.ts'
 import { createSigner } from '../files/signing.ts'
@@ -119,17 +120,32 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
     now: clock.now,
   }
 
-  async function find(id: string) {
   const pendingFiles = createPendingFiles(inputs)
 
+  async function find(id: string) {
     return (await store.get(id)) ?? refuse('internal', `Prediction ${id} is gone.`)
   }
 
   const routes = new Map([[sketch.name, route]])
+  const tally = createEngineTally()
   return {
     upload: createUploads(store, files, routes).put,
     turn: work => work({ signal: new AbortController().signal, advance: async () => {}, keepHouse: async () => {} }),
     report: async () => [],
+    figures: async () => ({
+      tally,
+      held: 0,
+      leaseLeftMs: null,
+      isStoreFailing: false,
+      deployments: [],
+      spentToday: 0,
+      stored: await store.standing(),
+      keptBytes: await store.keptBytes(),
+      keptLimit: null,
+      roomBytes: (await files.room?.()) ?? null,
+      spareBytes: 0,
+    }),
+    obstacle: async () => null,
     migrations: async () => [],
     migrate: () => refuse('input_invalid', 'There is no migration here.', { status: 404 }),
     health: async () => null,
@@ -196,6 +212,9 @@ function createStillEngine({ store, files, clock }: Pick<TestFront, 'store' | 'f
       if ((await body()).length === 0) refuse('input_invalid', 'The body is empty.')
     },
     addFile: request => addFile(inputs, request, request.signal),
+    addPlace: pendingFiles.add,
+    putFile: pendingFiles.put,
+    findFile: pendingFiles.find,
     removeFile: id => removeFile({ store, files }, id),
     start: async () => {},
     stop: async () => {},
@@ -212,9 +231,6 @@ function newRecord(id: string, now: number): PredictionRecord {
       source: 'api',
       input: {},
       files: {},
-    addPlace: pendingFiles.add,
-    putFile: pendingFiles.put,
-    findFile: pendingFiles.find,
       deadlineMs: 60_000,
       deadlineBy: 'policy',
       webhook: null,
