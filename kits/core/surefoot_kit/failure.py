@@ -82,7 +82,7 @@ def classify(error: BaseException) -> Failure:
     if _BROKEN.search(words) or name == "AcceleratorError":
         # A CUDA context that is broken stays broken: every later call in this process fails too.
         return Failure("worker_lost", f"The GPU's context broke, the worker must be replaced: {said}", poisoned=True)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Failure("provider_error", f"The worker's disk is full: {said}", poisoned=True)
     return Failure("model_error", said)
 

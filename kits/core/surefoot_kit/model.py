@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 from pathlib import Path
 from typing import Any, Callable, Mapping, Protocol, runtime_checkable
@@ -16,7 +17,8 @@ Report = Callable[..., None]
 @runtime_checkable
 class Model(Protocol):
     """
-    A model. `field` names the input that holds its file.
+    A model. `field` names the input that holds its file. A model may have `output_name` besides, the name of its output with
+    the right ending, for providers that take the file themselves (default `output`).
 
         class Invert:
             name, field = "invert", "image"
@@ -44,7 +46,7 @@ class FunctionModel:
     def __init__(self, function: Callable[..., object]) -> None:
         self.name = getattr(function, "__name__", "function")
         self._function = function
-        self._takes_options = function.__code__.co_argcount > 3 if hasattr(function, "__code__") else False
+        self._takes_options = "options" in inspect.signature(function).parameters
 
     def load(self, report: Report) -> None:
         """Nothing to load."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import ssl
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +12,8 @@ from urllib.parse import urljoin, urlsplit
 from .failure import plain
 
 _REDIRECTS = 5
+# What a file says that is written or read within an exchange, and no socket does.
+_OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 
 
 class WebError(Exception):
@@ -30,7 +33,8 @@ def exchange(
     """
     One request; the answer, whatever its status, is read within the `with`. `timeout` in seconds holds for each wait on the
     socket. A body that is no bytes needs a Content-Length. An answer that comes before the whole body was taken is an
-    answer (a server that refuses need not read 66 MB). Fails with `WebError`, also where the `with` reads and is cut.
+    answer (a server that refuses need not read 66 MB). Fails with `WebError`, also where the `with` reads and is cut; a full disk
+    stays the `OSError` that it is.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -64,6 +68,8 @@ def exchange(
             return
         yield response
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, OSError) and error.errno in _OF_DISKS:
+            raise
         raise WebError(f"{place}: {type(error).__name__}: {plain(str(error))}".rstrip(": ")) from error
     finally:
         connection.close()

@@ -169,7 +169,8 @@ class _Run:
         self._state.put({"state": "running", "fraction": 0})
         reporter.report("fetch", "fetch")
         reporter.start()
-        source, output = folder / "input", folder / "output"
+        source = folder / "input"
+        output = folder / str(getattr(self._worker.model, "output_name", "output"))
         download(
             job.source,
             source,

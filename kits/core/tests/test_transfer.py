@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from surefoot_kit import Canceled, KitError
+from surefoot_kit import Canceled, KitError, classify
 from surefoot_kit.transfer import download, upload
 
 from .conftest import Answer, Server, Time
@@ -70,6 +70,13 @@ class TestDownload:
         url = server.on("GET", "/in", Answer(body=PHOTO * 4))
         with pytest.raises(KitError, match="slowly"):
             download(url, tmp_path / "in", check=crawl, waiter=simulated.waiter)
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+    def test_a_full_disk_is_not_taken_for_a_bad_input(self, server: Server) -> None:
+        url = server.on("GET", "/in", Answer(body=PHOTO))
+        with pytest.raises(OSError) as raised:
+            download(url, Path("/dev/full"))
+        assert (classify(raised.value).code, len(server.seen)) == ("provider_error", 1)
 
     def test_a_data_url_is_decoded(self, tmp_path: Path) -> None:
         assert download("data:image/png;base64,aGVsbG8=", tmp_path / "in") == 5

@@ -131,7 +131,7 @@ def test_where_the_provider_takes_the_file_it_is_left_to_the_wrapper(tmp_path: P
     given.write_bytes(PHOTO)
     result = Worker("dummy").run({"image": given, "surefoot_attempt": "a1"})
     assert result.path is not None
-    assert result.path.stat().st_size == result.bytes
+    assert (result.path.name, result.path.stat().st_size) == ("scene.ply", result.bytes)
     assert result.to_json()["uploaded"] is False
 
 

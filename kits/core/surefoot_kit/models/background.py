@@ -17,7 +17,7 @@ class BackgroundModel:
     licence of each network. Where the network runs (GPU or not) is the choice of the onnxruntime that is installed.
     """
 
-    name, field = "background", "image"
+    name, field, output_name = "background", "image", "cutout.png"
 
     def __init__(self) -> None:
         self._session: Any = None
@@ -50,7 +50,7 @@ class BorderModel:
     things on a plain ground, and for tests; on any other photo it is wrong. Option: `tolerance`, 0 to 255, default 40.
     """
 
-    name, field = "border", "image"
+    name, field, output_name = "border", "image", "cutout.png"
 
     def load(self, report: Report) -> None:
         """Nothing to load."""

@@ -24,7 +24,7 @@ class DummyModel:
     file says so in a comment. Needs neither GPU nor packages. Fails with `input_invalid` for what is no photo.
     """
 
-    name, field = "dummy", "image"
+    name, field, output_name = "dummy", "image", "scene.ply"
 
     def load(self, report: Report) -> None:
         """Nothing to load."""

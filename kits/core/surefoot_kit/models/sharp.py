@@ -31,7 +31,7 @@ class SharpModel:
     `sharp`, PyTorch, NumPy and Pillow; about 10 GB of a GPU.
     """
 
-    name, field = "sharp", "image"
+    name, field, output_name = "sharp", "image", "scene.ply"
 
     def __init__(self) -> None:
         self._device = "cuda"
