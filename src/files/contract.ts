@@ -24,7 +24,44 @@ export interface FileStore {
   path(key: string): string | null
   /** Where others read from and write to the store without us; absent where only this process can. */
   readonly outside?: OutsideAccess
+  /** Absent where what a process has not finished goes with it. */
+  readonly resumable?: ResumableWrites
 }
+
+/**
+ * Writes that another process goes on with after the first one has died: only what had not yet been stored is brought again.
+ * A key that is written so stays as invisible as ever until it is whole.
+ *
+ * @example
+ * const after = await resumable.left(key)
+ * const { body, resumption } = await download(url, { ...options, ...(after !== null && { after }) })
+ * if (resumption !== undefined) await resumable.write(key, body, resumption, {})
+ */
+export interface ResumableWrites {
+  /** Where to go on with this key; null where nothing was left. */
+  left(key: string): Promise<Resumption | null>
+  /**
+   * Writes what comes from `resumption.from` on; with 0 what was left of another file goes. As with `put` the first complete
+   * write wins. After a failure, an abort included, what was stored so far stays until `drop`. Fails with `output_invalid` for
+   * a body of another length, with `provider_unreachable` where others have gone on meanwhile, or the store has lost its
+   * parts: then another try, from where `left` says, may work.
+   */
+  write(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    resumption: Resumption,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: () => void },
+  ): Promise<ResumedResult>
+  /** Gives up what was left of a key. No error when there is nothing. */
+  drop(key: string): Promise<void>
+  /** Every key of which something is left, in no order. */
+  unfinished(): AsyncIterable<string>
+}
+
+/** `sha256` is null where an earlier process had brought the beginning. */
+export type ResumedResult =
+  | { readonly kind: 'stored'; readonly bytes: number; readonly sha256: string | null }
+  | { readonly kind: 'exists' }
 
 /**
  * Links that work without us. Whoever holds a link to write may write again until it ends, so nothing that others rely on

@@ -2,9 +2,25 @@ import type { S3Access } from './s3-client.ts'
 import { readFault, toS3Error } from './s3-failure.ts'
 
 /** Part of a multipart upload; S3 takes 10,000 of at least 5 MiB. Also what a writer holds in memory. */
-const partBytes = 8 * 1024 * 1024
+export const usualPartBytes: number = 8 * 1024 * 1024
 /** For an end that nobody waits for any more. */
 const abortMs = 10_000
+
+/** A multipart upload that was begun, as far as it got. */
+export interface BegunUpload {
+  readonly id: string
+  /** In order, from the first. */
+  readonly parts: readonly { readonly etag: string; readonly bytes: number }[]
+}
+
+export interface WriterOptions {
+  readonly partBytes: number
+  readonly signal?: AbortSignal | undefined
+  /** What to go on with. Default: nothing was begun. */
+  readonly begun?: BegunUpload | undefined
+  /** Waited for when an upload has begun, and after each part of full size. */
+  readonly onPart?: (upload: BegunUpload) => Promise<void>
+}
 
 /** Whether a store honours `If-None-Match` on writes; learned from its own word, once. */
 export interface ConditionalWrites {
@@ -24,13 +40,13 @@ export function createObjectWriter(
   { sdk, client, at, bucket }: S3Access,
   key: string,
   conditional: ConditionalWrites,
-  signal: AbortSignal | undefined,
+  { partBytes, signal, begun, onPart }: WriterOptions,
 ): ObjectWriter {
   let pieces: Uint8Array[] = []
   let held = 0
-  let uploadId: string | null = null
+  let uploadId = begun?.id ?? null
   let isDone = false
-  const parts: { readonly PartNumber: number; readonly ETag: string | undefined }[] = []
+  const parts = [...(begun?.parts ?? [])]
   const options = signal === undefined ? {} : { abortSignal: signal }
 
   async function send<T>(use: () => Promise<T>): Promise<T> {
@@ -50,16 +66,18 @@ export function createObjectWriter(
   }
 
   async function sendPart(): Promise<void> {
-    uploadId ??= await begin()
-    const PartNumber = parts.length + 1
-    const input = { ...at(key), UploadId: uploadId, PartNumber, Body: takeHeld() }
-    const { ETag } = await send(() => client.send(new sdk.UploadPartCommand(input), options))
-    parts.push({ PartNumber, ETag })
+    const UploadId = uploadId ?? (await begin())
+    const Body = takeHeld()
+    const input = { ...at(key), UploadId, PartNumber: parts.length + 1, Body }
+    const { ETag = '' } = await send(() => client.send(new sdk.UploadPartCommand(input), options))
+    parts.push({ etag: ETag, bytes: Body.byteLength })
   }
 
   async function begin(): Promise<string> {
-    const { UploadId } = await send(() => client.send(new sdk.CreateMultipartUploadCommand(at(key)), options))
-    return UploadId ?? ''
+    const { UploadId = '' } = await send(() => client.send(new sdk.CreateMultipartUploadCommand(at(key)), options))
+    uploadId = UploadId
+    await onPart?.({ id: UploadId, parts })
+    return UploadId
   }
 
   /** Under the condition that nothing is there, as far as the store knows conditions. */
@@ -88,7 +106,9 @@ export function createObjectWriter(
         pieces.push(piece)
         held += piece.byteLength
         from += piece.byteLength
-        if (held === partBytes) await sendPart()
+        if (held < partBytes) continue
+        await sendPart()
+        if (uploadId !== null) await onPart?.({ id: uploadId, parts })
       }
     },
     async finish() {
@@ -98,7 +118,8 @@ export function createObjectWriter(
         return await once(more => client.send(new sdk.PutObjectCommand({ ...at(key), ...more, Body }), options))
       }
       if (held > 0) await sendPart()
-      const input = { ...at(key), UploadId: uploadId, MultipartUpload: { Parts: parts } }
+      const Parts = parts.map(({ etag }, index) => ({ PartNumber: index + 1, ETag: etag }))
+      const input = { ...at(key), UploadId: uploadId, MultipartUpload: { Parts } }
       const stored = await once(more =>
         client.send(new sdk.CompleteMultipartUploadCommand({ ...input, ...more }), options),
       )

@@ -1,13 +1,14 @@
 import { lstat, open as openFile, rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { refuse, SurefootError } from '../core/failure.ts'
-import type { FileStore, OpenedFile, OutsideAccess, PutOptions, PutResult, S3Options } from './contract.ts'
+import type { FileStore, OpenedFile, PutOptions, PutResult, S3Options } from './contract.ts'
 import { checkKey } from './keys.ts'
 import { checkRange, readAll } from './read-file.ts'
 import { receive } from './receive.ts'
 import { createS3Access, load, type S3Limits, usualLimits } from './s3-client.ts'
 import { readFault, toS3Error } from './s3-failure.ts'
-import { type ConditionalWrites, createObjectWriter } from './s3-writer.ts'
+import { createResumableWrites } from './s3-resumable.ts'
+import { type ConditionalWrites, createObjectWriter, usualPartBytes } from './s3-writer.ts'
 import { createTurns } from './turns.ts'
 import { withSignal } from './with-signal.ts'
 
@@ -21,6 +22,8 @@ export interface S3FilesDependencies {
   readonly limits?: S3Limits
   /** Milliseconds since 1970. Default: this machine's clock. */
   readonly now?: () => number
+  /** Of the parts in which large files are sent. Default: 8 MiB; S3 takes at least 5 MiB. */
+  readonly partBytes?: number
 }
 
 /**
@@ -31,8 +34,8 @@ export interface S3FilesDependencies {
  */
 export function createS3Files(
   options: S3Options,
-  { limits = usualLimits, now = Date.now }: S3FilesDependencies = {},
-): FileStore & { readonly outside: OutsideAccess } {
+  { limits = usualLimits, now = Date.now, partBytes = usualPartBytes }: S3FilesDependencies = {},
+): FileStore & Required<Pick<FileStore, 'outside' | 'resumable'>> {
   const access = createS3Access(options, limits, options.endpoint)
   // For links only, and a link that held a checksum would take the one body that has it: an empty one.
   const outer = createS3Access({ ...options, checksums: false }, limits, options.publicEndpoint ?? options.endpoint)
@@ -59,7 +62,10 @@ export function createS3Files(
       for await (const _ of withSignal(body, more.signal)) break
       return { kind: 'exists' }
     }
-    const writer = createObjectWriter(await access(), key, conditional, more.signal)
+    const writer = createObjectWriter(await access(), key, conditional, {
+      partBytes,
+      signal: more.signal,
+    })
     try {
       const received = await receive(body, more, writer.write)
       more.signal?.throwIfAborted()
@@ -170,6 +176,15 @@ export function createS3Files(
     },
     remove,
     list,
+    resumable: createResumableWrites({
+      access,
+      conditional,
+      turns,
+      partBytes,
+      has: async key => (await head(key)) !== null,
+      remove,
+      list,
+    }),
     path(key) {
       checkKey(key)
       return null
