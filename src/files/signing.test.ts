@@ -29,15 +29,15 @@ it.each([
   expect(signer.verify(parts, expiresAt, signature, 0)).toBe('forged')
 })
 
-it('takes every single changed character, and any other length, as forged', () => {
+it('takes every single changed character, also where it decodes to the same, and any other length, as forged', () => {
   const signature = signer.sign(['a'], 5_000)
-  for (let index = 0; index < signature.length; index++) {
-    const other = signature[index] === 'A' ? 'B' : 'A'
-    const changed = signature.slice(0, index) + other + signature.slice(index + 1)
-    // The last character carries two unused bits; only what decodes differently was changed at all.
-    if (Buffer.from(changed, 'base64url').equals(Buffer.from(signature, 'base64url'))) continue
-    expect(signer.verify(['a'], 5_000, changed, 0)).toBe('forged')
-  }
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/= %é'
+  for (let index = 0; index < signature.length; index++)
+    for (const letter of letters) {
+      if (letter === signature[index]) continue
+      const changed = signature.slice(0, index) + letter + signature.slice(index + 1)
+      expect(signer.verify(['a'], 5_000, changed, 0)).toBe('forged')
+    }
   for (const wrong of ['', `${signature}A`, signature.slice(1), `${signature}=`, ` ${signature}`, `${signature}\n`])
     expect(signer.verify(['a'], 5_000, wrong, 0)).toBe('forged')
 })

@@ -18,20 +18,18 @@ export interface Signer {
 export function createSigner(secret: string): Signer {
   invariant(secret.length >= 16, 'a signing secret has at least 16 characters')
 
-  function digest(parts: readonly string[], expiresAt: number): Buffer {
+  function sign(parts: readonly string[], expiresAt: number): string {
     // JSON, because it can be read back in one way only: joined by a separator, ['a/b', 'c'] and ['a', 'b/c'] are the same.
     return createHmac('sha256', secret)
       .update(JSON.stringify([expiresAt, ...parts]))
-      .digest()
+      .digest('base64url')
   }
 
   return {
-    sign: (parts, expiresAt) => digest(parts, expiresAt).toString('base64url'),
+    sign,
     verify(parts, expiresAt, signature, now) {
-      const expected = digest(parts, expiresAt)
-      // The length before decoding: base64url decoding skips what it does not know, and one digest would have many forms.
-      if (!/^[A-Za-z0-9_-]{43}$/.test(signature)) return 'forged'
-      const given = Buffer.from(signature, 'base64url')
+      // As text: decoding skips what it does not know and the last two bits, and one digest would have many forms.
+      const [expected, given] = [Buffer.from(sign(parts, expiresAt)), Buffer.from(signature)]
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'forged'
       // After the signature: an end that was tampered with is forged, whatever it says. NaN is past, too.
       return now < expiresAt ? 'good' : 'expired'

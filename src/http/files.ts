@@ -8,7 +8,7 @@ import { type App, type AppDependencies, type Context, maySee } from './context.
 import { serveDerivative } from './derivatives.ts'
 import { refuseHttp } from './errors.ts'
 import { parseJson } from './json.ts'
-import { checkLink, createLinks } from './links.ts'
+import { checkLink, createLinks, secondsQuery } from './links.ts'
 import { isMultipart, readMultipart } from './multipart.ts'
 import { cursorQuery, pageSize, toPage } from './paging.ts'
 import { addRoute, json, parse } from './route.ts'
@@ -19,7 +19,7 @@ import { toFileView } from './view.ts'
 const mostMetadata = 16_384
 
 const idParams = z.object({ id: z.string() })
-const linkQuery = z.object({ expiry: z.coerce.number().int().positive(), signature: z.string() })
+const linkQuery = z.object({ expiry: secondsQuery, signature: z.string() })
 const mediaTypeSchema = z
   .string()
   .regex(/^[\w.+-]+\/[\w.+-]+$/, 'is not a media type')

@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi'
 import type { PredictionRecord, StoredInput } from '../core/prediction.ts'
 import type { Links as ProviderLinks } from '../engine/contract.ts'
 import type { Signer } from '../files/signing.ts'
@@ -40,6 +41,13 @@ export function createLinks({ signer, clock }: Pick<AppDependencies, 'signer' | 
       signed(`/v1/files/${id}/download`, ['file', owner, id], `&owner=${encodeURIComponent(owner)}`),
   }
 }
+
+/** Seconds since 1970 as our links have them: one text for one moment, not `1e9` or `0x3b9aca00` besides. */
+export const secondsQuery: z.ZodType<number> = z
+  .string()
+  .regex(/^[1-9]\d{0,14}$/, 'is not in whole seconds since 1970')
+  .transform(Number)
+  .openapi({ type: 'integer', exclusiveMinimum: 0 })
 
 /** Lets a request pass whose link is signed for `parts` and still good; `expiry` is in seconds since 1970. */
 export function checkLink(

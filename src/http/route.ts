@@ -42,9 +42,16 @@ export function addRoute<P extends z.ZodObject = None, Q extends z.ZodObject = N
     await c.get('door').admit(c, access)
     return await handler(c, {
       params: parse(params, c.req.param(), 'path') as z.output<P>,
-      query: parse(query, c.req.query(), 'query') as z.output<Q>,
+      query: parse(query, readQuery(c, query), 'query') as z.output<Q>,
     })
   })
+}
+
+/** The query; a key that the route knows comes once, because a proxy in front may read another of two than we do. */
+function readQuery(c: Context, schema: z.ZodObject | undefined): Record<string, string> {
+  const twice = Object.keys(schema?.shape ?? {}).find(name => (c.req.queries(name)?.length ?? 0) > 1)
+  if (twice !== undefined) refuse('input_invalid', `${twice}: came twice.`)
+  return c.req.query()
 }
 
 /** Parses `value`, or refuses with one sentence that names the first field that is wrong. */

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { App, AppDependencies } from './context.ts'
 import { refuseHttp } from './errors.ts'
 import { readDigest, readLength } from './headers.ts'
-import { checkLink } from './links.ts'
+import { checkLink, secondsQuery } from './links.ts'
 import { addRoute } from './route.ts'
 
 /**
@@ -21,7 +21,7 @@ export function addUploads(app: App, deps: AppDependencies): void {
         attempt: z.string().regex(/^[\w-]{1,100}$/, 'is not an attempt id'),
         name: z.string().regex(/^(?!\.)[\w.-]{1,100}$/, 'is not a plain file name'),
       }),
-      query: z.object({ expires: z.coerce.number().int().positive(), signature: z.string() }),
+      query: z.object({ expires: secondsQuery, signature: z.string() }),
       headers: z.object({ 'x-content-sha256': z.string().optional(), 'content-digest': z.string().optional() }),
       body: { content: { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } } },
       responses: {
