@@ -7,7 +7,10 @@ import { toPredictionView } from '../http/view.ts'
 import { samplePrediction } from '../testing/sample-records.ts'
 import { toRow } from './list.ts'
 
-const links = { origin: 'https://here.test', output: () => null, derivative: String, input: String, download: String }
+const links = {
+  ...{ origin: 'https://here.test', output: () => null },
+  ...{ derivative: String, input: String, download: String, content: String },
+}
 
 function lastColumn(over: Partial<PredictionRecord>, removedAt: number): string | undefined {
   const record = withoutData(samplePrediction({ id: 'p', ...over }), removedAt)

@@ -22,7 +22,12 @@ export interface PendingFiles {
   put(
     id: string,
     body: AsyncIterable<Uint8Array>,
-    options: { readonly mediaType: string; readonly signal?: AbortSignal },
+    options: {
+      readonly mediaType: string
+      /** Length that the sender states; not read where it is not what was promised. */
+      readonly bytes?: number
+      readonly signal?: AbortSignal
+    },
   ): Promise<'stored' | 'exists' | 'unknown'>
   find(id: string, may: (row: { readonly owner: string }) => boolean): Promise<FileRow | null>
   /** Forgets places that are over, with what lies there. */
@@ -78,12 +83,14 @@ export function createPendingFiles({ store, files, newId, now }: PendingFilesDep
       await store.addPendingFile(place, limits?.storedBytes ?? null)
       return { id, url: url ?? null, mediaType: type, until }
     },
-    async put(id, body, { mediaType, signal }) {
+    async put(id, body, { mediaType, bytes: stated, signal }) {
       const place = await store.getPendingFile(id)
       if (place === null) return (await store.getFile(id)) === null ? 'unknown' : 'exists'
       if (mediaType !== place.mediaType)
         refuse('input_invalid', `The file was announced as ${place.mediaType}; send that as its Content-Type.`)
       const { key, bytes } = place
+      if (stated !== undefined && stated !== bytes)
+        refuse('input_invalid', `The file was announced with ${bytes} bytes, and ${stated} are sent.`)
       const put = await files.put(key, body, { maxBytes: bytes, bytes, ...(signal && { signal }) }).catch(asInputFault)
       const found = put.kind === 'stored' ? put : await digest(files, key)
       if (found !== null && (await become(place, found)) !== null) return put.kind

@@ -25,6 +25,7 @@ export const accessByRoute: { readonly [route: string]: Access } = {
   'POST /v1/files': 'predict',
   'DELETE /v1/files/{id}': 'predict',
   'GET /v1/files': 'read',
+  'POST /v1/files/uploads': 'predict',
   'GET /v1/files/{id}': 'read',
 
   'GET /v1/account': 'read',
@@ -52,6 +53,7 @@ export const accessByRoute: { readonly [route: string]: Access } = {
   'GET /v1/outputs/{prediction}/{name}': 'link',
   'PUT /v1/uploads/{attempt}/{name}': 'link',
   'POST /v1/webhooks/{provider}/{attempt}/{secret}': 'link',
+  'PUT /v1/files/{id}/content': 'link',
 }
 
 /** What a route asks of its caller, by method and path with `{name}` for parameters. */

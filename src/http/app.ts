@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { routePath } from 'hono/route'
+import { addBrowserUploads } from './browser-uploads.ts'
 import type { App, AppDependencies, Context, Env, Mounted } from './context.ts'
 import { createDoor } from './door.ts'
 import { refuseHttp, toErrorResponse } from './errors.ts'
@@ -65,6 +66,7 @@ export function createApp(deps: AppDependencies): {
   addWebhooks(app, deps)
   addSentWebhooks(app, deps)
   addModels(app, deps)
+  addBrowserUploads(app, deps)
   addProviders(app, deps)
   addMigrations(app, deps)
   addWarm(app, deps)

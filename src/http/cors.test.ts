@@ -24,7 +24,7 @@ describe('pages of an origin that the config names', () => {
     expect([answer.status, await answer.text()]).toEqual([204, ''])
     expect(shared(answer.headers)).toEqual({
       'access-control-allow-origin': app,
-      'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
+      'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
       'access-control-allow-headers':
         'authorization, content-type, prefer, cancel-after, idempotency-key, last-event-id, x-request-id',
       'access-control-expose-headers': 'x-request-id, retry-after, allow, www-authenticate',

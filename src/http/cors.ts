@@ -24,7 +24,7 @@ export function isPreflight(c: Context): boolean {
  */
 export function answerPreflight(origin: string): Response {
   const headers = {
-    'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
     'access-control-allow-headers': sentHeaders.join(', '),
     'access-control-max-age': '600',
   }

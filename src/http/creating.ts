@@ -132,6 +132,7 @@ async function readForm(
       if (files.has(field)) refuse('input_invalid', `${field}: came twice.`)
       const row = await engine.addFile({
         owner: c.get('caller').owner,
+        limits: c.get('caller').limits,
         name,
         mediaType,
         metadata: {},
@@ -165,10 +166,10 @@ function parseJsonPart(part: string, text: string): unknown {
 async function resolveInput(deps: AppDependencies, c: Context, { model }: Route, { body, texts, files }: Draft) {
   const resolved = new Map(files)
   for (const field of Object.keys(model.fileFields)) {
-    const id = resolved.has(field) ? null : ownFileId(c, deps.allowedHosts, body.input[field])
+    const id = resolved.has(field) ? null : ownFileId(c, deps.allowedHosts, texts.get(field) ?? body.input[field])
     if (id === null) continue
-    const row = await deps.store.getFile(id)
-    if (row === null || !isOwn(c, row)) refuse('input_invalid', `${field}: this file does not exist, or has expired.`)
+    const row = await deps.engine.findFile(id, found => isOwn(c, found))
+    if (row === null) refuse('input_invalid', `${field}: this file does not exist, or has expired.`)
     resolved.set(field, row)
   }
   for (const field of resolved.keys()) {
@@ -177,7 +178,9 @@ async function resolveInput(deps: AppDependencies, c: Context, { model }: Route,
       refuse('input_invalid', `${field}: is not a file field of ${model.name}; its file fields: ${names}.`)
     }
   }
-  const plain = [...texts].map(([field, text]) => [field, fromText(model.inputSchema, field, text)] as const)
+  const plain = [...texts].flatMap(([field, text]) =>
+    resolved.has(field) ? [] : [[field, fromText(model.inputSchema, field, text)] as const],
+  )
   // The body came out of JSON.parse, so its values are JSON. Stored files are not named twice: the engine names them.
   const given = Object.entries(body.input as JsonObject).filter(([field]) => !resolved.has(field))
   return { input: Object.fromEntries([...given, ...plain]), files: Object.fromEntries(resolved) }

@@ -40,6 +40,7 @@ describe('who needs a token', () => {
       'GET /v1/inputs/{name}',
       'GET /v1/outputs/{prediction}/{name}',
       'POST /v1/webhooks/{provider}/{attempt}/{secret}',
+      'PUT /v1/files/{id}/content',
       'PUT /v1/uploads/{attempt}/{name}',
     ])
     for (const path of ['/openapi.json', '/v1', '/nothing', '/v1/predictions/'])

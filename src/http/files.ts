@@ -16,11 +16,16 @@ import { convertingSchema, fileSchema, pageSchema } from './schemas.ts'
 import { toFileView } from './view.ts'
 
 /** Characters of a file's metadata as JSON: every list of files shows a hundred of them whole. */
-const mostMetadata = 16_384
+export const mostMetadata = 16_384
 
 const idParams = z.object({ id: z.string() })
-const linkQuery = z.object({ expiry: secondsQuery, signature: z.string() })
-const mediaTypeSchema = z
+/** The query of links that begin with a GET or PUT of a file; `expiry` in seconds since 1970. */
+export const linkQuery: z.ZodObject<{ expiry: z.ZodType<number>; signature: z.ZodString }> = z.object({
+  expiry: secondsQuery,
+  signature: z.string(),
+})
+/** A media type without parameters. */
+export const mediaTypeSchema: z.ZodString = z
   .string()
   .regex(/^[\w.+-]+\/[\w.+-]+$/, 'is not a media type')
   .max(100)
@@ -196,6 +201,7 @@ async function addFile(deps: AppDependencies, c: Context): Promise<FileRow> {
           mediaType,
           metadata: {},
           body,
+          limits: c.get('caller').limits,
           maxBytes: fileLimit,
           signal: c.req.raw.signal,
         }
@@ -233,9 +239,8 @@ async function findUser({ engine }: AppDependencies, row: FileRow): Promise<stri
   }
 }
 
-async function findFile({ store }: AppDependencies, c: Context, id: string): Promise<FileRow> {
-  const row = await store.getFile(id)
-  return row !== null && maySee(c, row) ? row : missing(id)
+async function findFile({ engine }: AppDependencies, c: Context, id: string): Promise<FileRow> {
+  return (await engine.findFile(id, row => maySee(c, row))) ?? missing(id)
 }
 
 function missing(id: string): never {

@@ -19,6 +19,8 @@ export interface Links {
   input(file: StoredInput): string
   /** Signed address of an uploaded file's bytes. */
   download(row: FileRow): string
+  /** Signed address to which a file's bytes may be PUT until then (milliseconds since 1970). */
+  content(id: string, until: number): string
 }
 
 /**
@@ -39,6 +41,11 @@ export function createLinks({ signer, clock }: Pick<AppDependencies, 'signer' | 
     input: ({ key, name }) => origin + toInputPath(signer, key, name, expiresAt),
     download: ({ id, owner }) =>
       signed(`/v1/files/${id}/download`, ['file', owner, id], `&owner=${encodeURIComponent(owner)}`),
+    content(id, until) {
+      const expiry = wholeSeconds(until)
+      const signature = signer.sign(['content', id], expiry * 1000)
+      return `${origin}/v1/files/${id}/content?expiry=${expiry}&signature=${signature}`
+    },
   }
 }
 
@@ -87,9 +94,14 @@ function wholeSeconds(milliseconds: number): number {
   return Math.ceil(milliseconds / 1000)
 }
 
-/** The id in an address of one of our own files (`urls.get` or a download link), or null for any other text. */
+/** What an id of a file looks like; no URL does. */
+const bareId = /^[\w-]{1,64}$/
+
+/** The id of one of our own files: by itself, or in an address of it (`urls.get` or a download link). Null for any other text. */
 export function ownFileId(c: Context, hosts: readonly string[], value: unknown): string | null {
-  if (typeof value !== 'string' || !URL.canParse(value)) return null
+  if (typeof value !== 'string') return null
+  if (bareId.test(value)) return value
+  if (!URL.canParse(value)) return null
   const url = new URL(value)
   const place = url.origin + url.pathname
   const base = c.get('origin')

@@ -48,7 +48,7 @@ export function guard({ allowedHosts, publicUrl, corsOrigins = [] }: AppDependen
     const own = publicOrigin?.host === url.host ? publicOrigin.origin : url.origin
     c.set('origin', publicOrigin?.host === url.host && publicUrl !== null ? publicUrl : own + (mounted?.base ?? ''))
     const origin = c.req.header('origin')
-    if (origin !== undefined && corsOrigins.includes(origin) && !carriesPermission(url.pathname)) {
+    if (origin !== undefined && corsOrigins.includes(origin) && isForPages(url.pathname)) {
       if (isPreflight(c)) return answerPreflight(origin)
       await next()
       shareWith(origin, c.res.headers)
@@ -103,9 +103,17 @@ function isOpenToAllPages(c: Context, path: string): boolean {
   return signedLink.test(path) || /^\/($|assets\/|[\w-]+\.(svg|png|ico|html)$)/.test(path)
 }
 
+/** The API, and where its pages upload: other signed addresses are for everybody or for programs. */
+function isForPages(path: string): boolean {
+  return !carriesPermission(path) || /^\/v1\/files\/[^/]+\/content$/.test(path)
+}
+
 /** Paths whose signature or secret is checked before anything else. */
 export function carriesPermission(path: string): boolean {
-  return signedLink.test(path) || /^\/v1\/(uploads\/[^/]+|webhooks\/[^/]+\/[^/]+)\/[^/]+$/.test(path)
+  return (
+    signedLink.test(path) ||
+    /^\/v1\/(uploads\/[^/]+\/[^/]+|webhooks\/[^/]+\/[^/]+\/[^/]+|files\/[^/]+\/content)$/.test(path)
+  )
 }
 
 const signedLink = /^\/v1\/(outputs\/[^/]+\/[^/]+|inputs\/[^/]+|files\/[^/]+\/download)$/

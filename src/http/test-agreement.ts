@@ -21,6 +21,7 @@ const right: JsonObject = { input: { image, steps: 3 } }
 const mustFail: ReadonlySet<string> = new Set([
   // Only links of ours open these, and nothing here hands any out.
   'PUT /v1/uploads/{attempt}/{name}',
+  'PUT /v1/files/{id}/content',
   'POST /v1/webhooks/{provider}/{attempt}/{secret}',
   'GET /v1/files/{id}/download',
   // No migration and no run that warms is configured.
@@ -105,6 +106,8 @@ async function seed(send: (path: string, init?: RequestInit) => Promise<Response
         },
       }
     if (path.startsWith('/v1/inputs/')) return { parameters: { ...ranges, ...signed(input), name: nameIn(input) } }
+    if (path === '/v1/files/uploads')
+      return { parameters: {}, bodies: [{ filename: 'photo.png', type: 'image/png', bytes: png.length }] }
     if (path.startsWith('/v1/files/')) return { parameters: { ...common, id: [(await freshFile()).id] } }
     if (path.startsWith('/v1/predictions/')) return { parameters: { ...common, id: [ended.id] } }
     if (path.startsWith('/v1/deployments/'))
