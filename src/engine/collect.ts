@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createFailure, refuse, SurefootError } from '../core/failure.ts'
 import { passingChunks } from '../core/passing-chunks.ts'
 import type { OutputReference, StoredOutput } from '../core/prediction.ts'
-import type { Download, FileStore, PutResult } from '../files/contract.ts'
+import type { Download, FileStore, PutResult, ResumedResult } from '../files/contract.ts'
 import type { Model, ReadableFile } from '../models/contract.ts'
 import { dataUriBytes } from './data-uri.ts'
 
@@ -14,11 +14,13 @@ export interface CollectRequest {
   readonly outputs: readonly OutputReference[]
   readonly trustedOrigins: readonly string[]
   readonly signal: AbortSignal
+  /** Hears when bytes have been stored that the next collect need not bring again. */
+  readonly onProgress?: () => void
 }
 
 /**
  * Brings a provider's output into our store and verifies it there. One key per attempt: a second collect after a crash
- * finds the file and only verifies it. Throws `SurefootError`: `output_invalid`, `output_too_large`, `output_lost`,
+ * finds the file and only verifies it, or, in a store that can, goes on with a download where the first one ended. Throws `SurefootError`: `output_invalid`, `output_too_large`, `output_lost`,
  * `storage_full`, or `provider_unreachable` when trying again may help.
  */
 export async function collectOutput(
@@ -34,7 +36,16 @@ export async function collectOutput(
   signal.throwIfAborted()
   const stat = await files.stat(key)
   if (stat === null) return refuse('output_lost', 'The output vanished from the file store.')
-  const file: ReadableFile = { bytes: stat.bytes, open: range => openOrLost(files, key, range) }
+  let sha256 = known
+  const file: ReadableFile = {
+    bytes: stat.bytes,
+    async open(range) {
+      const opened = await openOrLost(files, key, range)
+      // On a disk of ours a second look costs next to nothing, and a plain stream would lose its one buffer.
+      if (sha256 !== null || range !== undefined || files.path(key) !== null) return opened
+      return { ...opened, body: ReadableStream.from(hashed(opened.body, signal, digest => (sha256 = digest))) }
+    },
+  }
   const verdict = await model.verify(file)
   if (!verdict.valid) {
     await files.remove(key)
@@ -45,7 +56,7 @@ export async function collectOutput(
     name: model.output.name,
     mediaType: model.output.mediaType,
     bytes: stat.bytes,
-    sha256: known ?? (await digest(files, key, signal)),
+    sha256: sha256 ?? (await digest(files, key, signal)),
     facts: verdict.facts,
   }
 }
@@ -69,12 +80,25 @@ async function openOrLost(files: FileStore, key: string, range?: { start: number
 }
 
 async function digest(files: FileStore, key: string, signal: AbortSignal): Promise<string> {
+  let sha256 = ''
+  const { body } = await openOrLost(files, key)
+  for await (const _ of hashed(passingChunks(body), signal, digest => (sha256 = digest)));
+  return sha256
+}
+
+/** The same chunks; once all of them are read, their SHA-256 is told. */
+async function* hashed(
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  tell: (sha256: string) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = createHash('sha256')
-  for await (const chunk of passingChunks((await openOrLost(files, key)).body)) {
+  for await (const chunk of body) {
     signal.throwIfAborted()
     hash.update(chunk)
+    yield chunk
   }
-  return hash.digest('hex')
+  tell(hash.digest('hex'))
 }
 
 /** Answers the SHA-256 where it was taken on the way. */
@@ -96,14 +120,33 @@ async function bring(
         return digestOf(await files.adopt(key, reference.path, options))
       case 'data':
         return digestOf(await files.put(key, dataUriBytes(reference.uri), options))
-      case 'url': {
-        const { body, bytes } = await download(reference.url, { ...options, trustedOrigins: request.trustedOrigins })
-        return digestOf(await files.put(key, body, bytes === null ? options : { ...options, bytes }))
-      }
+      case 'url':
+        return await bringByUrl(files, download, key, reference.url, request)
     }
   } catch (error) {
     throw asOutputFailure(error)
   }
+}
+
+/** Downloads an output, or the rest of it; one that is whole already is not asked for again, for its URL may have ended. */
+async function bringByUrl(
+  files: FileStore,
+  download: Download,
+  key: string,
+  url: string,
+  { model, signal, trustedOrigins, onProgress }: CollectRequest,
+): Promise<string | null> {
+  if ((await files.stat(key)) !== null) return null
+  const { resumable } = files
+  const { maxBytes } = model.output
+  const after = (await resumable?.left(key)) ?? undefined
+  const found = await download(url, { maxBytes, signal, trustedOrigins, ...(after !== undefined && { after }) })
+  const { body, bytes, resumption } = found
+  if (resumable !== undefined && resumption !== undefined)
+    return digestOf(await resumable.write(key, body, resumption, { signal, ...(onProgress && { onProgress }) }))
+  const put = await files.put(key, body, bytes === null ? { maxBytes, signal } : { maxBytes, signal, bytes })
+  if (after !== undefined) await resumable?.drop(key)
+  return digestOf(put)
 }
 
 /** From where a link to write leads to where none does; in a store without such links it stays where it is. */
@@ -118,7 +161,7 @@ async function takeUpload(
 }
 
 /** `exists`: an earlier collect of this attempt got as far as the file; it is verified like any other. */
-function digestOf(put: PutResult): string | null {
+function digestOf(put: PutResult | ResumedResult): string | null {
   return put.kind === 'stored' ? put.sha256 : null
 }
 

@@ -304,6 +304,66 @@ describe('a collect', () => {
     expect(stage.files.keys()).toEqual([key])
   })
 
+  /** A store that keeps what was brought; its source stalls after a first part, or brings nothing at all. */
+  function resumed(stallsFrom: 'the first part' | 'the beginning', over: Partial<SetupOptions> = {}) {
+    const dropped: string[] = []
+    const resumption = { from: 0, total: 4, validator: '"v1"' }
+    const stage = setup({
+      download: async () => ({ ...(await whole('', { maxBytes: 4, trustedOrigins: [], signal: never })), resumption }),
+      files: () => ({
+        resumable: {
+          left: async () => null,
+          write(_key, _body, _resumption, { signal = never, onProgress }) {
+            if (stallsFrom === 'the first part') onProgress?.()
+            return hang({ signal })
+          },
+          drop: async key => void dropped.push(key),
+          unfinished: () => ReadableStream.from([]),
+        },
+      }),
+      ...over,
+    })
+    return { ...stage, dropped }
+  }
+  const never = new AbortController().signal
+
+  it.each([
+    ['the first part', { broughtMore: true }],
+    ['the beginning', {}],
+  ] as const)('that stalls after %s says what it brought, and leaves that for the next', async (stallsFrom, more) => {
+    const stage = resumed(stallsFrom)
+    const { tookMs: _, ...answer } = await stage.perform(collect)
+    expect(answer).toEqual({
+      type: 'collectFailed',
+      attempt: 'a1',
+      effect: 'e1',
+      failure: expect.objectContaining({ code: 'provider_unreachable' }),
+      ...more,
+    })
+    expect(stage.dropped).toEqual([])
+  })
+
+  it('that is cut off by a stop leaves what it brought; one that nobody wants any more drops it', async () => {
+    for (const [end, dropped] of [
+      ['interrupt', []],
+      ['abort', [key]],
+    ] as const) {
+      const stage = resumed('the first part')
+      const answer = stage.performer.perform(collect, stage.record, 0)
+      await stage.clock.advance(0)
+      stage.performer[end](['e1'], 'the attempt ended')
+      expect(await answer).toMatchObject({ type: 'collectFailed', broughtMore: true })
+      await stage.clock.advance(0)
+      expect(stage.dropped).toEqual(dropped)
+    }
+  })
+
+  it('of an attempt that lost is discarded with what is not whole yet', async () => {
+    const stage = resumed('the beginning')
+    await stage.performer.discard(stage.record, sampleAttempt({ id: 'a1', outputs }))
+    expect(stage.dropped).toEqual([key])
+  })
+
   it("of an attempt that lost is discarded; a file store that fails is a line in the log, not the prediction's matter", async () => {
     const stage = setup({ files: () => ({ remove: () => Promise.reject(new Error('EIO')) }) })
     await stage.performer.discard(stage.record, sampleAttempt({ id: 'a1', outputs }))

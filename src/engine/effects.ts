@@ -58,6 +58,8 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
   const limits = new Map<string, Limit>()
   /** Signals of calls whose prediction or attempt has ended, in contrast to those that were only cut off. */
   const unwanted = new WeakSet<AbortSignal>()
+  /** Collects that have stored something which the next one need not bring again. */
+  const further = new Set<string>()
 
   function deploymentOf(record: PredictionRecord, name: string): Deployment {
     const missing = `${name} is not configured any more; prediction ${record.id} needs it.`
@@ -270,8 +272,9 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
           outputs: effect.outputs,
         }
         const { trustedOrigins } = provider
+        const onProgress = () => void further.add(effect.effect)
         const output = await withLimit(effect, route.policy.collectMs, io =>
-          collectOutput(files, download, { ...request, trustedOrigins, signal: io.signal }).finally(() =>
+          collectOutput(files, download, { ...request, trustedOrigins, signal: io.signal, onProgress }).finally(() =>
             unwanted.has(io.signal) ? removeIfLost(request) : undefined,
           ),
         )
@@ -296,7 +299,11 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
   async function remove(request: Parameters<typeof outputKey>[0] & { outputs: Attempt['outputs'] }): Promise<void> {
     const [reference] = request.outputs ?? []
     const removals = [uploads.remove(request.attemptId)]
-    if (reference !== undefined) removals.push(files.remove(outputKey(request, reference, files)))
+    if (reference !== undefined) {
+      const key = outputKey(request, reference, files)
+      removals.push(files.remove(key))
+      if (reference.kind === 'url' && files.resumable !== undefined) removals.push(files.resumable.drop(key))
+    }
     await Promise.all(removals).catch(error =>
       log('warn', 'An output that nobody wants could not be removed.', { error: String(error) }),
     )
@@ -307,7 +314,11 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       try {
         return await run(effect, record, leaseUntil)
       } catch (error) {
-        return failedEffect(effect, error, log)
+        const failed = failedEffect(effect, error, log)
+        const broughtMore = further.has(effect.effect)
+        return failed.type === 'collectFailed' && broughtMore ? { ...failed, broughtMore } : failed
+      } finally {
+        further.delete(effect.effect)
       }
     },
     abort(effects, reason) {
