@@ -75,6 +75,12 @@ export function outputKey(
     : `outputs/${predictionId}/${attemptId}/${model.output.name}`
 }
 
+/** Whose output lies at this key, if it is one of `outputKey`. */
+export function ownerOfOutput(key: string): { readonly predictionId: string; readonly attemptId: string } {
+  const [, predictionId = '', attemptId = ''] = key.split('/')
+  return { predictionId, attemptId }
+}
+
 async function openOrLost(files: FileStore, key: string, range?: { start: number; end?: number }) {
   return (await files.open(key, range)) ?? refuse('output_lost', 'The output vanished from the file store.')
 }

@@ -3,6 +3,7 @@ import { derivedFolder, derivedRoot, keptBytesOf, type Retention, withoutData } 
 import type { FileStore } from '../files/contract.ts'
 import type { FileRow, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log } from './contract.ts'
+import { dropLeftovers, type LeftoversDependencies } from './leftovers.ts'
 import { startLoop } from './loop.ts'
 import type { PendingFiles } from './pending-files.ts'
 
@@ -33,12 +34,14 @@ export interface Janitor {
 
 /** Keeps house from its start on: at once, and again every ten minutes. */
 export function createJanitor(
-  dependencies: JanitorDependencies & { readonly clock: Clock; readonly pendingFiles: Pick<PendingFiles, 'sweep'> },
+  dependencies: JanitorDependencies &
+    LeftoversDependencies & { readonly clock: Clock; readonly pendingFiles: Pick<PendingFiles, 'sweep'> },
 ): Janitor {
   const { clock, log, retention, pendingFiles } = dependencies
   const isLimited = retention.ageMs !== null || retention.bytes !== null
   const round = async () => {
     await pendingFiles.sweep()
+    await dropLeftovers(dependencies)
     if (isLimited) await sweep(dependencies)
   }
   const report = (error: unknown) => log('warn', 'Housekeeping failed; it is tried again.', { error: String(error) })
