@@ -39,7 +39,7 @@ export async function startServerlessApp({ seed, kills }: { readonly seed: numbe
   const host = await startFunctionHost({
     directory: folder,
     env: { SUREFOOT_DATABASE_URL: postgres.url, SUREFOOT_TICK_SECRET: tickSecret },
-    doom: () => (dooms && random() < kills ? Math.floor(random() * 2_500) : null),
+    doom: () => (dooms && random() < kills ? Math.floor(500 + random() * 3_000) : null),
   })
   onTestFinished(host.close)
   writeFileSync(
