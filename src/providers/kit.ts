@@ -1,8 +1,9 @@
 import { type ZodType, z } from 'zod'
-import { refuse } from '../core/failure.ts'
+import { createFailure, type Failure, type FailureCode, refuse } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
 import { uploadName } from '../core/upload.ts'
 import type { Job } from './contract.ts'
+import { toSentence } from './vendor-api.ts'
 
 /** Key in a kit's input that holds what is ours: who it is, where to upload, where to say hello. */
 export const kitKey = 'surefoot'
@@ -32,6 +33,27 @@ export const helloSchema: ZodType<Hello> = z.looseObject({
   surefoot: z.literal('hello'),
   id: z.string().min(1).max(200),
 })
+
+/**
+ * Codes that a worker may claim. The others of the list are about accounts, timers and ourselves: a worker's word must close no
+ * account and spend no other deployment's chance.
+ */
+const workerCodes: ReadonlySet<string> = new Set<FailureCode>([
+  ...(['input_invalid', 'input_too_large', 'model_error', 'out_of_memory', 'no_gpu', 'output_invalid'] as const),
+  ...(['output_lost', 'output_too_large', 'worker_lost', 'deployment_missing'] as const),
+  ...(['provider_error', 'provider_unreachable'] as const),
+])
+
+/**
+ * Why a kit says that its run failed: `[surefoot:CODE] message`, wherever a vendor puts it, with Python's name or `repr` of the
+ * exception around it. `words`: the vendor's text, fit to be shown. Null for anything else, so that the adapter reads on.
+ */
+export function failureOfKit(words: string, vendorName: string): Failure | null {
+  const [, before = '', code = '', message = ''] = /^(.*?)\[surefoot:(\w{1,40})\] *(.*)$/s.exec(words) ?? []
+  if (!workerCodes.has(code)) return null
+  const said = /\(["']$/.test(before) ? message.replace(/["'],?\)$/, '') : message
+  return createFailure(code as FailureCode, toSentence(`${vendorName}: ${said || 'the kit failed without saying why'}`))
+}
 
 /** A webhook's body as JSON; undefined where it is none. */
 export function parseBody(body: Uint8Array): unknown {

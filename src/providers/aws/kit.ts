@@ -5,7 +5,7 @@ import { uploadKey, uploadName } from '../../core/upload.ts'
 import type { Heard, HeardRequest, Io, Job, JobFile, Observation } from '../contract.ts'
 import { vendorWords } from '../http.ts'
 import { modelInput } from '../job-input.ts'
-import { helloSchema, kitKey, parseBody } from '../kit.ts'
+import { failureOfKit, helloSchema, kitKey, parseBody } from '../kit.ts'
 import { toSentence } from '../vendor-api.ts'
 import type { Bucket } from './bucket.ts'
 
@@ -189,6 +189,8 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 /** Why a worker says it failed. */
 export function failureOfWords(error: string): Failure {
   const text = vendorWords(error)
+  const told = failureOfKit(text, 'AWS')
+  if (told !== null) return told
   const code = causes.find(([pattern]) => pattern.test(text))?.[1] ?? 'model_error'
   return createFailure(
     code,

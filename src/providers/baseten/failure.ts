@@ -1,5 +1,6 @@
 import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
 import { vendorWords } from '../http.ts'
+import { failureOfKit } from '../kit.ts'
 import { toSentence } from '../vendor-api.ts'
 import type { WireError } from './wire.ts'
 
@@ -28,6 +29,8 @@ const codes: ReadonlyMap<string, FailureCode> = new Map([
 export function failureOfRun([error]: readonly WireError[]): Failure {
   const code = error?.code ?? 'MODEL_PREDICT_ERROR'
   const words = vendorWords(error?.message ?? '')
+  const told = failureOfKit(words, 'Baseten')
+  if (told !== null) return told
   const known = codes.get(code)
   if (known !== undefined) {
     const advice = code === 'ASYNC_REQUEST_NOT_SUPPORTED' ? { advice: "Use the provider option mode: 'held'." } : {}
@@ -41,6 +44,8 @@ export function failureOfRun([error]: readonly WireError[]): Failure {
 
 /** Why the model failed, in its own words where it may say them. */
 export function failureOfModel(words: string): Failure {
+  const told = failureOfKit(words, 'Baseten')
+  if (told !== null) return told
   const cause = causes.find(([pattern]) => pattern.test(words))?.[1]
   if (cause !== undefined) return createFailure(cause, toSentence(`Baseten: ${words}`))
   const message = words === '' ? 'The model failed without saying why.' : toSentence(`The model failed: ${words}`)

@@ -1,6 +1,7 @@
 import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
 import type { Io } from '../contract.ts'
 import { type Answer, vendorWords } from '../http.ts'
+import { failureOfKit } from '../kit.ts'
 import { toSentence, type VendorApi } from '../vendor-api.ts'
 import { healthSchema, invalidSchema, refusalSchema, type WireHealth } from './wire.ts'
 
@@ -23,6 +24,8 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 export function failureOfRun(error: unknown, server: string): Failure {
   const text = typeof error === 'string' ? error : error == null ? '' : JSON.stringify(error)
   const words = vendorWords(text.replace(/^(?:Prediction failed: )+/, ''))
+  const told = failureOfKit(words, server)
+  if (told !== null) return told
   const code = causes.find(([pattern]) => pattern.test(words))?.[1]
   if (code !== undefined) return createFailure(code, toSentence(`${server}: ${words}`))
   return createFailure(

@@ -1,5 +1,6 @@
 import { createFailure, type Failure, type FailureCode, SurefootError } from '../../core/failure.ts'
 import { describeNetworkError, vendorWords } from '../http.ts'
+import { failureOfKit } from '../kit.ts'
 import { retryAfterMs } from '../retry-after.ts'
 import { toSentence } from '../vendor-api.ts'
 import { RpcError } from './sdk.ts'
@@ -102,6 +103,8 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 /** Why a function raised; `text` is the exception as Modal tells it. */
 export function failureOfFunction(text: string): Failure {
   const words = vendorWords(text)
+  const told = failureOfKit(words, 'Modal')
+  if (told !== null) return told
   const code = causes.find(([pattern]) => pattern.test(words))?.[1]
   if (code === 'run_timeout') return failureOfTimeout(words)
   if (code !== undefined) return createFailure(code, toSentence(`Modal: ${words}`))

@@ -1,5 +1,6 @@
 import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
 import { vendorWords } from '../http.ts'
+import { failureOfKit } from '../kit.ts'
 import { toSentence } from '../vendor-api.ts'
 
 /** The vendor's own limit for one run; how it words that end is not documented. */
@@ -21,6 +22,8 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 export function failureOfRun(error: unknown, runMs: number | undefined): Failure {
   const text = typeof error === 'string' ? error : error == null ? '' : JSON.stringify(error)
   const words = vendorWords(text)
+  const told = failureOfKit(words, 'Replicate')
+  if (told !== null) return told
   const code = causes.find(([pattern]) => pattern.test(text))?.[1]
   if (code !== undefined) return createFailure(code, toSentence(`Replicate: ${words}`))
   if (runMs !== undefined && runMs >= vendorRunLimitMs - 10_000)

@@ -1,5 +1,6 @@
 import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
 import { vendorWords } from '../http.ts'
+import { failureOfKit } from '../kit.ts'
 import { toSentence } from '../vendor-api.ts'
 import { exceptionSchema } from './wire.ts'
 
@@ -20,6 +21,8 @@ const causes: readonly (readonly [RegExp, FailureCode])[] = [
 /** Why a job ended as `FAILED`. `error` is plain text, or an exception as a JSON string, which may be wrapped twice. */
 export function failureOfRun(error: unknown): Failure {
   const words = vendorWords(unwrap(error))
+  const told = failureOfKit(words, 'RunPod')
+  if (told !== null) return told
   const code = causes.find(([pattern]) => pattern.test(words))?.[1]
   if (code !== undefined) return createFailure(code, toSentence(`RunPod: ${words}`))
   return createFailure(
