@@ -33,7 +33,7 @@ export function createCounter<const Label extends string>(names: readonly Label[
   return {
     add(labels, by = 1) {
       const key = toKey(names, labels)
-      const entry = counted.get(key) ?? { labels, value: 0 }
+      const entry = counted.get(key) ?? { labels: only(names, labels), value: 0 }
       entry.value += by
       counted.set(key, entry)
     },
@@ -50,7 +50,7 @@ export function createHistogram<const Label extends string>(
   return {
     observe(labels, value) {
       const key = toKey(names, labels)
-      const spread = spreads.get(key) ?? { labels, within: bounds.map(() => 0), count: 0, sum: 0 }
+      const spread = spreads.get(key) ?? { labels: only(names, labels), within: bounds.map(() => 0), count: 0, sum: 0 }
       spread.count += 1
       spread.sum += value
       const index = bounds.findIndex(bound => value <= bound)
@@ -67,6 +67,11 @@ export function createHistogram<const Label extends string>(
         return { labels, buckets, count, sum }
       }),
   }
+}
+
+/** Callers may hand over more than the names say; in the order of the names. */
+function only<Label extends string>(names: readonly Label[], labels: Labels<Label>): Labels<Label> {
+  return Object.fromEntries(names.map(name => [name, labels[name]])) as Labels<Label>
 }
 
 function toKey<Label extends string>(names: readonly Label[], labels: Labels<Label>): string {

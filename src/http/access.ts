@@ -11,6 +11,8 @@ export type Access = Scope | 'open' | 'link' | 'tokens'
 export const accessByRoute: { readonly [route: string]: Access } = {
   'GET /healthz': 'open',
   'GET /readyz': 'open',
+  // Of all owners together: how many, and what they cost.
+  'GET /metrics': 'admin',
   'GET /openapi.json': 'read',
 
   'POST /v1/predictions': 'predict',
@@ -23,9 +25,9 @@ export const accessByRoute: { readonly [route: string]: Access } = {
   'GET /v1/predictions/{id}/attempts': 'read',
 
   'POST /v1/files': 'predict',
+  'POST /v1/files/uploads': 'predict',
   'DELETE /v1/files/{id}': 'predict',
   'GET /v1/files': 'read',
-  'POST /v1/files/uploads': 'predict',
   'GET /v1/files/{id}': 'read',
 
   'GET /v1/account': 'read',
@@ -51,9 +53,9 @@ export const accessByRoute: { readonly [route: string]: Access } = {
   'GET /v1/files/{id}/download': 'link',
   'GET /v1/inputs/{name}': 'link',
   'GET /v1/outputs/{prediction}/{name}': 'link',
+  'PUT /v1/files/{id}/content': 'link',
   'PUT /v1/uploads/{attempt}/{name}': 'link',
   'POST /v1/webhooks/{provider}/{attempt}/{secret}': 'link',
-  'PUT /v1/files/{id}/content': 'link',
 }
 
 /** What a route asks of its caller, by method and path with `{name}` for parameters. */

@@ -160,6 +160,7 @@ test('OpenAPI 3.1 names every route, its bodies and its errors', async () => {
   expect(document.openapi).toBe('3.1.0')
   expect(Object.keys(document.paths).toSorted()).toEqual([
     '/healthz',
+    '/metrics',
     '/readyz',
     '/v1/account',
     '/v1/deployments/{owner}/{name}/predictions',

@@ -8,12 +8,14 @@ import { refuseHttp, toErrorResponse } from './errors.ts'
 import { addEvents } from './events.ts'
 import { addFiles } from './files.ts'
 import { addHealth } from './health.ts'
+import { addMetrics } from './metrics.ts'
 import { addMigrations } from './migrations.ts'
 import { addModels } from './models.ts'
 import { addNotOffered } from './not-offered.ts'
 import { addOpenApi } from './openapi.ts'
 import { addPredictions } from './predictions.ts'
 import { addProviders } from './providers.ts'
+import { createRequestTally } from './request-tally.ts'
 import { guard, secureHeaders } from './safety.ts'
 import { addSentWebhooks } from './sent-webhooks.ts'
 import { addStudio } from './studio.ts'
@@ -24,7 +26,7 @@ import { addWebhooks } from './webhooks.ts'
 
 /**
  * The HTTP front as a function from Request to Response: Replicate's API, files, events, the Studio page. It opens
- * nothing and has no state of its own.
+ * nothing and has no state of its own but what it counts.
  *
  * @example
  * const app = createApp({ engine, store, files, signer, clock, publicUrl: null, studio: null, allowedHosts, log })
@@ -36,19 +38,21 @@ export function createApp(deps: AppDependencies): {
 } {
   const app: App = new OpenAPIHono<Env>()
   const door = createDoor(deps)
+  const requests = createRequestTally()
   app.use(async (c, next) => {
     c.set('requestId', givenId(c) ?? randomUUID())
     c.set('door', door)
     const startedAt = deps.clock.now()
     await next()
     // The pattern, not the path: paths and queries carry secrets and signatures.
-    deps.log('info', 'request', {
-      requestId: c.get('requestId'),
+    const answered = {
       method: c.req.method,
       route: routePath(c, -1),
       status: c.res.status,
       ms: deps.clock.now() - startedAt,
-    })
+    }
+    requests.add(answered)
+    deps.log('info', 'request', { requestId: c.get('requestId'), ...answered })
   })
   app.use(secureHeaders)
   app.use(guard(deps))
@@ -60,18 +64,19 @@ export function createApp(deps: AppDependencies): {
   })
 
   addPredictions(app, deps)
-  addEvents(app, deps)
+  const openStreams = addEvents(app, deps)
   addFiles(app, deps)
+  addBrowserUploads(app, deps)
   addUploads(app, deps)
   addWebhooks(app, deps)
   addSentWebhooks(app, deps)
   addModels(app, deps)
-  addBrowserUploads(app, deps)
   addProviders(app, deps)
   addMigrations(app, deps)
   addWarm(app, deps)
   addTokens(app, deps)
   addHealth(app, deps)
+  addMetrics(app, deps, { requests, openStreams })
   addOpenApi(app)
   addNotOffered(app)
   addStudio(app, deps)

@@ -50,6 +50,8 @@ export interface AppDependencies {
     /** What callers send that could read the data folder: they may do everything. */
     readonly ownerSecret?: string
   }
+  /** Aborted as soon as the process is asked to end, when it still serves: `/readyz` then says no. Default: `closing` alone. */
+  readonly leaving?: AbortSignal
   /** Ends held requests and event streams when the server closes. */
   readonly closing?: AbortSignal
 }

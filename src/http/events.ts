@@ -18,9 +18,9 @@ const streamHeaders = {
 
 /**
  * `GET /v1/predictions/{id}/events`: the prediction now and after each change, as server-sent events. A caller that has
- * `mostStreams` open gets 429.
+ * `mostStreams` open gets 429. The returned function tells how many are open.
  */
-export function addEvents(app: App, deps: AppDependencies): void {
+export function addEvents(app: App, deps: AppDependencies): () => number {
   const streams = createStreamCount()
   addRoute(
     app,
@@ -57,6 +57,7 @@ export function addEvents(app: App, deps: AppDependencies): void {
       return new Response(body, { headers: streamHeaders })
     },
   )
+  return streams.total
 }
 
 /**
@@ -120,6 +121,7 @@ function toEventStream(
 function createStreamCount() {
   const open = new Map<string, number>()
   return {
+    total: () => [...open.values()].reduce((sum, count) => sum + count, 0),
     /** Counts one more, or refuses; the returned function, called any number of times, gives it back. */
     begin(owner: string): () => void {
       const count = open.get(owner) ?? 0

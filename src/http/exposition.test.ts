@@ -11,7 +11,6 @@ const families: readonly Family[] = [
     samples: [{ labels: { deployment: 'a@b' }, value: 1.5 }],
   },
   { name: 'app_live', type: 'gauge', help: 'A\\B\nC', samples: [{ labels: {}, value: Number.POSITIVE_INFINITY }] },
-  { name: 'app', type: 'info', help: 'Which.', samples: [{ labels: { version: '1.0' }, value: 1 }] },
   {
     name: 'app_wait_seconds',
     type: 'histogram',
@@ -39,9 +38,6 @@ app_cost_usd_total{deployment="a@b"} 1.5
 # TYPE app_live gauge
 # HELP app_live A\\\\B\\nC
 app_live +Inf
-# TYPE app info
-# HELP app Which.
-app_info{version="1.0"} 1
 # TYPE app_wait_seconds histogram
 # UNIT app_wait_seconds seconds
 # HELP app_wait_seconds Waits.
@@ -56,15 +52,13 @@ app_wait_seconds_sum{x="y"} 99.25
 
 it("writes Prometheus' text 0.0.4: counters under their whole name, no units, no end", () => {
   const text = prometheusText.write(families)
-  expect(text.split('\n').slice(0, 8)).toEqual([
+  expect(text.split('\n').slice(0, 6)).toEqual([
     '# TYPE app_cost_usd_total counter',
     '# HELP app_cost_usd_total What "it" cost.',
     'app_cost_usd_total{deployment="a@b"} 1.5',
     '# TYPE app_live gauge',
     '# HELP app_live A\\\\B\\nC',
     'app_live +Inf',
-    '# TYPE app_info gauge',
-    '# HELP app_info Which.',
   ])
   expect(text).not.toMatch(/UNIT|EOF/)
 })

@@ -4,7 +4,7 @@ import type { Counted, Distribution } from '../core/tally.ts'
 export interface Family {
   /** Without `_total`, `_bucket` and the like; ends with the unit where there is one. */
   readonly name: string
-  readonly type: 'counter' | 'gauge' | 'histogram' | 'info'
+  readonly type: 'counter' | 'gauge' | 'histogram'
   /** `seconds`, `bytes`, `usd`, `ratio`. Default: a count of things. */
   readonly unit?: string
   readonly help: string
@@ -52,7 +52,7 @@ function toText(family: Family, isOpenMetrics: boolean): string {
   const { type, unit, help } = family
   const name = isOpenMetrics ? family.name : `${family.name}${suffixOf(type)}`
   const lines = [
-    `# TYPE ${name} ${!isOpenMetrics && type === 'info' ? 'gauge' : type}`,
+    `# TYPE ${name} ${type}`,
     ...(isOpenMetrics && unit !== undefined ? [`# UNIT ${name} ${unit}`] : []),
     `# HELP ${name} ${isOpenMetrics ? escapeText(help) : help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`,
     ...family.samples.flatMap(sample => toLines(family, sample)),
@@ -73,7 +73,7 @@ function toLines({ name, type }: Family, sample: Counted | Distribution): string
 }
 
 function suffixOf(type: Family['type']): string {
-  return type === 'counter' ? '_total' : type === 'info' ? '_info' : ''
+  return type === 'counter' ? '_total' : ''
 }
 
 function toLabels(labels: Readonly<Record<string, string>>): string {

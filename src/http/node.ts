@@ -83,7 +83,7 @@ export async function listen({
   server.setTimeout(idleMs, socket => socket.destroy())
   const taken = await bind(server, port, host)
   const { fetch } = app({ allowedHosts: hostsOf(taken, publicUrl), closing: closing.signal })
-  const serve = getRequestListener(fetch, { overrideGlobalObjects: false })
+  const serve = getRequestListener(request => fetch(request), { overrideGlobalObjects: false })
   server.on('request', (request, response) => {
     // Node reads the first and passes the others by; a proxy in front may read the last (RFC 9112, section 3.2: 400).
     if ((request.headersDistinct.host?.length ?? 0) < 2) return void serve(request, response)
