@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
+import { setupGateway } from '../http/test-gateway.ts'
 import { png } from '../http/test-support.ts'
+import { createSimulatedClock } from '../testing/clock.ts'
+import { createClientIn } from './create-client.ts'
 import { ClientError } from './request.ts'
+import { browser, type Surroundings } from './surroundings.ts'
 import { setupPage, type TestPage } from './test-page.ts'
 
 const photo = new File([png], 'photo.png', { type: 'image/png' })
@@ -177,4 +181,42 @@ test('its headers go with each request to the gateway, asked for anew', async ()
   await settle(page, page.client.get('p1'))
   await settle(page, page.client.cancel('p1'))
   expect(seen).toEqual(['Bearer 1', 'Bearer 2'])
+})
+
+test('a real gateway whose every first answer is lost gets one photo and runs one prediction, which is followed to its output', async () => {
+  const gateway = await setupGateway()
+  const clock = createSimulatedClock()
+  const lost: string[] = []
+  let loss = Promise.withResolvers<void>()
+  const around: Surroundings = {
+    ...browser,
+    ...clock,
+    async fetch(input, init) {
+      const response = await fetch(input, init)
+      const request = `${init?.method} ${String(input)}`
+      if (init?.method === 'GET' || lost.includes(request)) return response
+      lost.push(request)
+      await response.arrayBuffer()
+      loss.resolve()
+      throw new TypeError('Failed to fetch')
+    },
+  }
+  const client = createClientIn(around, { url: gateway.url })
+  const call = client.create({ model, input: { image: photo } })
+  for (let answer = 0; answer < 3; answer++) {
+    await loss.promise
+    loss = Promise.withResolvers<void>()
+    await clock.advance(1_000)
+  }
+  const { id } = await call
+  expect(lost.map(each => each.replace(/ .*\/(\w+).*/, ' $1'))).toEqual([
+    'POST uploads',
+    'PUT content',
+    'POST predictions',
+  ])
+  expect((await gateway.replicate.predictions.list()).results).toHaveLength(1)
+  gateway.succeed()
+  const statuses: string[] = []
+  for await (const { status } of client.watch(id)) statuses.push(status)
+  expect(statuses.at(-1)).toBe('succeeded')
 })
