@@ -11,6 +11,7 @@ import { about, ok, type Reported, warning } from './finding.ts'
 import { judgeClock, watchClocks } from './judge-clock.ts'
 import { judgePolicy } from './judge-policy.ts'
 import { judgePrice } from './judge-price.ts'
+import { judgeServerless } from './judge-serverless.ts'
 import { judgeWarm } from './judge-warm.ts'
 import { judgeWays } from './judge-ways.ts'
 import { inspectPublicUrl } from './public-url.ts'
@@ -44,7 +45,7 @@ export function placesOf({ routes }: Pick<LoadedConfig, 'routes'>): Placed[] {
 /** Everything that can be found out about a configuration without spending anything. */
 export async function examine(config: LoadedConfig, options: ExamineOptions): Promise<Reported[]> {
   const { places, now, marker } = options
-  const { publicUrl, bucket } = config
+  const { publicUrl, bucket, serverless } = config
   const watch = watchClocks(options.fetch, now)
   const ask = ({ deployment, route }: Placed) =>
     askProvider(deployment, {
@@ -57,7 +58,7 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
   const [folder, database, storage, asked] = await Promise.all([
     inspectDataFolder(config.dataDirectory, options.fetch),
     config.database === null ? [] : inspectDatabase(config.database, now),
-    bucket === null ? [] : checkS3(bucket, { fetch: watch.fetch, mayWrite, marker }),
+    bucket === null ? [] : checkS3(bucket, { fetch: watch.fetch, mayWrite, marker, pages: pagesOf(config) }),
     Promise.all(places.map(ask)),
   ])
   const routes = new Set(places.map(({ route }) => route))
@@ -72,6 +73,9 @@ export async function examine(config: LoadedConfig, options: ExamineOptions): Pr
       about(deployment.name, [
         ...(asked[index] ?? []),
         ...judgeWays(deployment, route.model, publicUrl, bucketUrl(bucket, publicUrl)),
+        ...(serverless === null
+          ? []
+          : judgeServerless(deployment, route.model, { ...serverless, hasBucket: bucket !== null })),
         ...judgePrice(deployment, (route.pinnable ?? route).policy, now()),
         ...judgeWarm(deployment, (route.pinnable ?? route).policy),
       ]),
@@ -115,4 +119,9 @@ function unusedProviders(config: LoadedConfig): Reported[] {
         ),
       ]),
     )
+}
+
+/** Origins of pages that may use the gateway. */
+function pagesOf({ publicUrl, corsOrigins }: LoadedConfig): readonly string[] {
+  return [...new Set([...(publicUrl === null ? [] : [new URL(publicUrl).origin]), ...corsOrigins])]
 }

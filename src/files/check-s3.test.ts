@@ -8,8 +8,8 @@ async function setup(more: { conditional?: boolean } = { conditional: true }) {
   onTestFinished(s3.close)
   return {
     s3,
-    check: async (options = {}, mayWrite = false) =>
-      (await checkS3({ ...s3.options, ...options }, { fetch, mayWrite, marker: 'm1' })).map(
+    check: async (options = {}, mayWrite = false, pages: readonly string[] = []) =>
+      (await checkS3({ ...s3.options, ...options }, { fetch, mayWrite, marker: 'm1', pages })).map(
         ({ code, level, message }) => `${code} ${level}: ${message}`,
       ),
   }
@@ -82,4 +82,29 @@ test('parts that nothing removes, and plain http, are warned of', async () => {
       expect.stringMatching(/^bucket-address warning: http:\/\/s3\.invalid is plain http/),
     ]),
   )
+})
+
+test.each([
+  ['by its origin', 'https://app.example', 'GET, PUT', 'Content-Type', 200, /^bucket-pages ok: Pages of https:\S+ may/],
+  ['with stars', '*', 'PUT', '*', 200, /may upload/],
+  ['another origin', 'https://other.example', 'PUT', '*', 200, /would not let pages/],
+  ['only to read', '*', 'GET', '*', 200, /would not let pages/],
+  ['without the type', '*', 'PUT', 'x-other', 200, /would not let pages/],
+  ['nobody', '', '', '', 403, /would not let pages/],
+])('a bucket that lets pages in %s is told as that', async (_, origin, methods, headers, status, says) => {
+  const { s3, check } = await setup()
+  const asked: unknown[] = []
+  s3.intercept = (request, response) => {
+    if (request.method !== 'OPTIONS') return false
+    asked.push([request.headers.origin, request.headers['access-control-request-method']])
+    response.writeHead(status, {
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': methods,
+      'access-control-allow-headers': headers,
+    })
+    response.end()
+    return true
+  }
+  expect((await check({}, false, ['https://app.example']))[2]).toMatch(says)
+  expect(asked).toEqual([['https://app.example', 'PUT']])
 })

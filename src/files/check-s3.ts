@@ -10,6 +10,8 @@ export interface CheckS3Options {
   readonly mayWrite: boolean
   /** Unguessable; part of the keys that are tried. */
   readonly marker: string
+  /** Origins of pages that may want to upload into the bucket. Default: none. */
+  readonly pages?: readonly string[]
 }
 
 const linkMs = 60_000
@@ -19,7 +21,10 @@ const written = 'surefoot doctor'
  * Whether the bucket is there and takes our credentials, whether links to it work from here, and, where writing is allowed,
  * whether all that the store does with it works. Lists and changes nothing else. Never throws.
  */
-export async function checkS3(options: S3Options, { fetch, mayWrite, marker }: CheckS3Options): Promise<Finding[]> {
+export async function checkS3(
+  options: S3Options,
+  { fetch, mayWrite, marker, pages = [] }: CheckS3Options,
+): Promise<Finding[]> {
   const files = createS3Files(options)
   const key = `doctor/${marker}`
   const address = options.endpoint ?? `AWS, ${options.region}`
@@ -28,6 +33,8 @@ export async function checkS3(options: S3Options, { fetch, mayWrite, marker }: C
     await files.stat(key)
     findings.push(ok('bucket', `The bucket ${options.bucket} (${address}) answers and takes the credentials.`))
     findings.push(await checkReading(files.outside.readUrl(key, Date.now() + linkMs, plain), fetch))
+    const place = await files.outside.writeUrl(key, Date.now() + linkMs, { bytes: 1, mediaType: plain.mediaType })
+    for (const page of pages) findings.push(await checkPage(place, page, fetch))
     findings.push(...(await checkParts(options)))
     findings.push(...(mayWrite ? await checkWriting(options, key, fetch) : [notWritten]))
   } catch (error) {
@@ -54,6 +61,29 @@ async function checkReading(link: Promise<string>, fetch: typeof globalThis.fetc
     'bucket-link',
     `A link to ${origin} is answered with ${status ?? 'nothing'} instead of 404.`,
     "Correct `publicEndpoint` and `pathStyle` in files.s3, look at this machine's clock, and let the credentials list the bucket.",
+  )
+}
+
+/** By the question that a browser asks before a page may PUT (Fetch standard, CORS protocol); nothing is written. */
+async function checkPage(place: string, page: string, fetch: typeof globalThis.fetch): Promise<Finding> {
+  const headers = {
+    origin: page,
+    'access-control-request-method': 'PUT',
+    'access-control-request-headers': 'content-type',
+  }
+  const asked = fetch(place, { method: 'OPTIONS', headers, signal: AbortSignal.timeout(usualLimits.requestMs) })
+  const answer = await asked.catch(() => null)
+  await answer?.body?.cancel()
+  const allows = (name: string, value: string) =>
+    (answer?.headers.get(`access-control-allow-${name}`) ?? '')
+      .split(',')
+      .some(each => ['*', value].includes(each.trim().toLowerCase()))
+  if (answer?.ok && allows('origin', page) && allows('methods', 'put') && allows('headers', 'content-type'))
+    return ok('bucket-pages', `Pages of ${page} may upload into it.`)
+  return ok(
+    'bucket-pages',
+    `Browsers would not let pages of ${page} upload into it: no CORS rule of the bucket allows them to PUT.`,
+    'Where pages are to upload photos by themselves, give the bucket the CORS rule of docs/storage.md.',
   )
 }
 
