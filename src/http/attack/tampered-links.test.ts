@@ -5,8 +5,13 @@ import { createLinks, createProviderLinks } from '../links.ts'
 import { origin, png, setup } from '../test-support.ts'
 import { addToken } from '../test-tokens.ts'
 
-const kinds = ['file', 'output', 'input', 'upload'] as const
+const kinds = ['file', 'output', 'input', 'upload', 'content'] as const
 type Kind = (typeof kinds)[number]
+
+/** What is PUT once, and then refused as there already. */
+function isUpload(kind: Kind): boolean {
+  return kind === 'upload' || kind === 'content'
+}
 
 /** A front with one link of each kind, all good, and what the owner of none of them could want instead. */
 async function setupLinks() {
@@ -38,14 +43,18 @@ async function setupLinks() {
   const { record } = (await front.store.get('p1')) ?? expect.fail('no prediction')
   const links = createLinks(front.deps, origin)
   const until = front.clock.now() + 3_600_000
+  const place = { owner, name: 'photo.png', mediaType: 'image/png', metadata: {}, maxBytes: 9, bytes: 5 }
+  const pending = await front.deps.engine.addPlace(place)
   const all: Readonly<Record<Kind, string>> = {
     file: links.download(row),
     output: links.output(record) ?? '',
     input: links.input({ ...row, facts: {} }),
     upload: createProviderLinks(front.deps.signer, origin).upload('a1', 'scene.ply', until) ?? '',
+    content: links.content(pending.id, pending.until),
   }
   const ask = async (kind: Kind, link: string) => {
-    const answer = await front.send(link, kind === 'upload' ? { method: 'PUT', body: 'splat' } : { method: 'GET' })
+    const put = { method: 'PUT', body: 'splat', headers: { 'content-type': 'image/png' } }
+    const answer = await front.send(link, isUpload(kind) ? put : { method: 'GET' })
     await answer.bytes()
     return answer
   }
@@ -107,11 +116,11 @@ test.each(kinds)('a link (%s) that is changed anywhere, and means something else
       const same = meaningOf(tampered) === meaningOf(link)
       const { status } = await ask(kind, tampered)
       if (!same) expect([tampered, status]).toEqual([tampered, expect.toSatisfy(is => is >= 400 && is < 500)])
-      else if (kind !== 'upload') expect([tampered, status]).toEqual([tampered, 200])
+      else if (!isUpload(kind)) expect([tampered, status]).toEqual([tampered, 200])
     }),
     { numRuns: 1_500 },
   )
-  expect((await ask(kind, link)).ok || kind === 'upload').toBe(true)
+  expect((await ask(kind, link)).ok || isUpload(kind)).toBe(true)
 })
 
 describe.each(kinds)('a link (%s)', kind => {
