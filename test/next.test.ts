@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -46,62 +47,93 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('next build loads the route and opens nothing', () => {
-  expect(existsSync(join(app, '.next/server/app/api/process/route.js'))).toBe(true)
+test('next build loads the routes and opens nothing', () => {
+  for (const route of ['process', 'surefoot/[...path]'])
+    expect(existsSync(join(app, `.next/server/app/api/${route}/route.js`))).toBe(true)
   expect(existsSync(join(app, '.surefoot'))).toBe(false)
 })
 
-test('next start: a chosen photo becomes a verified file; the page says what the route says, and a reload keeps it', async () => {
+test('next start: a chosen photo becomes a verified file with true progress on the way, and a reload keeps it', async () => {
   const origin = await serve('start')
-  const { page, complaints, told, shown } = await openPage()
+  const { page, complaints, shown } = await openPage()
   await page.goto(origin)
   await page.getByLabel('Choose a photo').setInputFiles(rocket)
   const link = page.getByRole('link', { name: 'Download scene.ply' })
   await link.waitFor(patience)
 
-  const live = told.filter(({ output }) => output === null)
-  expect(live.length).toBeGreaterThan(0)
-  expect(shown).toEqual(distinct(['sending the photo', ...live.map(toLine)]))
-  const done = told.at(-1)
-  expect(done?.status).toBe('succeeded')
-  const bytes = done?.output?.bytes ?? 0
-  expect(await link.innerText()).toBe(`Download scene.ply (${(bytes / 1e6).toFixed(1)} MB)`)
-  expect(done?.notice).toContain('It is not SHARP')
-  await page.getByText(done?.notice ?? '').waitFor()
+  expect(shown[0]).toMatch(/^upload/)
+  const fractions = shown.flatMap(line => (/^(?!upload).* (\d+) %$/.exec(line) ?? [])[1] ?? []).map(Number)
+  expect(fractions.length).toBeGreaterThan(0)
+  expect(fractions).toEqual(fractions.toSorted((one, other) => one - other))
+  await page.getByText('It is not SHARP').waitFor()
 
   const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
   const file = readFileSync(await download.path())
-  expect(file.length).toBe(bytes)
-  expect(await checkSplat(new Blob([file]).stream(), { bytes })).toMatchObject({ valid: true })
+  expect(await link.innerText()).toBe(`Download scene.ply (${(file.length / 1e6).toFixed(1)} MB)`)
+  expect(await checkSplat(new Blob([file]).stream(), { bytes: file.length })).toMatchObject({ valid: true })
 
+  const href = await link.getAttribute('href')
   await page.reload()
   await link.waitFor(patience)
-  expect(new URL(page.url()).searchParams.get('id')).toBe(done?.id)
+  expect(await link.getAttribute('href')).toBe(href)
   expect(complaints).toEqual([])
 })
 
-test("progress is the route's own stage and fraction; a file that is no photo gets its sentence", async () => {
+test('a file that is no photo gets its sentence, and the next one works', async () => {
   const origin = await serve('start')
   const { page } = await openPage()
-  await page.route('**/api/process?id=one', route =>
-    route.fulfill({ json: { ...nothingYet, status: 'processing', stage: 'depth', fraction: 0.257 } }),
-  )
-  await page.goto(`${origin}/?id=one`)
-  const bar = page.getByRole('progressbar', { name: 'depth 25 %' })
-  await bar.waitFor(patience)
-  expect(await bar.getAttribute('value')).toBe('0.257')
-
-  await page.getByLabel('Choose another photo').setInputFiles({
+  await page.goto(origin)
+  await page.getByLabel('Choose a photo').setInputFiles({
     name: 'notes.jpg',
     mimeType: 'image/jpeg',
     buffer: Buffer.from('hello'),
   })
   await page.getByRole('alert').getByText('image is not a picture that can be read').waitFor(patience)
+  await page.getByLabel('Choose a photo').setInputFiles(rocket)
+  await page.getByRole('link', { name: 'Download scene.ply' }).waitFor(patience)
 })
 
-test('next dev: an edit loads the route again while a prediction runs; that one ends, and so does the next', async () => {
+test("the app's own route takes a photo in base64 or in a form, from whoever has a cookie, and nobody sees another's", async () => {
+  const origin = await serve('start')
+  const [ada, bob] = [randomUUID(), randomUUID()].map(id => ({ cookie: `visitor=${id}` }))
+  const body = JSON.stringify({ image: readFileSync(rocket).toString('base64') })
+  const json = { 'content-type': 'application/json' }
+  expect((await fetch(`${origin}/api/process`, { method: 'POST', headers: json, body })).status).toBe(401)
+  const started = await fetch(`${origin}/api/process`, { method: 'POST', headers: { ...json, ...ada }, body })
+  const { id } = (await started.json()) as ProcessStatus
+  const look = async (headers: Record<string, string> = {}) =>
+    await fetch(`${origin}/api/process?id=${id}`, { headers })
+  expect([(await look(bob)).status, (await look()).status]).toEqual([404, 401])
+  const output = await vi.waitFor(async () => {
+    const status = (await (await look(ada)).json()) as ProcessStatus
+    expect(status.status).toBe('succeeded')
+    return status.output
+  }, patience)
+  const file = await fetch(new URL(output?.url ?? '', origin), { headers: ada })
+  expect((await file.blob()).size).toBe(output?.bytes)
+
+  const form = new FormData()
+  form.set('image', new Blob([readFileSync(rocket)], { type: 'image/jpeg' }), 'rocket.jpg')
+  expect((await fetch(`${origin}/api/process`, { method: 'POST', headers: bob, body: form })).status).toBe(202)
+})
+
+test('next build while next start runs: what runs goes on, and the next photo too', async () => {
+  const origin = await serve('start')
+  const { page } = await openPage()
+  await page.goto(origin)
+  await page.getByLabel('Choose a photo').setInputFiles(rocket)
+  await page.waitForURL(/\?id=/, patience)
+  await run(app, 'npm', ['run', 'build'])
+  const link = page.getByRole('link', { name: 'Download scene.ply' })
+  await link.waitFor(patience)
+  const first = await link.getAttribute('href')
+  await page.getByLabel('Choose another photo').setInputFiles(cat)
+  await expect.poll(() => link.getAttribute('href', patience), patience).not.toBe(first)
+})
+
+test('next dev: an edit loads the routes again while a prediction runs; that one ends, and so does the next', async () => {
   const origin = await serve('dev')
-  const { page, complaints, told } = await openPage()
+  const { page, complaints } = await openPage()
   await page.goto(origin)
   await page.getByLabel('Choose a photo').setInputFiles(rocket)
   await page.waitForURL(/\?id=/, patience)
@@ -116,22 +148,11 @@ test('next dev: an edit loads the route again while a prediction runs; that one 
 
   await page.getByLabel('Choose another photo').setInputFiles(cat)
   await expect.poll(() => link.getAttribute('href', patience), patience).not.toBe(first)
-  expect(new Set(told.map(({ id }) => id)).size).toBe(2)
   expect(complaints).toEqual([])
 })
 
-const nothingYet: ProcessStatus = {
-  id: 'one',
-  status: 'starting',
-  stage: null,
-  fraction: null,
-  error: null,
-  output: null,
-  notice: null,
-}
-
-/** A fresh browser profile, with what the route told the page, what the page showed of it, and what the browser complains of. */
-async function openPage(): Promise<{ page: Page; complaints: string[]; told: ProcessStatus[]; shown: string[] }> {
+/** A fresh browser profile, with what the page showed of the progress, and what the browser complains of. */
+async function openPage(): Promise<{ page: Page; complaints: string[]; shown: string[] }> {
   const context = await browser.newContext()
   onTestFinished(() => context.close())
   const page = await context.newPage()
@@ -140,10 +161,6 @@ async function openPage(): Promise<{ page: Page; complaints: string[]; told: Pro
     if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`)
   })
   page.on('pageerror', error => complaints.push(error.message))
-  const told: ProcessStatus[] = []
-  page.on('response', async response => {
-    if (/\/api\/process\?id=\w+$/.test(response.url())) told.push((await response.json()) as ProcessStatus)
-  })
   const shown: string[] = []
   await page.exposeFunction('show', (line: string) => {
     if (shown.at(-1) !== line) shown.push(line)
@@ -154,15 +171,7 @@ async function openPage(): Promise<{ page: Page; complaints: string[]; told: Pro
       if (line !== undefined) show(line)
     }).observe(document, { subtree: true, childList: true, characterData: true })
   `)
-  return { page, complaints, told, shown }
-}
-
-function toLine({ stage, status, fraction }: ProcessStatus): string {
-  return `${stage ?? status}${fraction === null ? '' : ` ${Math.floor(fraction * 100)} %`}`
-}
-
-function distinct(lines: readonly string[]): string[] {
-  return lines.filter((line, index) => line !== lines[index - 1])
+  return { page, complaints, shown }
 }
 
 /** Runs a script of the example on a port that the system chooses, until the test is over; answers its origin. */
