@@ -14,6 +14,8 @@ const statementMs = 10_000
 const answerMs = 15_000
 const connectMs = 5_000
 const keepAliveMs = 5_000
+/** After so long without use a connection is closed. */
+const idleMs = 30_000
 /** SQL's bigint. */
 const bigintOid = 20
 
@@ -52,7 +54,7 @@ export function createPostgresDialect(
   const pool = new driver.Pool({
     ...toClientConfig(driver, options),
     max: options.connections,
-    idleTimeoutMillis: 60_000,
+    idleTimeoutMillis: idleMs,
     allowExitOnIdle: true,
     // A promise for its end is waited for, whatever the type says.
     onConnect: client => prepareSession(client, options),
@@ -60,12 +62,25 @@ export function createPostgresDialect(
   // Idle connections that break are replaced when one is needed; unheard, their error would end the process.
   pool.on('error', () => {})
   pool.on('connect', client => client.on('error', () => {}))
+  /** When each was given back; a clock that goes on while this process stands still. */
+  const restingSince = new WeakMap<Pg.PoolClient, number>()
+
+  /** Idle for longer than its timer allows, a connection has outlived a host that froze this process: nobody may be at its other end. */
+  async function take(): Promise<Pg.PoolClient> {
+    for (;;) {
+      const client = await pool.connect()
+      const since = restingSince.get(client)
+      if (since === undefined || Date.now() - since < idleMs + answerMs) return client
+      client.release(true)
+    }
+  }
+
   return new PostgresDialect({
     pool: {
       options: pool.options,
       end: () => pool.end(),
       async connect() {
-        const client = await pool.connect().catch(error => {
+        const client = await take().catch(error => {
           throw namePostgresError(error)
         })
         return {
@@ -77,7 +92,10 @@ export function createPostgresDialect(
               throw namePostgresError(error)
             }
           }) as never,
-          release: destroy => client.release(destroy),
+          release(destroy) {
+            restingSince.set(client, Date.now())
+            client.release(destroy)
+          },
         }
       },
     },

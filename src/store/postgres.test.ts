@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { inspect, promisify } from 'node:util'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../test/support/postgres.ts'
 import type { PredictionRecord } from '../core/prediction.ts'
 import { describeStore } from '../testing/describe-store.ts'
@@ -248,6 +248,22 @@ describe('a database in trouble', () => {
         { timeout: 20_000, interval: 100 },
       )
       .toBeGreaterThan(0)
+  })
+
+  it('trusts no connection that has outlived its own idle time, as it does in a process that was frozen', async () => {
+    const { stores } = await openTogether(1)
+    const [store] = stores
+    const backends = async () => {
+      await store?.now()
+      const query = "select pid from pg_stat_activity where application_name = 'surefoot' and state = 'idle'"
+      return (await admin.query(query)).rows.map(({ pid }) => pid)
+    }
+    const [before] = await backends()
+    expect(await backends()).toContain(before)
+    const later = Date.now() + 60_000
+    vi.spyOn(Date, 'now').mockReturnValue(later)
+    onTestFinished(() => void vi.restoreAllMocks())
+    await expect.poll(backends, { timeout: 10_000 }).not.toContain(before)
   })
 
   it('refuses the database of a newer release', async () => {
