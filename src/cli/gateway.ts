@@ -10,7 +10,7 @@ export function createGateway(
   { engine, store, files, derivatives, signer, clock }: Opened,
   config: LoadedConfig,
   log: Log,
-  address: Required<Pick<AppDependencies, 'allowedHosts' | 'access'>> & { readonly closing?: AbortSignal },
+  address: Required<Pick<AppDependencies, 'allowedHosts' | 'access'>> & Pick<AppDependencies, 'closing' | 'leaving'>,
 ): { fetch(request: Request): Promise<Response> } {
   const { publicUrl, corsOrigins } = config
   return createApp({

@@ -4,7 +4,7 @@ import type { Listening, ListenOptions } from '../http/node.ts'
 import { isLoopback } from '../http/safety.ts'
 import type { Opened } from '../open.ts'
 import { findStudio } from './assets.ts'
-import { type Command, noArguments, parseOptions } from './command.ts'
+import { type Command, noArguments, parseOptions, UsageError } from './command.ts'
 import { aborted, type Interrupts, watchInterrupts } from './interrupts.ts'
 import { type Io, paint, say } from './io.ts'
 import { createLog } from './log.ts'
@@ -17,6 +17,7 @@ no token while there is none; to serve others, make one first (surefoot token cr
 
   --port N             Port, 0 for any free one (default 8787, or as SUREFOOT_PORT or the config say)
   --host H             Address to listen on (default 127.0.0.1, or as SUREFOOT_HOST or the config say)
+  --drain N            Seconds to serve on after the first signal, while /readyz says no (default 0)
   --sample             Where there are no predictions yet, make the first one of a bundled photo
 ${placeUsage}`
 
@@ -24,6 +25,7 @@ const options = {
   ...placeOptions,
   port: { type: 'string' },
   host: { type: 'string' },
+  drain: { type: 'string', default: '0' },
   sample: { type: 'boolean', default: false },
 } as const
 
@@ -33,24 +35,30 @@ export const command: Command = {
   async run(args, io) {
     const { values, positionals } = parseOptions(args, options)
     noArguments(positionals)
+    const drainMs = toDrainMs(values.drain)
     const config = await loadSettings(io, values)
     const interrupts = watchInterrupts(io)
     try {
-      return await Promise.race([serve(io, config, values.sample, interrupts), interrupts.second])
+      return await Promise.race([serve(io, config, { sample: values.sample, drainMs }, interrupts), interrupts.second])
     } finally {
       interrupts.stop()
     }
   },
 }
 
-async function serve(io: Io, config: LoadedConfig, sample: boolean, { first }: Interrupts): Promise<number> {
-  const log = createLog(io.stderr, config.logLevel)
+async function serve(
+  io: Io,
+  config: LoadedConfig,
+  { sample, drainMs }: { readonly sample: boolean; readonly drainMs: number },
+  { first }: Interrupts,
+): Promise<number> {
+  const log = createLog(io.stderr, config.logLevel, config.logFormat)
   const { openDataFolder } = await import('../open.ts')
   const opened = await openDataFolder(config, log)
   try {
     const { mintOwnerSecret } = await import('../http/secrets.ts')
     const secret = mintOwnerSecret()
-    const listening = await listenOn(opened, config, log, secret)
+    const listening = await listenOn(opened, config, log, { secret, leaving: first })
     try {
       await opened.lock.announce({ url: listening.url, pid: process.pid, startedAt: Date.now(), secret })
       sayWhere(io, listening, config)
@@ -58,6 +66,7 @@ async function serve(io: Io, config: LoadedConfig, sample: boolean, { first }: I
       await aborted(first)
       say(io.stderr, 'Stopping ...')
       await sampled
+      if (drainMs > 0) await new Promise(resolve => setTimeout(resolve, drainMs))
     } finally {
       await listening.close()
     }
@@ -71,14 +80,19 @@ async function listenOn(
   opened: Opened,
   config: LoadedConfig,
   log: Log,
-  ownerSecret: string,
+  { secret, leaving }: { readonly secret: string; readonly leaving: AbortSignal },
 ): Promise<Listening & { readonly tokensRequired: boolean }> {
   const [{ listen }, { createGateway }] = await Promise.all([import('../http/node.ts'), import('./gateway.ts')])
   const { host, port, publicUrl } = config
-  const access = { tokensRequired: await opened.store.hasTokens(), ownerSecret }
-  const app: ListenOptions['app'] = address => createGateway(opened, config, log, { ...address, access })
+  const access = { tokensRequired: await opened.store.hasTokens(), ownerSecret: secret }
+  const app: ListenOptions['app'] = address => createGateway(opened, config, log, { ...address, access, leaving })
   const listening = await listen({ host, port, publicUrl, tokensRequired: access.tokensRequired, app })
   return { ...listening, tokensRequired: access.tokensRequired }
+}
+
+function toDrainMs(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new UsageError(`--drain takes whole seconds, not "${text}".`)
+  return Number(text) * 1_000
 }
 
 function sayWhere(

@@ -33,7 +33,7 @@ export const command: Command = {
 
 async function work(io: Io, config: LoadedConfig, { first }: Interrupts): Promise<number> {
   const { openDataFolder } = await import('../open.ts')
-  const opened = await openDataFolder(config, createLog(io.stderr, config.logLevel))
+  const opened = await openDataFolder(config, createLog(io.stderr, config.logLevel, config.logFormat))
   // Neither the engine's timers nor idle connections keep a process alive.
   const alive = setInterval(() => {}, 60_000)
   try {

@@ -87,6 +87,7 @@ describe('loadConfig', () => {
       keepLocation: false,
       token: null,
       logLevel: 'info',
+      logFormat: null,
       path: null,
     })
     const route = config.routes.get('surefoot/relief')

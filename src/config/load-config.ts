@@ -6,7 +6,7 @@ import type { Route } from '../engine/contract.ts'
 import type { S3Options } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Config } from './config.ts'
-import { type LogLevel, logLevels } from './log-level.ts'
+import { type LogFormat, type LogLevel, logFormats, logLevels } from './log-level.ts'
 import { parseConfig } from './parse-config.ts'
 import { correcting, refuseConfig, suggest } from './refuse-config.ts'
 import { resolveConfig } from './resolve-config.ts'
@@ -16,7 +16,7 @@ export interface LoadConfigOptions {
   /** Where to look for the config file, and what relative paths of the environment are relative to. */
   readonly cwd: string
   /**
-   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL`, `TOKEN`, `TICK_SECRET` or `LOG` are read, and `CRON_SECRET`. What `tool-environment.ts` names
+   * `SUREFOOT_` and `PORT`, `HOST`, `DATA`, `DATABASE_URL`, `PUBLIC_URL`, `TOKEN`, `TICK_SECRET`, `LOG` or `LOG_FORMAT` are read, and `CRON_SECRET`. What `tool-environment.ts` names
    * goes to programs that local engines run; nothing else is looked at.
    */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -50,6 +50,8 @@ export interface LoadedConfig {
   readonly token: string | null
   /** The least level that is logged. */
   readonly logLevel: LogLevel
+  /** How lines of the log are written; null: as text on a terminal, as JSON elsewhere. */
+  readonly logFormat: LogFormat | null
   readonly providers: Readonly<Record<string, Provider>>
   /** By public model name. */
   readonly routes: ReadonlyMap<string, Route>
@@ -88,6 +90,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     keepLocation: config.keepLocation ?? false,
     token: env.SUREFOOT_TOKEN || null,
     logLevel: await correcting(variable, () => readLogLevel(env.SUREFOOT_LOG)),
+    logFormat: await correcting(variable, () => readLogFormat(env.SUREFOOT_LOG_FORMAT)),
     ...(await correcting(file ?? variable, () => resolveConfig(config, dataDirectory, env))),
     path: file,
   }
@@ -143,6 +146,12 @@ function toServerless(given: boolean | { readonly seconds?: number }): { readonl
   if (given === false) return null
   const { seconds = usualTurnSeconds } = given === true ? {} : given
   return { turnMs: seconds * 1000 }
+}
+
+function readLogFormat(value: string | undefined): LogFormat | null {
+  if (value === undefined || value === '') return null
+  const format = logFormats.find(candidate => candidate === value)
+  return format ?? refuseConfig(`SUREFOOT_LOG_FORMAT: there is no format "${value}".${suggest(value, logFormats)}`)
 }
 
 function toRetention({ days, gigabytes, spareGigabytes }: Config['retention'] = {}): Retention {
