@@ -1,4 +1,5 @@
 import { isLogged, type LogFormat, type LogLevel } from '../config/log-level.ts'
+import { toPlainJson } from '../core/plain-words.ts'
 import type { Log } from '../engine/contract.ts'
 import type { Output } from './io.ts'
 
@@ -13,9 +14,9 @@ export function createLog(output: Output, least: LogLevel, format: LogFormat | n
     const line = isText
       ? [
           `${level}: ${message}`,
-          ...Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`),
+          ...Object.entries(fields).map(([name, value]) => `${name}=${toPlainJson(value)}`),
         ].join(' ')
-      : JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })
+      : toPlainJson({ time: new Date().toISOString(), level, message, ...fields })
     output.write(`${line}\n`)
   }
 }

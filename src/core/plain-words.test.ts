@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createFailure } from './failure.ts'
-import { toPlainWords } from './plain-words.ts'
+import { toPlainJson, toPlainWords } from './plain-words.ts'
 
 it.each([
   ['Zürich: 90 % 😀', 'Zürich: 90 % 😀'],
@@ -17,4 +17,12 @@ it.each([
 it('is what failures are said in', () => {
   expect(createFailure('model_error', '\u001b]0;owned\u0007').message).toBe(' ]0;owned ')
   expect(createFailure('model_error', 'x'.repeat(5_000)).message).toHaveLength(2_000)
+})
+
+it('writes JSON that moves no cursor and ends no line, and reads back as it was', () => {
+  const every = String.fromCharCode(...Array.from({ length: 0x2100 }, (_, code) => code))
+  const text = toPlainJson({ every, [every]: [every] })
+  expect(text).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e\u200e\u200f]/u)
+  expect(JSON.parse(text)).toEqual({ every, [every]: [every] })
+  expect(toPlainJson(undefined)).toBe('null')
 })

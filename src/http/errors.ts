@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { HTTPException } from 'hono/http-exception'
 import { type FailureCode, SurefootError } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
+import { toPlainWords } from '../core/plain-words.ts'
 import type { Log } from '../engine/contract.ts'
 import type { Context } from './context.ts'
 
@@ -100,6 +101,8 @@ function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && 'code' in value && String(value.code) in httpCodes
 }
 
+const longestDetail = 2_000
+
 function answer(
   c: Context,
   status: number,
@@ -107,6 +110,7 @@ function answer(
   detail: string,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const body: ErrorBody = { detail, status, code, request_id: c.get('requestId') }
+  // It may repeat an id or a name that came with the request, and people read it in terminals.
+  const body: ErrorBody = { detail: toPlainWords(detail, longestDetail), status, code, request_id: c.get('requestId') }
   return Response.json(body, { status, headers })
 }

@@ -41,8 +41,11 @@ export async function readMultipart(c: Context, options: MultipartOptions): Prom
     refusal ??= error
     stop.abort()
   }
+  let textLength = 0
   parser.on('field', (name, value, _nameTruncated, truncated) => {
-    if (truncated) refuseWith(new PartsExceeded())
+    textLength += value.length
+    // Text is held in memory: all of it together may be what a JSON body may be.
+    if (truncated || textLength > jsonLimit) refuseWith(new PartsExceeded())
     fields.set(name, value)
   })
   // An error event that nobody listens to ends the process; errors are told by the pipeline and by the readers.
