@@ -44,6 +44,7 @@ interface ProcessOptions {
   readonly keepsWarm?: boolean
   readonly files?: FileStore
   readonly retention?: Retention
+  readonly log?: EngineDependencies['log']
 }
 
 /** A store, files, a scripted provider on a clock that stands still, and processes to be booted on them. */

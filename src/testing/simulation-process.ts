@@ -21,13 +21,15 @@ export type ProcessSetup = Omit<EngineDependencies, 'alone' | 'log' | 'serverKey
   readonly skewMs: number
   /** True where it owns the data folder. Default false. */
   readonly alone?: boolean
+  /** Default: nobody reads it. */
+  readonly log?: EngineDependencies['log']
 }
 
 /** The key of the marker secrets of all simulated processes. */
 export const serverKey = 'simulation'
 
 /** An engine whose every way to the world leads through a gate. */
-export function createProcess({ skewMs, alone = false, ...setup }: ProcessSetup): Process {
+export function createProcess({ skewMs, alone = false, log = () => {}, ...setup }: ProcessSetup): Process {
   const gate = createGate()
   const { store, files, download, notify } = setup
   const fetch = gate.fetch(setup.fetch)
@@ -35,7 +37,7 @@ export function createProcess({ skewMs, alone = false, ...setup }: ProcessSetup)
     ...setup,
     alone,
     serverKey,
-    log: () => {},
+    log,
     store: {
       ...gate.port(store),
       watch: listener => gate.watch(store.watch(change => gate.run(() => listener(change)))),
