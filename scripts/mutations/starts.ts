@@ -209,13 +209,13 @@ export const starts: readonly Rule[] = [
       },
       {
         file: 'src/engine/driver.ts',
-        find: 'reportStoreFault(error)\n        if (!running) return\n',
-        replace: 'reportStoreFault(error)\n        return\n',
+        find: 'reportStoreFault(error)\n        if (!running && tries >= lastTries) return false\n',
+        replace: 'reportStoreFault(error)\n        return false\n',
         breaks: 'What a call brought back is forgotten when the store fails once.',
       },
       {
         file: 'src/engine/driver.ts',
-        find: '        loop(pickUpEveryMs, pickUp),\n',
+        find: 'loop(pickUpEveryMs, () => pickUp(limit)), ',
         replace: '',
         breaks: 'Nobody picks up what a dead process drove.',
       },
