@@ -45,6 +45,9 @@ const commands = {
     await commands.build()
     await vitest(['run', '--project', 'long', ...args])
   },
+  async 'test:vendors'() {
+    await node(['scripts/test-vendors.ts', ...args])
+  },
   async vitest() {
     await vitest(args)
   },
