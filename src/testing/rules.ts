@@ -39,10 +39,9 @@ export interface RulesOptions {
   readonly policy: Policy
   readonly now: () => number
   readonly hasFile: (key: string) => boolean
+  /** By so much a crash can delay whoever drives a record. */
+  readonly tickMs: number
 }
-
-/** A crash can delay whoever drives a record by a lease and its pick-up. */
-const tickMs = 20_000
 
 const rank: { readonly [status in PredictionStatus]: number } = {
   starting: 0,
@@ -53,7 +52,7 @@ const rank: { readonly [status in PredictionStatus]: number } = {
   aborted: 2,
 }
 
-export function createRules({ policy, now, hasFile }: RulesOptions): Rules {
+export function createRules({ policy, now, hasFile, tickMs }: RulesOptions): Rules {
   const last = new Map<string, { record: PredictionRecord; version: number }>()
   const open = new Set<string>()
   const predictionOf = new Map<string, string>()

@@ -6,9 +6,9 @@ import { type VendorName, vendorNames } from './simulation-vendors.ts'
 
 /**
  * `npm run simulate -- [--seed N] [--predictions N] [--runs N] [--faults all|none] [--store sqlite|memory]
- * [--vendors a,b]`: prints each run's seed, what came of it, and how many predictions a second of processor time was enough for, as JSON on stdout; then
+ * [--vendors a,b] [--serverless]`: prints each run's seed, what came of it, and how many predictions a second of processor time was enough for, as JSON on stdout; then
  * on stderr for people a table of what each vendor went through, and one line. Defaults: a seed by chance, 200 predictions, 1 run, all faults, SQLite,
- * vendors by the seed. Fails at the first broken rule, with the line that replays it.
+ * vendors by the seed, engines that live. Fails at the first broken rule, with the line that replays it.
  */
 const { values } = parseArgs({
   options: {
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     faults: { type: 'string', default: 'all' },
     store: { type: 'string', default: 'sqlite' },
     vendors: { type: 'string' },
+    serverless: { type: 'boolean', default: false },
   },
 })
 
@@ -34,6 +35,7 @@ for (let run = 0; run < runs; run++) {
     predictions: count('predictions'),
     faults: faults === 'all',
     store,
+    serverless: values.serverless,
     ...(vendors === undefined ? {} : { vendors }),
   })
   const { user, system } = process.cpuUsage(before)

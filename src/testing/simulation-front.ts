@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts'
-import type { Engine, Links } from '../engine/contract.ts'
+import type { Links } from '../engine/contract.ts'
+import type { Ask } from './simulation-host.ts'
 
 /** The gateway as providers and their kits reach it: webhooks, hellos and uploads, without signed links. */
 export interface Front {
@@ -16,26 +17,24 @@ export interface FrontSetup {
   readonly clock: Clock
   readonly random: Random
   readonly weather: { readonly faults: boolean }
-  /** A process of the simulation's choice. */
-  readonly process: () => Engine | undefined
+  /** A way to the gateway. */
+  readonly connect: () => Ask
 }
 
 const origin = 'https://us.test'
 const cutAfterMs = 60_000
 
 /** Answers as the HTTP front would; now and then a forger posts what a vendor did, without knowing its whole address. */
-export function createFront({ clock, random, weather, process }: FrontSetup): Front {
+export function createFront({ clock, random, weather, connect }: FrontSetup): Front {
   const believed: string[] = []
   const cut = new Set<string>()
 
   async function hear(path: readonly string[], headers: Headers, body: Uint8Array): Promise<boolean> {
     const [provider = '', attemptId = '', secret = ''] = path
-    const heard = process()?.hear(provider, attemptId, secret, { headers, body: async () => body })
-    return (
-      (await heard?.then(
-        () => true,
-        () => false,
-      )) === true
+    const ask = connect()
+    return await ask(engine => engine.hear(provider, attemptId, secret, { headers, body: async () => body })).then(
+      () => true,
+      () => false,
     )
   }
 
@@ -47,15 +46,14 @@ export function createFront({ clock, random, weather, process }: FrontSetup): Fr
   }
 
   async function upload([attemptId = '', name = '']: readonly string[], body: AsyncIterable<Uint8Array>) {
-    const storing = process()
-      ?.upload(attemptId, name, body, {})
-      .catch(() => null)
+    const ask = connect()
+    const storing = ask(engine => engine.upload(attemptId, name, body, {})).catch(() => null)
     // A process that dies answers nothing: then the connection breaks, and a file may be left that nobody knows of.
     const stored = await Promise.race([
       storing,
       new Promise<null>(resolve => void clock.after(cutAfterMs, () => resolve(null))),
     ])
-    if (stored == null) {
+    if (stored === null) {
       cut.add(attemptId)
       return 500
     }

@@ -9,6 +9,8 @@ export interface Slice {
   readonly runs: number
   /** Of each run. */
   readonly predictions: number
+  /** Without any engine that runs. Default false. */
+  readonly serverless?: boolean
 }
 
 /** What `simulate.ts` prints for each run, as one line of JSON. */
@@ -46,8 +48,9 @@ export async function simulateSlices(
 
 async function simulateSlice(slice: Slice, signal: AbortSignal): Promise<readonly TimedResult[]> {
   signal.throwIfAborted()
-  const { seed, runs, predictions } = slice
+  const { seed, runs, predictions, serverless = false } = slice
   const flags = Object.entries({ seed, runs, predictions, store: 'memory' }).map(flag => `--${flag.join('=')}`)
+  if (serverless) flags.push('--serverless')
   const child = spawn(process.execPath, [script, ...flags], { stdio: ['ignore', 'pipe', 'pipe'], signal })
   // An error is told besides: of a process that was ended here, or did not come about.
   child.on('error', () => {})

@@ -4,6 +4,7 @@ import { tabulate } from './simulation-table.ts'
 
 const result: SimulationResult = {
   ...{ seed: 1, predictions: 3, statuses: {}, failures: {}, attempts: 3, crashes: 0, freezes: 0, virtualSeconds: 1 },
+  ...{ turns: 0, storeCalls: 0, polls: 0 },
   paidStarts: { 'text@first': 1, 'text@cog': 2 },
   paidStartsPerPrediction: 1,
   faults: { cog: { stall: 2 } },

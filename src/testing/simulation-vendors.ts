@@ -46,6 +46,8 @@ export interface VendorEntry {
   readonly kind: string
   /** How often it is chosen, beside the others: what costs more processor time is chosen less. */
   readonly share: number
+  /** Where a run lives on the connection that started it. */
+  readonly held?: true
   /** Loads what its adapter loads at its first call, which would take real time in the middle of the simulated one. */
   readonly load?: () => Promise<unknown>
   open(setup: VendorSetup & { readonly work: Work }): Vendor
@@ -83,11 +85,11 @@ const vendors: { readonly [name in VendorName]: VendorEntry } = {
     },
   },
   cog: { kind: 'cog', share: 3, open: setup => openCog(setup, 'webhook') },
-  'cog-held': { kind: 'cog', share: 2, open: setup => openCog(setup, 'held') },
-  koyeb: { kind: 'koyeb', share: 3, open: setup => openKoyeb(setup, 'webhook') },
-  'koyeb-held': { kind: 'koyeb', share: 1, open: setup => openKoyeb(setup, 'held') },
+  'cog-held': { kind: 'cog', share: 2, held: true, open: setup => openCog(setup, 'held') },
+  koyeb: { kind: 'koyeb', share: 3, held: true, open: setup => openKoyeb(setup, 'webhook') },
+  'koyeb-held': { kind: 'koyeb', share: 1, held: true, open: setup => openKoyeb(setup, 'held') },
   baseten: { kind: 'baseten', share: 3, open: setup => openBaseten(setup, 'async') },
-  'baseten-held': { kind: 'baseten', share: 2, open: setup => openBaseten(setup, 'held') },
+  'baseten-held': { kind: 'baseten', share: 2, held: true, open: setup => openBaseten(setup, 'held') },
   modal: {
     kind: 'modal',
     share: 2,
@@ -103,6 +105,7 @@ const vendors: { readonly [name in VendorName]: VendorEntry } = {
   'modal-web': {
     kind: 'modal',
     share: 2,
+    held: true,
     open(setup) {
       const target = { url: 'https://modal-web.test/web/text', pricePerSecond: 0.0002, kit: isKit(setup) }
       return { emulator: createModalEmulator(setup), connect: () => modal({ mode: 'web' }), target }
@@ -141,11 +144,15 @@ const vendors: { readonly [name in VendorName]: VendorEntry } = {
   },
 }
 
-/** Alone, or two that fail over to each other, in order of preference: drawn by their shares. */
-export function chooseVendors(random: Random): readonly VendorName[] {
-  const first = draw(random, vendorNames)
+/**
+ * Alone, or two that fail over to each other, in order of preference: drawn by their shares. Where connections end with
+ * the request, none that needs one for a whole run.
+ */
+export function chooseVendors(random: Random, serverless: boolean): readonly VendorName[] {
+  const choice = vendorNames.filter(name => !(serverless && vendors[name].held))
+  const first = draw(random, choice)
   const isAlone = random() < 0.5
-  const others = vendorNames.filter(name => name !== first)
+  const others = choice.filter(name => name !== first)
   return isAlone ? [first] : [first, draw(random, others)]
 }
 

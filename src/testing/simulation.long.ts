@@ -25,6 +25,19 @@ it('keeps every rule through a million predictions', { timeout: hour }, async ({
   console.log(tabulate(results))
 })
 
+it('keeps every rule through 20,000 predictions that no process outlives', { timeout: hour }, async ({ signal }) => {
+  const slices = [0, 1].map(index => ({ seed: first + index * 10, runs: 10, predictions, serverless: true }))
+  const results = await simulateSlices(slices, { atOnce: availableParallelism(), signal })
+  const ended = sum(results, result => result.predictions)
+  expect(ended).toBeGreaterThanOrEqual(20_000)
+  const turns = sum(results, result => result.turns)
+  const storeCalls = sum(results, result => result.storeCalls) / turns
+  const polls = sum(results, result => result.polls) / ended
+  console.log(
+    `${summarise(results)} For each: ${(turns / ended).toFixed(1)} turns of ${storeCalls.toFixed(1)} calls of the store, ${polls.toFixed(1)} polls.`,
+  )
+})
+
 it('keeps every rule through 20 fresh seeds on SQLite', { timeout: hour }, async () => {
   for (let seed = first; seed < first + 20; seed++) {
     const result = await simulate({ seed, predictions: 300 })

@@ -14,6 +14,10 @@ const fresh = (count: number) => Array.from({ length: count }, () => Math.floor(
 const plans: SimulationOptions[] = [
   ...[...kept, ...fresh(3)].map((seed): SimulationOptions => ({ seed, predictions: 200 })),
   ...[7, ...fresh(2)].map((seed): SimulationOptions => ({ seed, predictions: 1_000, store: 'memory' })),
+  ...[301, ...fresh(2)].map(
+    (seed): SimulationOptions => ({ seed, predictions: 400, store: 'memory', serverless: true }),
+  ),
+  { seed: 302, predictions: 100, serverless: true },
   { seed: 10, predictions: 200, store: 'memory', vendors: ['ecs', 'lambda', 'sagemaker', 'koyeb-held'] },
 ]
 
@@ -37,6 +41,22 @@ it.each(vendorNames)(
     expect(result.paidStarts[`text@${vendor}`]).toBeGreaterThan(0)
   },
 )
+
+it('ends every prediction well, with one paid start each, where nothing but requests and a cron drives it', {
+  timeout,
+}, async () => {
+  const plan: SimulationOptions = { seed: 7, predictions: 40, faults: false, store: 'memory', serverless: true }
+  const { statuses, predictions, turns, paidStarts } = await simulate(plan)
+  const { succeeded = 0, aborted = 0, canceled = 0 } = statuses
+  expect(succeeded + aborted + canceled).toBe(predictions)
+  expect(Object.values(paidStarts).reduce((sum, count) => sum + count, 0)).toBe(predictions - aborted)
+  expect(turns).toBeGreaterThan(predictions)
+})
+
+it('drives nothing by requests that lives on a held connection', { timeout }, async () => {
+  const plan: SimulationOptions = { seed: 7, predictions: 1, serverless: true, vendors: ['modal-web'] }
+  await expect(simulate(plan)).rejects.toThrow('modal-web lives on held connections, which end with the request')
+})
 
 it.each(['sqlite', 'memory'] as const)('replays a seed exactly on %s', { timeout }, async store => {
   const options = { seed: 42, predictions: 100, store }

@@ -1,7 +1,7 @@
 import type { Random } from '../core/clock.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
-import type { Route } from '../engine/contract.ts'
+import type { CreateRequest, Route } from '../engine/contract.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -13,15 +13,17 @@ import { createRandom, createSeededIds } from './random.ts'
 import { createRules, type Rules } from './rules.ts'
 import { createEmulatedSite, createNetwork, type EmulatedSite } from './simulation-emulated-site.ts'
 import { createFront } from './simulation-front.ts'
+import { createFunctions, cronMs } from './simulation-functions.ts'
+import { createEngines, type Host } from './simulation-host.ts'
 import { createProcess, failing, type Process } from './simulation-process.ts'
 import { createScriptedSite, type Site, type SiteSetup } from './simulation-sites.ts'
 import { chooseVendors, type VendorName } from './simulation-vendors.ts'
 import { textModel } from './text-model.ts'
 
 /**
- * A whole gateway in virtual time: three engines with clocks of their own on one store, two scripted providers and the
- * real adapters of one or two vendors on their emulators, clients that create and cancel, processes that die or freeze
- * between any two steps, a store that fails. One seed decides everything. Safety rules are checked at every write and
+ * A whole gateway in virtual time: three engines with clocks of their own, or none and a process for each request, on one
+ * store, two scripted providers and the real adapters of one or two vendors on their emulators, clients that create and
+ * cancel, processes that die or freeze between any two steps, a store that fails. One seed decides everything. Safety rules are checked at every write and
  * every start; then the faults stop, everything must settle, and the vendors' bills are compared with what is recorded.
  */
 export interface SimulationOptions {
@@ -33,6 +35,8 @@ export interface SimulationOptions {
   readonly store?: 'sqlite' | 'memory'
   /** Between the scripted providers, in order of preference. Default: the seed chooses. */
   readonly vendors?: readonly VendorName[]
+  /** No engine ever runs: requests and a cron drive everything, see `createFunctions`. Default false. */
+  readonly serverless?: boolean
 }
 
 export interface SimulationResult {
@@ -50,6 +54,11 @@ export interface SimulationResult {
   readonly paidStartsPerPrediction: number
   readonly crashes: number
   readonly freezes: number
+  /** Turns that drove it; 0 where loops did. */
+  readonly turns: number
+  /** Calls of the store, and polls of the providers, by all processes. */
+  readonly storeCalls: number
+  readonly polls: number
   readonly virtualSeconds: number
 }
 
@@ -65,11 +74,26 @@ const basePolicy: Policy = {
   collectMs: 60_000,
   releaseMs: 120_000,
 }
-const engineCount = 3
-/** Nothing may still run or be looked for this long after the faults stopped. */
-const livenessMs = 2 * basePolicy.deadlineMs
-/** Only a webhook to the user that was lost three times is delivered later: its fourth try comes after half an hour. */
-const newsMs = livenessMs + 3_600_000
+/** What whoever drives a simulation promises. */
+interface Bounds {
+  /** Whoever drives a record can be late by so much: by its crash, and the pick-up after it. */
+  readonly tickMs: number
+  /** Nothing may still run or be looked for this long after the faults stopped. */
+  readonly livenessMs: number
+  /** So much later a user's webhook whose tries were lost has come. */
+  readonly newsMs: number
+}
+/** A webhook that was lost three times: its fourth try comes after half an hour. */
+const loops: Bounds = { tickMs: 20_000, livenessMs: 2 * basePolicy.deadlineMs, newsMs: 3_600_000 }
+/**
+ * The cron that would have come in time may be killed, and the next ones too; without faults it is late by its pace. A
+ * process that is killed while it sends a webhook has spent a try: five come within three hours, six within eight.
+ */
+const turns: Bounds = {
+  tickMs: 5 * cronMs,
+  livenessMs: basePolicy.deadlineMs + basePolicy.releaseMs + 4 * cronMs,
+  newsMs: 8 * 3_600_000,
+}
 /** So many predictions may be open at once: more than there are places, so that some wait. */
 const maxOpen = 40
 /** Every process's clock is wrong by up to this much. */
@@ -80,9 +104,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   try {
     return await run(options)
   } catch (error) {
-    const { seed, predictions, faults = true, store = 'sqlite', vendors } = options
+    const { seed, predictions, faults = true, store = 'sqlite', vendors, serverless = false } = options
     const chosen = vendors === undefined ? '' : ` --vendors ${vendors.join(',')}`
-    const flags = `${faults ? '' : ' --faults none'}${store === 'sqlite' ? '' : ` --store ${store}`}${chosen}`
+    const flags = `${serverless ? ' --serverless' : ''}${faults ? '' : ' --faults none'}${store === 'sqlite' ? '' : ` --store ${store}`}${chosen}`
     const replay = `npm run simulate -- --seed ${seed} --predictions ${predictions}${flags}`
     const message = error instanceof Error ? error.message : String(error)
     throw new Error(`Simulation with seed ${seed} failed: ${message}. Replay: ${replay}`, { cause: error })
@@ -95,6 +119,7 @@ async function run({
   faults = true,
   store: kind = 'sqlite',
   vendors,
+  serverless = false,
 }: SimulationOptions): Promise<SimulationResult> {
   const random = createRandom(seed)
   // Nothing here waits for anything but promises: no disk, no thread, no network.
@@ -104,13 +129,14 @@ async function run({
   const policy = choosePolicy(random)
   const store = await openStore(kind, clock)
   const files = createMemoryFiles()
-  const rules = createRules({ policy, now: clock.now, hasFile: files.has })
+  const { tickMs, livenessMs, newsMs } = serverless ? turns : loops
+  const rules = createRules({ policy, now: clock.now, hasFile: files.has, tickMs })
   const setup = { clock, random, weather }
-  const processes: Process[] = []
+  const calls = { store: 0, polls: 0 }
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]
   const storedFiles = { ...files, ...slowFiles(files, setup) }
-  const front = createFront({ ...setup, process: () => pick(processes)?.engine })
-  const chosen = chooseVendors(random)
+  const front = createFront({ ...setup, connect: () => host.connect() })
+  const chosen = chooseVendors(random, serverless)
   const emulated: EmulatedSite[] = []
   for (const name of vendors ?? chosen) emulated.push(await createEmulatedSite(name, { ...setup, send: front.send }))
   const network = createNetwork(emulated)
@@ -119,10 +145,13 @@ async function run({
     ...emulated,
     createScriptedSite('last', false, setup),
   ]
+  const held = sites.find(site => site.deploy(network.fetch).provider.limits.heldStart)
+  if (serverless && held !== undefined)
+    throw new Error(`${held.name} lives on held connections, which end with the request`)
   function routes(fetch: typeof globalThis.fetch): ReadonlyMap<string, Route> {
     const deployments = sites.map(site => {
       const deployment = site.deploy(fetch)
-      return { ...deployment, provider: watched(deployment.provider, rules) }
+      return { ...deployment, provider: watched(deployment.provider, rules, calls) }
     })
     return new Map([[textModel.name, { model: textModel, deployments, policy }]])
   }
@@ -130,12 +159,12 @@ async function run({
   const newId = createSeededIds(random)
   let booted = 0
 
-  async function boot(): Promise<Process> {
+  function prepare(dress: (store: Store) => Store = plain => plain): Process {
     booted += 1
-    const process = createProcess({
+    return createProcess({
       name: `engine-${booted}`,
       skewMs: Math.round((random() * 2 - 1) * maxSkewMs),
-      store: observed(store, rules, random, weather),
+      store: dress(observed(counted(store, calls), rules, random, weather)),
       files: storedFiles,
       ...network,
       routes,
@@ -145,63 +174,55 @@ async function run({
       newId,
       notify: receiver.notify,
     })
-    await process.engine.start()
-    return process
   }
 
-  for (let count = 0; count < engineCount; count++) processes.push(await boot())
+  const host: Host = serverless ? createFunctions({ ...setup, prepare }) : await createEngines({ ...setup, prepare })
   const accepted: string[] = []
   let wishes = 0
-  let crashes = 0
-  let freezes = 0
 
   while (accepted.length < predictions) {
     await clock.advance(Math.floor(random() * 3_000))
     // People who wait send nothing new: a queue that only grows would test the same wait over and over.
     while (rules.open() > maxOpen) await clock.advance(1_000)
-    const process = pick(processes)
-    void process?.engine
-      .create({
-        model: textModel.name,
-        owner: 'local',
-        source: 'api',
-        input: { prompt: `wish ${wishes++}` },
-        files: {},
-        cancelAfterMs: random() < 0.05 ? 20_000 : null,
-        webhook: random() < 0.2 ? { url: 'https://user.test/', events: ['start', 'completed'] } : null,
-      })
-      .then(
-        ({ record }) => accepted.push(record.id),
-        () => {},
-      )
+    const ask = host.connect()
+    const wish: CreateRequest = {
+      model: textModel.name,
+      owner: 'local',
+      source: 'api',
+      input: { prompt: `wish ${wishes++}` },
+      files: {},
+      cancelAfterMs: random() < 0.05 ? 20_000 : null,
+      webhook: random() < 0.2 ? { url: 'https://user.test/', events: ['start', 'completed'] } : null,
+    }
+    void ask(engine => engine.create(wish)).then(
+      ({ record }) => {
+        accepted.push(record.id)
+        host.visit(record.id)
+      },
+      () => {},
+    )
     await settle()
     if (!faults) continue
     const id = random() < 0.1 ? pick(accepted) : undefined
-    if (id !== undefined) void process?.engine.cancel(id).catch(() => {})
+    if (id !== undefined) void ask(engine => engine.cancel(id), id).catch(() => {})
     if (random() < 0.05) for (const site of sites) site.mend()
-    if (random() < 0.03) {
-      crashes += 1
-      const index = Math.floor(random() * processes.length)
-      processes[index]?.die()
-      await clock.advance(Math.floor(random() * 5_000))
-      processes[index] = await boot()
-    }
-    if (random() < 0.01) {
-      freezes += 1
-      const frozen = pick(processes)
-      frozen?.freeze()
-      clock.after(random() * 30_000, () => frozen?.thaw())
-    }
+    await host.harm()
   }
 
   weather.faults = false
+  host.calm()
   for (const site of sites) {
     site.calm()
     if (faults) site.mend()
   }
-  await untilSettled(clock, rules)
-  // Whoever took in such an upload died before it could see that its attempt had ended.
-  const kept = files.keys().filter(key => !(key.startsWith('uploads/') && front.wasCut(key.split('/')[1] ?? '')))
+  await untilSettled(clock, rules, livenessMs, newsMs)
+  // Whoever took in such an upload, or wrote such an end, died before it could see that nobody needs the file.
+  const unswept = rules.records().filter(({ id }) => host.unswept.has(id))
+  const excused = new Set(unswept.flatMap(({ id, attempts }) => [id, ...attempts.map(attempt => attempt.id)]))
+  const kept = files.keys().filter(key => {
+    const [folder, id = ''] = key.split('/')
+    return !excused.has(id) && !(folder === 'uploads' && front.wasCut(id))
+  })
   rules.checkFiles(kept)
   const paidStarts: { [deployment: string]: number } = {}
   for (const site of sites) {
@@ -213,14 +234,16 @@ async function run({
   await checkAccount(store, files, rules, accepted)
   receiver.check(rules.records())
   front.check()
-  await shutDown(processes, sites, clock)
+  host.check()
+  await shutDown(host, sites, clock)
   await store.close()
   return {
     ...summarise(rules.records(), paidStarts),
     faults: Object.fromEntries(emulated.map(({ name, faults }) => [name, Object.fromEntries(faults)])),
     seed,
-    crashes,
-    freezes,
+    ...host.tally(),
+    storeCalls: calls.store,
+    polls: calls.polls,
     virtualSeconds: Math.round((clock.now() - startedAt) / 1000),
   }
 }
@@ -239,15 +262,36 @@ function choosePolicy(random: Random): Policy {
   }
 }
 
-/** The provider as it is; the rules see every start. */
-function watched(provider: Provider, rules: Rules): Provider {
+/** The provider as it is; the rules see every start, and polls are counted. */
+function watched(provider: Provider, rules: Rules, calls: { polls: number }): Provider {
+  const { poll } = provider
   return {
     ...provider,
+    ...(poll && {
+      poll(handle, io) {
+        calls.polls += 1
+        return poll.call(provider, handle, io)
+      },
+    }),
     start(job, io) {
       rules.starting(job.marker.attemptId)
       return provider.start(job, io)
     },
   }
+}
+
+/** The store as it is, whose calls are counted. */
+function counted(store: Store, calls: { store: number }): Store {
+  return new Proxy(store, {
+    get(target, key) {
+      const verb: unknown = Reflect.get(target, key)
+      if (typeof verb !== 'function') return verb
+      return (...args: unknown[]) => {
+        calls.store += 1
+        return verb.apply(target, args)
+      }
+    },
+  })
 }
 
 /** The rules see every version that is committed, whether or not the process gets to know. */
@@ -298,10 +342,10 @@ function createReceiver(random: Random, weather: { readonly faults: boolean }) {
   }
 }
 
-async function untilSettled(clock: SimulatedClock, rules: Rules): Promise<void> {
+async function untilSettled(clock: SimulatedClock, rules: Rules, livenessMs: number, newsMs: number): Promise<void> {
   const stoppedAt = clock.now()
   await untilNoneIs(clock, stoppedAt + livenessMs, rules, isWorking)
-  await untilNoneIs(clock, stoppedAt + newsMs, rules, record => record.settledAt === null)
+  await untilNoneIs(clock, stoppedAt + livenessMs + newsMs, rules, record => record.settledAt === null)
 }
 
 async function untilNoneIs(
@@ -342,11 +386,11 @@ async function checkAccount(store: Store, files: FileStore, rules: Rules, accept
 }
 
 /** Ends everything; what then still waits for the clock has leaked. */
-async function shutDown(processes: readonly Process[], sites: readonly Site[], clock: SimulatedClock): Promise<void> {
-  let running = processes.length
-  for (const { engine } of processes) void engine.stop().then(() => (running -= 1))
-  for (let waited = 0; running > 0; waited++) {
-    if (waited === 120) throw new Error(`${running} engines do not stop`)
+async function shutDown(host: Host, sites: readonly Site[], clock: SimulatedClock): Promise<void> {
+  let isOver = false
+  void host.stop().then(() => (isOver = true))
+  for (let waited = 0; !isOver; waited++) {
+    if (waited === 120) throw new Error('something is still under way two minutes after the end')
     await clock.advance(1_000)
   }
   for (const site of sites) site.close()
