@@ -42,16 +42,27 @@ test('it holds the program, the page, the sample and the words, and nothing that
       'dist/testing/index.js',
       'dist/core/failure-codes.json',
       'examples/photos/rocket.jpg',
+      'kits/core/surefoot_kit/failure-codes.json',
+      'kits/core/surefoot_kit/worker.py',
+      'kits/runpod/handler.py',
       'studio/dist/index.html',
     ]),
   )
-  const foreign = /\.test\.|\.long\.|test-support|simulation|(?<!\.d)\.ts$|\.map$|\/\.\w/
+  const foreign = /\.test\.|\.long\.|test-support|simulation|kits\/.*tests\/|__pycache__|(?<!\.d)\.ts$|\.map$|\/\.\w/
   expect(files.filter(name => !name.startsWith('node_modules') && foreign.test(name))).toEqual([])
 })
 
 test('npx surefoot --version answers', async () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   expect((await run('npx', ['--no-install', 'surefoot', '--version'], { cwd: app })).trim()).toBe(version)
+})
+
+test('it writes a kit for a provider', async () => {
+  const cwd = makeApp('kit')
+  const said = await run(process.execPath, [bin(), 'kit', 'runpod'], { cwd })
+  expect(said).toContain('docker build --platform linux/amd64')
+  const files = readdirSync(join(cwd, 'surefoot-kit-runpod'))
+  expect(files).toEqual(expect.arrayContaining(['Dockerfile', 'handler.py', 'requirements.txt', 'surefoot_kit']))
 })
 
 test('it turns a photo into a splat, with a config in TypeScript', async () => {

@@ -9,3 +9,6 @@ export function findStudio(): string | null {
   const folder = fileURLToPath(new URL('../../studio/dist', import.meta.url))
   return existsSync(`${folder}/index.html`) ? folder : null
 }
+
+/** Folder of the kits: a wrapper for each provider, the worker's package, and what its models need. */
+export const kitsFolder: string = fileURLToPath(new URL('../../kits', import.meta.url))

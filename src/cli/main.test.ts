@@ -24,6 +24,7 @@ test('help is on stdout and lists every command; each command has its own', asyn
     'warm',
     'doctor',
     'emulate',
+    'kit',
   ])
   for (const name of names) {
     const shown = await run(name, '--help')

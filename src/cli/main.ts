@@ -20,6 +20,7 @@ const commands: { readonly [name: string]: () => Promise<{ readonly command: Com
   warm: () => import('./warm.ts'),
   doctor: () => import('./doctor.ts'),
   emulate: () => import('./emulate.ts'),
+  kit: () => import('./kit.ts'),
 }
 
 const help = `Usage: surefoot COMMAND [OPTIONS]
@@ -38,6 +39,7 @@ const help = `Usage: surefoot COMMAND [OPTIONS]
   warm MODEL          Have a worker ready before somebody waits for one
   doctor [PROVIDER]   What is wrong with the config, a provider or this machine, and what to do next
   emulate PROVIDER    A provider's API on this machine, with faults on demand
+  kit PROVIDER        A folder to push: the worker's side of Surefoot, packed for a provider
   help [COMMAND]      This text, or a command's options
 
 Exit codes: 0 done, 1 failed (one sentence says why), 2 not understood, 130 interrupted.
