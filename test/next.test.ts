@@ -1,16 +1,31 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import pg from 'pg'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFailed, onTestFinished, test, vi } from 'vitest'
+import { createRandom, createReliefWork, createRunpodEmulator, serveEmulator } from '../src/emulators/index.ts'
+import { systemClock } from '../src/engine/clock.ts'
+import { startS3 } from '../src/files/test-s3.ts'
 import type { ProcessStatus } from '../src/next.ts'
 import { checkSplat } from '../src/splat/check.ts'
 import { launchBrowser } from './support/browser.ts'
+import { startPostgres } from './support/postgres.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const rocket = join(root, 'examples/photos/rocket.jpg')
@@ -131,6 +146,68 @@ test('next build while next start runs: what runs goes on, and the next photo to
   await expect.poll(() => link.getAttribute('href', patience), patience).not.toBe(first)
 })
 
+test('next start as on a host for functions: requests drive, the photo goes past the app into the bucket, and the result comes from there', async () => {
+  const [postgres, s3] = await Promise.all([startPostgres(), startS3({ conditional: true, cors: true })])
+  onTestFinished(postgres.close)
+  onTestFinished(s3.close)
+  const emulator = createRunpodEmulator({
+    clock: systemClock,
+    random: createRandom(1),
+    work: createReliefWork({ clock: systemClock, directory: join(folder, 'emulated') }),
+  })
+  const vendor = await serveEmulator(emulator)
+  onTestFinished(vendor.close)
+  // As after `npm install pg @aws-sdk/...` in the app.
+  const packages = join(folder, 'node_modules')
+  symlinkSync(join(root, 'node_modules'), packages)
+  onTestFinished(() => rmSync(packages))
+  const config = join(app, 'surefoot.config.ts')
+  writeFileSync(
+    config,
+    `import { defineConfig, runpod } from 'surefoot'
+
+export default defineConfig({
+  serverless: { seconds: 4 },
+  files: { s3: ${JSON.stringify(s3.options)} },
+  providers: { runpod: runpod({ apiKey: 'any', baseUrl: '${vendor.origin}/v2' }) },
+  deployments: { 'relief@runpod': { target: { endpoint: 'relief', kit: true } } },
+  models: { relief: { route: ['relief@runpod'] } },
+})
+`,
+  )
+  onTestFinished(() => rmSync(config))
+  const origin = await serve('start', {
+    SUREFOOT_DATABASE_URL: postgres.url,
+    SUREFOOT_TICK_SECRET: 'a-secret-of-the-cron',
+  })
+  const { page, complaints, shown } = await openPage()
+  await page.goto(origin)
+  await page.getByLabel('Choose a photo').setInputFiles(rocket)
+  const link = page.getByRole('link', { name: 'Download scene.ply' })
+  await link.waitFor(patience)
+  expect(shown[0]).toMatch(/^upload/)
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
+  const file = readFileSync(await download.path())
+  expect(await checkSplat(new Blob([file]).stream(), { bytes: file.length })).toMatchObject({ valid: true })
+  expect(new URL(download.url()).origin).toBe(s3.endpoint)
+  expect(s3.requests.some(line => /^PUT \/files\/pending\//.test(line))).toBe(true)
+  expect(complaints).toEqual([])
+  // Nothing is awake between two requests: no lease is held, nobody asks the vendor.
+  const pool = new pg.Pool({ connectionString: postgres.url })
+  onTestFinished(() => pool.end())
+  await expect
+    .poll(
+      async () => (await pool.query('select id from surefoot.predictions where lease_engine is not null')).rows,
+      patience,
+    )
+    .toEqual([])
+  const tick = await fetch(`${origin}/api/surefoot/tick`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer a-secret-of-the-cron' },
+  })
+  expect([tick.status, emulator.state().submits]).toEqual([200, 1])
+})
+
 test('next dev: an edit loads the routes again while a prediction runs; that one ends, and so does the next', async () => {
   const origin = await serve('dev')
   const { page, complaints } = await openPage()
@@ -175,11 +252,14 @@ async function openPage(): Promise<{ page: Page; complaints: string[]; shown: st
 }
 
 /** Runs a script of the example on a port that the system chooses, until the test is over; answers its origin. */
-async function serve(script: 'start' | 'dev'): Promise<string> {
+async function serve(script: 'start' | 'dev', more: NodeJS.ProcessEnv = {}): Promise<string> {
   const { scripts } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'))
   // Without npm and a shell in between, so that signals reach Next.js.
   const [, ...args] = `${scripts[script]} --port 0`.split(' ')
-  const server = spawn(process.execPath, [join(app, 'node_modules/next/dist/bin/next'), ...args], { cwd: app, env })
+  const server = spawn(process.execPath, [join(app, 'node_modules/next/dist/bin/next'), ...args], {
+    cwd: app,
+    env: { ...env, ...more },
+  })
   onTestFinished(() => stop(server))
   let output = ''
   onTestFailed(() => console.error(output))

@@ -68,7 +68,9 @@ async function put(
   return new Promise((resolve, reject) => {
     xhr.upload.onprogress = ({ loaded }) => onProgress(loaded / body.size)
     xhr.onload = () => {
-      const headers = { 'retry-after': xhr.getResponseHeader('retry-after') ?? '' }
+      // A bucket of another origin may not show it, and asking for it by name would then be an error on the page's console.
+      const after = /retry-after: (.*)/.exec(xhr.getAllResponseHeaders())?.[1] ?? ''
+      const headers = { 'retry-after': after }
       resolve(new Response(xhr.responseText || null, { status: xhr.status, headers }))
     }
     xhr.onerror = xhr.onabort = reject

@@ -14,6 +14,12 @@ interface Server {
   readonly store: { existsObject(bucket: string, key: string): Promise<unknown> }
 }
 
+const corsRule = `<CORSConfiguration><CORSRule>
+  <AllowedOrigin>*</AllowedOrigin>
+  <AllowedMethod>GET</AllowedMethod><AllowedMethod>HEAD</AllowedMethod><AllowedMethod>PUT</AllowedMethod>
+  <AllowedHeader>*</AllowedHeader>
+</CORSRule></CORSConfiguration>`
+
 export interface StartedS3 {
   readonly endpoint: string
   readonly options: S3Options
@@ -31,11 +37,13 @@ export interface StartedS3 {
 /**
  * An S3 server on loopback: s3rver 3.7.1, and in front of it what it lacks. It knows neither conditional writes
  * (`If-None-Match`; here with `conditional`), nor conditional copies (here always), nor `AbortMultipartUpload` (here always), nor
- * checksums of the newer SDKs, nor what a presigned address was signed for (here always).
+ * checksums of the newer SDKs, nor what a presigned address was signed for (here always). With `cors`, pages of every
+ * origin may read and upload.
  */
-export async function startS3({ conditional = false } = {}): Promise<StartedS3> {
+export async function startS3({ conditional = false, cors = false } = {}): Promise<StartedS3> {
   const directory = await mkdtemp(join(tmpdir(), 'surefoot-s3-'))
-  const app = new S3rver({ directory, silent: true, configureBuckets: [{ name: 'files' }] }) as unknown as Server
+  const bucket = { name: 'files', configs: cors ? [corsRule] : [] }
+  const app = new S3rver({ directory, silent: true, configureBuckets: [bucket] }) as unknown as Server
   await app.configureBuckets()
   const serve = app.callback()
   const uploads = join(directory, 'files', '._S3rver_uploads')
@@ -56,8 +64,8 @@ export async function startS3({ conditional = false } = {}): Promise<StartedS3> 
       response.writeHead(204).end()
       return
     }
-    if (url.searchParams.has('X-Amz-Signature') && !isSignedLink(request, 'S3RVER'))
-      return refuse(request, response, 403, 'SignatureDoesNotMatch')
+    const isSigned = request.method !== 'OPTIONS' && url.searchParams.has('X-Amz-Signature')
+    if (isSigned && !isSignedLink(request, 'S3RVER')) return refuse(request, response, 403, 'SignatureDoesNotMatch')
     const isWrite = request.method === 'PUT' || (request.method === 'POST' && upload !== null)
     const key = url.pathname.slice('/files/'.length)
     if (
