@@ -7,7 +7,7 @@ CACHE = "/cache"
 
 image = (
     modal.Image.debian_slim(python_version="3.12")
-    .pip_install("fastapi[standard]==0.136.1")
+    .pip_install("fastapi[standard]==0.165.0")
     .pip_install_from_requirements("requirements.txt")
     .env({"SUREFOOT_KIT_MODEL": "sharp", "SUREFOOT_KIT_CACHE": CACHE})
     .add_local_dir(".", "/root", ignore=["**/__pycache__", "*.md", "requirements.txt"])

@@ -15,6 +15,20 @@ export interface Kit {
   upload(output: WorkOutput, signal: AbortSignal): Promise<unknown>
 }
 
+/** What a worker says of its failure: a stranger's own words, or, where it is our kit, its code before them. */
+export function wordsOf(kit: Kit | null, words: string): string {
+  if (kit === null) return words
+  const [, code] = kitCodes.find(([pattern]) => pattern.test(words)) ?? [null, 'model_error']
+  return `[surefoot:${code}] ${words}`
+}
+
+/** As the kit reads exceptions: `kits/core/surefoot_kit/failure.py`. */
+const kitCodes: readonly (readonly [RegExp, string])[] = [
+  [/out of memory|MemoryError/, 'out_of_memory'],
+  [/illegal memory access/, 'worker_lost'],
+  [/PutObject|could not upload/i, 'output_lost'],
+]
+
 /** A run at any vendor, as far as its kit is concerned. */
 export interface KitRun {
   /** The vendor's id, as the worker gets it. */

@@ -3,7 +3,7 @@ import type { FaultName } from '../catalogue.ts'
 import { hang, pause } from '../connection.ts'
 import type { Work, WorkTask } from '../contract.ts'
 import { createGate, type Gate } from '../gate.ts'
-import { type Kit, kitOf } from '../kit.ts'
+import { type Kit, kitOf, wordsOf } from '../kit.ts'
 import { once } from '../misbehave.ts'
 import { spoil } from '../spoil.ts'
 import { crashed, hiddenError } from './answers.ts'
@@ -155,7 +155,11 @@ export function createLife(options: LifeOptions): Life {
     const kit = kitOf(run, send, closed)
     // Exceptions stay in the logs; our kits answer with what went wrong, in the way that the server lets pass.
     const fail = (words: string) =>
-      resolve(words === crashed ? { kind: 'dead' } : bad('MODEL_PREDICT_ERROR', kit === null ? hiddenError : words))
+      resolve(
+        words === crashed
+          ? { kind: 'dead' }
+          : bad('MODEL_PREDICT_ERROR', kit === null ? hiddenError : wordsOf(kit, words)),
+      )
     const gate = createGate(run, failures, {
       isOver: () => signal.aborted,
       write(fraction) {

@@ -3,7 +3,7 @@ import type { FaultName } from '../catalogue.ts'
 import { pause } from '../connection.ts'
 import type { Work, WorkTask } from '../contract.ts'
 import { createGate, type Gate } from '../gate.ts'
-import { type Kit, kitOf } from '../kit.ts'
+import { type Kit, kitOf, wordsOf } from '../kit.ts'
 import { spoil, toDataUri } from '../spoil.ts'
 import { type CogVersion, type EventName, isOver, type Run, type RunStatus } from './run.ts'
 
@@ -53,6 +53,12 @@ const failures: readonly (readonly [FaultName, string])[] = [
   ['upload-error', 'Failed to upload output: upload returned status 403 Forbidden'],
 ]
 
+/** A model's exception as the server tells it; the server's own words stay what they are. */
+function raised(kit: Kit | null, words: string): string {
+  const begin = 'Prediction failed: Prediction failed: '
+  return kit === null || words === crash ? words : `${begin}KitError: ${wordsOf(kit, words.replace(begin, ''))}`
+}
+
 /** The life of a prediction: it begins as soon as it has its place, and has its place until it has ended. */
 export function createLife(options: LifeOptions): Life {
   const { clock, version, work, answers, send, closed, fetchFiles, notify, crashed, replaced } = options
@@ -80,7 +86,7 @@ export function createLife(options: LifeOptions): Life {
   async function process(run: Run): Promise<void> {
     const { signal } = run.stop
     const kit = kitOf(run, send, closed)
-    const gate = gateOf(run)
+    const gate = gateOf(run, kit)
     run.status = 'processing'
     notify(run, 'start')
     try {
@@ -94,7 +100,8 @@ export function createLife(options: LifeOptions): Life {
       finish(run, 'succeeded', { output })
     } catch (error) {
       // A run that was stopped from outside has ended already.
-      if (!signal.aborted) finish(run, 'failed', { error: error instanceof Error ? error.message : String(error) })
+      const words = error instanceof Error ? error.message : String(error)
+      if (!signal.aborted) finish(run, 'failed', { error: raised(kit, words) })
     }
   }
 
@@ -112,7 +119,7 @@ export function createLife(options: LifeOptions): Life {
     return values.length === 1 ? values[0] : values
   }
 
-  function gateOf(run: Run): Gate {
+  function gateOf(run: Run, kit: Kit | null): Gate {
     return createGate(run, failures, {
       isOver: () => isOver(run),
       write(fraction, line) {
@@ -121,7 +128,7 @@ export function createLife(options: LifeOptions): Life {
         notify(run, 'logs')
       },
       fail(words) {
-        finish(run, 'failed', { error: words === crash && version === 'python' ? crashInPython : words })
+        finish(run, 'failed', { error: words === crash && version === 'python' ? crashInPython : raised(kit, words) })
         if (words === crash) crashed()
       },
       // No server begins a run again.

@@ -3,7 +3,7 @@ import type { FaultName } from '../catalogue.ts'
 import { pause } from '../connection.ts'
 import type { Work, WorkTask } from '../contract.ts'
 import { createGate, type Gate } from '../gate.ts'
-import { kitOf } from '../kit.ts'
+import { type Kit, kitOf, wordsOf } from '../kit.ts'
 import { type Call, isOver, resultStatus } from './call.ts'
 import type { Pool } from './pool.ts'
 import { type Answers, returnValue } from './results.ts'
@@ -47,6 +47,12 @@ const ends: readonly (readonly [FaultName, number, string])[] = [
   ['interrupted', resultStatus.evicted, ''],
   ['input-lost', resultStatus.internalFailure, 'Input was lost'],
 ]
+
+/** The exception as Modal shows it: its `repr`. */
+function raised(kit: Kit | null, exception: string): string {
+  const inner = /^\w+\((?:'(.*)')?\)$/s.exec(exception)
+  return kit === null ? exception : `KitError("${wordsOf(kit, inner?.[1] ?? exception)}")`
+}
 
 /** The gate tells a fault by its name. */
 const failures = ends.map(([name]) => [name, name] as const)
@@ -110,7 +116,7 @@ export function createLife(options: LifeOptions): Life {
   async function process(call: Call, execution: NonNullable<Call['execution']>): Promise<void> {
     const { signal } = execution.stop
     const kit = kitOf(call, send, closed)
-    const gate = gateOf(call, execution)
+    const gate = gateOf(call, execution, kit)
     try {
       kit?.hello()
       const files = await fetchFiles(call.input, signal)
@@ -123,18 +129,19 @@ export function createLife(options: LifeOptions): Life {
     } catch (error) {
       // What was stopped from outside has ended, or begins again; only the function's own errors end it here.
       if (signal.aborted) return
-      end(call, resultStatus.failure, `RuntimeError('${error instanceof Error ? error.message : String(error)}')`)
+      const words = `RuntimeError('${error instanceof Error ? error.message : String(error)}')`
+      end(call, resultStatus.failure, raised(kit, words))
     }
   }
 
-  function gateOf(call: Call, execution: NonNullable<Call['execution']>): Gate {
+  function gateOf(call: Call, execution: NonNullable<Call['execution']>, kit: Kit | null): Gate {
     return createGate(call, failures, {
       isOver: () => isOver(call) || execution.stop.signal.aborted,
       // Modal shows no progress.
       write: () => {},
       fail(fault) {
         const [, status = resultStatus.failure, exception] = ends.find(([name]) => name === fault) ?? []
-        end(call, status, exception)
+        end(call, status, status === resultStatus.failure ? raised(kit, exception ?? '') : exception)
       },
       restart() {
         execution.stop.abort(new Error('the container is no more'))

@@ -3,7 +3,7 @@ import type { FaultName } from '../catalogue.ts'
 import { pause } from '../connection.ts'
 import type { Work, WorkTask } from '../contract.ts'
 import { createGate, type Gate } from '../gate.ts'
-import { type Kit, kitOf } from '../kit.ts'
+import { type Kit, kitOf, wordsOf } from '../kit.ts'
 import { once } from '../misbehave.ts'
 import { spoil } from '../spoil.ts'
 import { exception } from './answers.ts'
@@ -34,6 +34,12 @@ export interface Life {
   begin(job: Job): void
   /** A worker took the job. */
   run(job: Job, workerId: string): void
+  /** A real worker took the job: its execution ends when the job does, by whatever. */
+  take(job: Job, workerId: string): Execution
+  /** A real worker's update of its progress. */
+  report(job: Job, progress: unknown): void
+  /** A real worker's result; an error makes it a failure. */
+  end(job: Job, workerId: string, result: { readonly output?: unknown; readonly error?: string }): void
   cancel(job: Job): void
   /** Stops everything of a job without ending it. */
   stop(job: Job): void
@@ -109,6 +115,16 @@ export function createLife(options: LifeOptions): Life {
   }
 
   function run(job: Job, workerId: string): void {
+    const execution = take(job, workerId)
+    if (once(job, 'run-twice'))
+      later(job, againMs, () => {
+        job.retries += 1
+        poolOf(job.endpoint).add(job)
+      })
+    void process(job, execution)
+  }
+
+  function take(job: Job, workerId: string): Execution {
     const execution: Execution = { workerId, stop: new AbortController() }
     job.executions.add(execution)
     job.status = 'IN_PROGRESS'
@@ -119,12 +135,17 @@ export function createLife(options: LifeOptions): Life {
       // Another worker may have taken the job since; its time counts from then.
       if (job.executions.has(execution)) endAll(job, 'TIMED_OUT', 'kill')
     })
-    if (once(job, 'run-twice'))
-      later(job, againMs, () => {
-        job.retries += 1
-        poolOf(job.endpoint).add(job)
-      })
-    void process(job, execution)
+    return execution
+  }
+
+  function report(job: Job, progress: unknown): void {
+    job.progress = progress
+    for (const wake of job.waiters) wake()
+  }
+
+  function end(job: Job, workerId: string, { output, error }: { output?: unknown; error?: string }): void {
+    finish(job, error === undefined ? 'COMPLETED' : 'FAILED', { output, error })
+    for (const execution of [...job.executions]) if (execution.workerId === workerId) leave(job, execution, 'free')
   }
 
   async function process(job: Job, execution: Execution): Promise<void> {
@@ -145,7 +166,7 @@ export function createLife(options: LifeOptions): Life {
     } catch (error) {
       // An aborted handler was ended by the life itself; only the handler's own errors end the job here.
       if (signal.aborted) return
-      fail(job, execution, `RuntimeError: ${error instanceof Error ? error.message : String(error)}`)
+      fail(job, execution, kit, `RuntimeError: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 
@@ -162,8 +183,10 @@ export function createLife(options: LifeOptions): Life {
     return resultOf(job, job.files, answers)
   }
 
-  function fail(job: Job, execution: Execution, words: string): void {
-    finish(job, 'FAILED', { error: exception(words, execution.workerId) })
+  function fail(job: Job, execution: Execution, kit: Kit | null, words: string): void {
+    // Our kits answer with their words, others raise.
+    const error = kit === null ? exception(words, execution.workerId) : wordsOf(kit, words)
+    finish(job, 'FAILED', { error })
     leave(job, execution, 'free')
   }
 
@@ -172,11 +195,11 @@ export function createLife(options: LifeOptions): Life {
       isOver: () => isOver(job) || execution.stop.signal.aborted,
       write(fraction, line) {
         // Handlers send what they like; ours send what our adapter reads best.
-        job.progress = kit === null ? { pct: Math.round(fraction * 100), step: line } : { stage: 'working', fraction }
-        job.chunks.push({ output: job.progress })
-        for (const wake of job.waiters) wake()
+        const progress = kit === null ? { pct: Math.round(fraction * 100), step: line } : { stage: 'working', fraction }
+        job.chunks.push({ output: progress })
+        report(job, progress)
       },
-      fail: words => fail(job, execution, words),
+      fail: words => fail(job, execution, kit, words),
       restart() {
         leave(job, execution, 'kill')
         job.status = 'IN_QUEUE'
@@ -189,6 +212,9 @@ export function createLife(options: LifeOptions): Life {
   return {
     begin,
     run,
+    take,
+    report,
+    end,
     stop,
     cancel(job) {
       if (job.faults.has('cancel-ignored')) return
