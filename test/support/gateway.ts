@@ -104,9 +104,12 @@ export function surefoot(args: readonly string[], options: ProcessOptions): Proc
   return start(process.execPath, [bin, ...args], options)
 }
 
-/** Starts a gateway on a free port, and waits until it listens. */
-export async function startGateway(options: ProcessOptions): Promise<Process & { readonly url: string }> {
-  const gateway = surefoot(['serve', '--port', '0'], options)
+/** Starts a gateway, by default on a free port, and waits until it listens. */
+export async function startGateway(
+  options: ProcessOptions,
+  port: number = 0,
+): Promise<Process & { readonly url: string }> {
+  const gateway = surefoot(['serve', '--port', String(port)], options)
   const [, url = ''] = await gateway.said(/listening on (\S+)/)
   return { ...gateway, url }
 }
