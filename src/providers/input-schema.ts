@@ -47,3 +47,35 @@ export function judgeInput(
     return [warning(code, `${vendor}: the model knows no ${unknown.join(', ')}: it refuses or drops that.`, map)]
   return [ok(code, `${vendor}: the model takes what is sent: ${sent.join(', ')}.`)]
 }
+
+/**
+ * Whether the target and the model agree that it is one of our kits; `key` is the input by which a kit is known. A model
+ * without a description is not judged, and one that is no kit and not said to be one needs no word.
+ */
+export function judgeKit(
+  code: string,
+  vendor: string,
+  schema: InputSchema | null,
+  key: string,
+  isSaid: boolean,
+): Finding[] {
+  if (schema === null) return []
+  const isKit = Object.hasOwn(schema.properties, key)
+  if (isKit && !isSaid)
+    return [
+      warning(
+        code,
+        `${vendor}: the model is one of Surefoot's kits, and the target does not say so: it gets no place to upload to.`,
+        'Add kit: true to the target.',
+      ),
+    ]
+  if (isSaid && !isKit)
+    return [
+      problem(
+        code,
+        `${vendor}: the target says kit: true, and the model has no input "${key}", so it is none of Surefoot's kits.`,
+        'Deploy what "surefoot kit" writes, or take kit out of the target.',
+      ),
+    ]
+  return isKit ? [ok(code, `${vendor}: the model is one of Surefoot's kits.`)] : []
+}

@@ -1,6 +1,7 @@
 import type { Finding, Intent, Io } from '../contract.ts'
 import { ok, warning } from '../finding.ts'
-import { inputSchemaOf, judgeInput } from '../input-schema.ts'
+import { inputSchemaOf, judgeInput, judgeKit } from '../input-schema.ts'
+import { kitKey } from '../kit.ts'
 import { isSuccess, type VendorApi } from '../vendor-api.ts'
 import type { CogMode, CogTarget } from './options.ts'
 import { rootSchema } from './wire.ts'
@@ -26,6 +27,7 @@ export async function check(
     ...(input === null
       ? [ok('cog-input', `${name}: the server tells nothing of its model's input, and checks none.`)]
       : judgeInput('cog-input', name, input, intent, target.inputs)),
+    ...judgeKit('cog-kit', name, input, kitKey, target.kit === true),
   ]
 }
 

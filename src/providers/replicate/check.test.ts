@@ -70,6 +70,22 @@ test.each<[string, object, Settings, Partial<Intent>, string, string]>([
     'knows no image',
   ],
   [
+    'a kit of which nothing is said',
+    { version: `o/n:${version}` },
+    { version: input({ image: {}, surefoot_attempt: {} }) },
+    {},
+    'warning replicate-kit',
+    'does not say so',
+  ],
+  [
+    'no kit where one is named',
+    { version: `o/n:${version}`, kit: true },
+    { version: input({ image: {} }) },
+    {},
+    'problem replicate-kit',
+    'surefoot_attempt',
+  ],
+  [
     'names that fit',
     { version: `o/n:${version}`, inputs: { image: 'photo' } },
     { version: input({ photo: {} }, ['photo']) },

@@ -1,7 +1,8 @@
 import type { Finding, Intent, Io } from '../contract.ts'
 import { judgeRunLimit, ok, problem, warning } from '../finding.ts'
-import { inputSchemaOf, judgeInput } from '../input-schema.ts'
+import { inputSchemaOf, judgeInput, judgeKit } from '../input-schema.ts'
 import { isMissing, type VendorApi } from '../vendor-api.ts'
+import { markerKey } from './inputs.ts'
 import type { ReplicateTarget } from './options.ts'
 import { accountSchema, placeSchema, type WirePlace } from './wire.ts'
 
@@ -77,9 +78,13 @@ function judgeInstances({ current_release: release }: WirePlace, { hardware }: R
   return findings.length > 0 ? findings : [ok('replicate-instances', `${words}.`)]
 }
 
-function judgeFields(told: WirePlace, { inputs }: ReplicateTarget, intent: Intent): Finding[] {
+function judgeFields(told: WirePlace, { inputs, kit }: ReplicateTarget, intent: Intent): Finding[] {
   const openapi = told.openapi_schema ?? told.latest_version?.openapi_schema
-  return judgeInput('replicate-input', 'Replicate', inputSchemaOf(openapi), intent, inputs)
+  const schema = inputSchemaOf(openapi)
+  return [
+    ...judgeInput('replicate-input', 'Replicate', schema, intent, inputs),
+    ...judgeKit('replicate-kit', 'Replicate', schema, markerKey, kit === true),
+  ]
 }
 
 function placeOf(target: ReplicateTarget): { readonly path: string; readonly what: string } | null {
