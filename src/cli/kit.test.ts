@@ -32,7 +32,7 @@ test('a folder to push, with the commands, the config lines and the licence', as
   const { folder, run } = await openTerminal()
   const { code, stdout, stderr } = await run('kit', 'runpod')
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(stdout).toContain('surefoot-kit-runpod holds a worker that runs sharp. Put it live:')
+  expect(stdout).toContain('surefoot-kit-runpod holds a worker that runs sharp.\n')
   expect(stdout).toContain('  docker push registry.example/you/surefoot-kit:1\n')
   expect(stdout).toContain("target: { endpoint: 'YOUR_ENDPOINT_ID', hardware: '24gb', kit: true }")
   expect(stdout).toContain('for research purposes only, without commercial use')
@@ -44,6 +44,13 @@ test('a folder to push, with the commands, the config lines and the licence', as
     /^sharp @ https:\/\/github\.com\/apple\/ml-sharp\/archive\/[0-9a-f]{40}\.zip$/m,
   )
   expect(files.Dockerfile).toContain('SUREFOOT_KIT_MODEL=sharp')
+})
+
+test('the licence comes before the command that accepts it, and neither for another model', async () => {
+  const { run } = await openTerminal()
+  const { stdout } = await run('kit', 'koyeb')
+  expect(stdout).toMatch(/for research purposes only[\s\S]*--env SUREFOOT_SHARP_LICENSE=accepted/)
+  expect((await run('kit', 'koyeb', '--model', 'dummy', '-o', 'dummy')).stdout).not.toMatch(/licence|LICENSE/)
 })
 
 test('replicate and cog differ in what is to be done', async () => {
@@ -100,7 +107,7 @@ test("one's own model: its file lies where the worker imports it", async () => {
     0,
     expect.stringContaining('Write what it needs into surefoot-kit-baseten/requirements.txt'),
   ])
-  expect(stdout).not.toContain('licence')
+  expect(stdout).not.toMatch(/licence|LICENSE/)
   const files = filesOf(join(folder, 'surefoot-kit-baseten'))
   expect(files['packages/my_model.py']).toContain('def invert')
   expect(files['config.yaml']).toContain('SUREFOOT_KIT_MODEL: my_model:invert\n')

@@ -76,13 +76,16 @@ says where: SUREFOOT_SHARP_LICENSE=accepted (Baseten: by the lines "weights" in 
 `
 
 function explain(io: Io, folder: string, model: KitModel, { commands, config }: ReturnType<typeof stepsOf>): void {
-  say(io.stdout, `${folder} holds a worker that runs ${model.name}. Put it live:\n`)
-  io.stdout.write(indent(`cd ${folder}\n${commands}`))
+  say(io.stdout, `${folder} holds a worker that runs ${model.name}.`)
+  if (model.name === 'sharp') io.stdout.write(`\n${licence}`)
+  say(io.stdout, '\nPut it live:\n')
+  // The variable is SHARP's alone.
+  const own = model.name === 'sharp' ? commands : commands.replace(/ (-e|--env) SUREFOOT_SHARP_LICENSE=\S+/g, '')
+  io.stdout.write(indent(`cd ${folder}\n${own}`))
   say(io.stdout, '\nThen tell Surefoot, and see what is wrong with it by "surefoot doctor":\n')
   io.stdout.write(indent(config))
   if (model.requirements === 'own')
     say(io.stdout, `\nWrite what it needs into ${folder}/requirements.txt, and your model's name for "sharp" above.`)
-  if (model.name === 'sharp') io.stdout.write(`\n${licence}`)
 }
 
 function indent(text: string): string {
