@@ -8,7 +8,7 @@ const page = readFileSync(`${root}docs/doctor.md`, 'utf8')
 const failures: readonly string[] = failureCodes
 
 /** Every call that makes a finding names its code first. */
-const making = /\b(?:ok|warning|problem|level|judgeRunLimit|judgeInput)\(\s*'([a-z0-9-]+)'/g
+const making = /\b(?:ok|warning|problem|level|judgeRunLimit|judgeInput|judgeKit)\(\s*'([a-z0-9-]+)'/g
 
 function codesInProgram(): string[] {
   const files = globSync(
