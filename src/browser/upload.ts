@@ -17,7 +17,7 @@ interface Xhr {
   onabort: ((event: unknown) => void) | null
   open(method: string, url: string): void
   setRequestHeader(name: string, value: string): void
-  getResponseHeader(name: string): string | null
+  getAllResponseHeaders(): string
   send(body: Blob): void
   abort(): void
 }
