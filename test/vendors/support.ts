@@ -117,7 +117,7 @@ export async function look(url: string, id: string): Promise<PredictionJson> {
 }
 
 /** The prediction once nothing of it is open any more, with its attempts. */
-export async function settled(url: string, id: string, timeout: number = 120_000) {
+export async function settled(url: string, id: string, timeout: number = 30_000) {
   const prediction = await vi.waitFor(
     async () => {
       const seen = await look(url, id)

@@ -22,10 +22,12 @@ import {
 } from './job.ts'
 import { createLife } from './life.ts'
 import { manage } from './management.ts'
+import { createOutsidePool, type OutsidePool } from './outside-pool.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { Answers } from './results.ts'
 import { parseRun } from './run-request.ts'
 import { createWebhooks } from './webhooks.ts'
+import { createWorkerApi } from './worker-api.ts'
 
 export interface RunpodEmulatorOptions {
   readonly clock: Clock
@@ -47,12 +49,19 @@ export interface RunpodEmulatorOptions {
   /** Workers per endpoint, and how long one idles. Defaults: the vendor's, 3 and 5 s. */
   readonly maxWorkers?: number
   readonly idleMs?: number
+  /**
+   * `played` (the default): its own workers do the `work`. `outside`: jobs wait for real workers of the vendor's SDK, whose calls are
+   * answered below `/v2/ENDPOINT/` (`job-take/WORKER` and so on); cold starts, `work` and the faults of runs play no part.
+   */
+  readonly workers?: 'played' | 'outside'
   /** Of `endpoint`, `workers`, `summary` and `listWorkers`; see `Settings`. */
   readonly settings?: Settings
 }
 
 interface Endpoint {
   readonly pool: Pool
+  /** The same, where workers are real. */
+  readonly outside: OutsidePool | null
   readonly limits: { readonly [group: string]: Bucket }
 }
 
@@ -97,6 +106,7 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
     fetchFiles: createInputs(send),
     notify: webhooks.notify,
   })
+  const workerApi = createWorkerApi({ clock, life, jobs, closed: closed.signal })
   let roll = createDice(options.faults ?? [], random)
 
   function hex(length: number): string {
@@ -110,30 +120,36 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
   function endpointOf(id: string): Endpoint {
     const known = endpoints.get(id)
     if (known !== undefined) return known
-    const pool = createPool({
-      clock,
-      bootMs: options.bootMs ?? 2000,
-      idleMs: options.idleMs ?? 5000,
-      maxWorkers: options.maxWorkers ?? 3,
-      newWorkerId: () => hex(14),
-      run: life.run,
-    })
+    const outside = options.workers === 'outside' ? createOutsidePool(clock) : null
+    const pool =
+      outside ??
+      createPool({
+        clock,
+        bootMs: options.bootMs ?? 2000,
+        idleMs: options.idleMs ?? 5000,
+        maxWorkers: options.maxWorkers ?? 3,
+        newWorkerId: () => hex(14),
+        run: life.run,
+      })
     const limits = Object.fromEntries(
       Object.entries(callsPerTenSeconds).map(([group, calls]) => [group, createBucket(clock, calls * 6, calls)]),
     )
-    endpoints.set(id, { pool, limits })
-    return { pool, limits }
+    const endpoint = { pool, outside, limits }
+    endpoints.set(id, endpoint)
+    return endpoint
   }
 
   async function answer(request: Request): Promise<Response> {
     const url = new URL(request.url)
-    const [first, endpoint = '', verb = '', id = ''] = url.pathname.split('/').filter(part => part !== '')
+    const [first, endpoint = '', verb = '', id = ''] = pathOf(url)
     if (first === 'bucket') return deliverFile(request, endpoint, Number(verb))
     if (first !== 'v2' || endpoint === '') return problem(404, 'not found')
     if (!isAuthorised(request.headers.get('authorization'))) return wording.refusal(401)
     if (endpoint === 'serverless' && request.method === 'GET')
       return manage(options.settings, verb, id === 'workers' ? endpointOf(verb).pool.workers() : null)
-    const { pool, limits } = endpointOf(endpoint)
+    const { pool, outside, limits } = endpointOf(endpoint)
+    const called = outside === null ? null : workerApi.answer(request, outside, pathOf(url).slice(2))
+    if (called !== null) return called
     const room = (limits[verb] ?? limits.status)?.take()
     if (room?.ok === false) return wording.throttled('seconds', room.resetSeconds, clock.now())
 
@@ -328,6 +344,10 @@ export function createRunpodEmulator(options: RunpodEmulatorOptions): Emulator {
       webhooks.close()
     },
   }
+}
+
+function pathOf(url: URL): string[] {
+  return url.pathname.split('/').filter(part => part !== '')
 }
 
 function waitOf(url: URL, verb: keyof typeof waits): number {
