@@ -1,7 +1,10 @@
 """Surefoot's kit as a Cog model: for Replicate, and for any machine that runs its image."""
 
+import json
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from typing import Optional
 
@@ -14,6 +17,7 @@ LAST_ANSWER_SECONDS = 20.0
 
 class Runner(BaseRunner):
     def setup(self) -> None:
+        self.answered = None
         try:
             surefoot_kit.load()
         except surefoot_kit.KitError as error:
@@ -27,8 +31,12 @@ class Runner(BaseRunner):
         focal_length: Optional[float] = Input(default=None, description="Millimetres as on 35 mm film, instead of EXIF's"),
         surefoot: Optional[dict] = Input(default=None, description="Set by Surefoot: attempt, upload, hello"),
         surefoot_attempt: Optional[str] = Input(default=None, description="Set by Surefoot on Replicate"),
-    ) -> Optional[Path]:
+    ) -> Path:
         job = {"image": image, "focal_length": focal_length, "surefoot": surefoot, "surefoot_attempt": surefoot_attempt}
+        # Cog tells nobody when it has taken a file away; at the next run it surely has.
+        if self.answered is not None:
+            shutil.rmtree(self.answered, ignore_errors=True)
+            self.answered = None
         result = surefoot_kit.run(
             job,
             # Cog tells a model no id. The gateway's adapter knows this run by the attempt.
@@ -38,8 +46,15 @@ class Runner(BaseRunner):
         if result.poisoned:
             threading.Timer(LAST_ANSWER_SECONDS, end_server).start()
         result.raise_for_failure()
-        # Uploaded, there is nothing more to answer; on Replicate Cog itself takes the file.
-        return None if result.path is None else Path(result.path)
+        if result.path is not None:
+            # On Replicate Cog itself takes the file.
+            self.answered = result.path.parent
+            return Path(result.path)
+        # Uploaded: Cog wants a file even so, and nobody reads this one.
+        answer = os.path.join(tempfile.gettempdir(), "surefoot.json")
+        with open(answer, "w", encoding="utf-8") as file:
+            json.dump(result.to_json(), file)
+        return Path(answer)
 
 
 def end_server() -> None:
