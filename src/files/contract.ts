@@ -16,8 +16,11 @@ export interface FileStore {
   stat(key: string): Promise<{ readonly bytes: number } | null>
   /** No error when there is none. */
   remove(key: string): Promise<void>
-  /** Every file whose key begins with `folder/`, in no order; what changes meanwhile may be missed. */
-  list(folder: string): AsyncIterable<{ readonly key: string; readonly bytes: number }>
+  /**
+   * Every file whose key begins with `folder/`, in the order of keys; with `after`, which need not be there, only those
+   * behind it. What changes meanwhile may be missed, and what is named may be gone.
+   */
+  list(folder: string, after?: string): AsyncIterable<ListedFile>
   /** Bytes for which there is room. Absent where nobody can say, as with a bucket. */
   room?(): Promise<number>
   /** Path on this machine's disk, for engines that run here; null on remote storage. */
@@ -123,6 +126,11 @@ export interface PutOptions {
 export type PutResult =
   | { readonly kind: 'stored'; readonly bytes: number; readonly sha256: string }
   | { readonly kind: 'exists' }
+
+export interface ListedFile {
+  readonly key: string
+  readonly bytes: number
+}
 
 export interface OpenedFile {
   readonly body: ReadableStream<Uint8Array>

@@ -131,16 +131,18 @@ export function createDiskFiles({ directory, write = writeAll, now = Date.now }:
         )
           break
     },
-    async *list(folder) {
+    async *list(folder, after = '') {
       const options = { recursive: true, withFileTypes: true } as const
       const entries = await readdir(toPath(folder), options).catch(error => {
         if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
         throw error
       })
-      for (const entry of entries) {
-        const path = join(entry.parentPath, entry.name)
-        const found = entry.isFile() ? await statFile(path) : null
-        if (found !== null) yield { key: relative(root, path).split(sep).join('/'), bytes: found.size }
+      const keys = entries.flatMap(entry =>
+        entry.isFile() ? relative(root, join(entry.parentPath, entry.name)).split(sep).join('/') : [],
+      )
+      for (const key of keys.filter(key => key > after).toSorted()) {
+        const found = await statFile(join(root, key))
+        if (found !== null) yield { key, bytes: found.size }
       }
     },
     async room() {

@@ -1,7 +1,7 @@
 import { lstat, open as openFile, rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { refuse, SurefootError } from '../core/failure.ts'
-import type { FileStore, OpenedFile, PutOptions, PutResult, S3Options } from './contract.ts'
+import type { FileStore, ListedFile, OpenedFile, PutOptions, PutResult, S3Options } from './contract.ts'
 import { checkKey } from './keys.ts'
 import { checkRange, readAll } from './read-file.ts'
 import { receive } from './receive.ts'
@@ -102,15 +102,16 @@ export function createS3Files(
     await call(() => client.send(new sdk.DeleteObjectCommand(at(key))))
   }
 
-  async function* list(folder: string): AsyncGenerator<{ readonly key: string; readonly bytes: number }> {
+  async function* list(folder: string, after?: string): AsyncGenerator<ListedFile> {
     checkKey(folder)
     const { sdk, client, at, call } = await access()
     // What our own prefix adds to a key is not part of it.
     const { Bucket, Key: Prefix } = at(`${folder}/`)
     const own = Prefix.length - folder.length - 1
+    const StartAfter = after === undefined ? undefined : at(after).Key
     let ContinuationToken: string | undefined
     do {
-      const command = new sdk.ListObjectsV2Command({ Bucket, Prefix, ContinuationToken })
+      const command = new sdk.ListObjectsV2Command({ Bucket, Prefix, StartAfter, ContinuationToken })
       const page = await call(() => client.send(command))
       for (const { Key, Size } of page.Contents ?? [])
         if (Key !== undefined) yield { key: Key.slice(own), bytes: Size ?? 0 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { passingChunks } from '../core/passing-chunks.ts'
-import type { FileStore, OpenedFile, PutOptions } from '../files/contract.ts'
+import type { FileStore, ListedFile, OpenedFile, PutOptions } from '../files/contract.ts'
 
 /** One empty file store under test. */
 export interface OpenedFiles {
@@ -54,11 +54,12 @@ export function describeFiles(name: string, open: () => Promise<OpenedFiles>): v
   const failsWith = (code: string) => expect.objectContaining({ failure: expect.objectContaining({ code }) })
 
   describe(`${name}: list`, () => {
-    async function list(files: FileStore, folder: string) {
-      const found: { readonly key: string; readonly bytes: number }[] = []
-      for await (const file of files.list(folder)) found.push(file)
-      return found.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    async function list(files: FileStore, folder: string, after?: string) {
+      const found: ListedFile[] = []
+      for await (const file of files.list(folder, after)) found.push(file)
+      return found
     }
+    const listKeys = async (...query: Parameters<typeof list>) => (await list(...query)).map(({ key }) => key)
 
     it('names every file in a folder and below, with its length', async () => {
       const files = await setup()
@@ -67,7 +68,17 @@ export function describeFiles(name: string, open: () => Promise<OpenedFiles>): v
         { key: 'a/b/c', bytes: 5 },
         { key: 'a/b/d/e', bytes: 7 },
       ])
-      expect((await list(files, 'a')).map(({ key }) => key)).toEqual(['a/b/c', 'a/b/d/e', 'a/bc'])
+      expect(await listKeys(files, 'a')).toEqual(['a/b/c', 'a/b/d/e', 'a/bc'])
+    })
+
+    it('names them in the order of their keys, and goes on behind any place in it', async () => {
+      const files = await setup()
+      const keys = ['a/-', 'a/0/z', 'a/B', 'a/a', 'a/b/c', 'a/b_']
+      for (const key of keys.toReversed()) await files.put(key, sampleBody(key), roomy)
+      expect(await listKeys(files, 'a')).toEqual(keys)
+      expect(await listKeys(files, 'a', 'a/B')).toEqual(keys.slice(3))
+      expect(await listKeys(files, 'a', 'a/Z')).toEqual(keys.slice(3))
+      expect(await listKeys(files, 'a', 'a/z')).toEqual([])
     })
 
     it('names nothing where there is no such folder, or a file of that name', async () => {

@@ -52,8 +52,12 @@ export function createMemoryFiles(): FileStore & {
     async remove(key) {
       stored.delete(key)
     },
-    async *list(folder) {
-      for (const [key, { length: bytes }] of stored) if (key.startsWith(`${folder}/`)) yield { key, bytes }
+    async *list(folder, after = '') {
+      const keys = [...stored.keys()].filter(key => key.startsWith(`${folder}/`) && key > after)
+      for (const key of keys.toSorted()) {
+        const bytes = stored.get(key)?.length
+        if (bytes !== undefined) yield { key, bytes }
+      }
     },
     path: () => null,
     keys: () => [...stored.keys()],
