@@ -1,9 +1,12 @@
 /** The name under which a kit uploads an attempt's output: one for each attempt, whatever the model calls its file. */
 export const uploadName = 'output'
 
+/** What attempts bring by themselves, one folder for each. */
+export const uploadRoot = 'uploads'
+
 /** What the keys of everything that an attempt brings by itself begin with, before a slash. */
 export function uploadFolder(attemptId: string): string {
-  return `uploads/${attemptId}`
+  return `${uploadRoot}/${attemptId}`
 }
 
 /** Where an upload of an attempt lies in the file store. */

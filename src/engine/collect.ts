@@ -61,6 +61,9 @@ export async function collectOutput(
   }
 }
 
+/** What has been collected, one folder for each prediction. */
+export const outputRoot = 'outputs'
+
 /**
  * Where an attempt's output lies: one key per attempt; or where a kit has put it, unless others could write there again by
  * the link that the kit had.
@@ -72,7 +75,7 @@ export function outputKey(
 ): string {
   return reference.kind === 'stored' && outside === undefined
     ? reference.key
-    : `outputs/${predictionId}/${attemptId}/${model.output.name}`
+    : `${outputRoot}/${predictionId}/${attemptId}/${model.output.name}`
 }
 
 /** Whose output lies at this key, if it is one of `outputKey`. */

@@ -18,6 +18,7 @@ import { dropUnknown } from './kept-files.ts'
 import { isMarkerSecret, markerSecret } from './marker.ts'
 import { createMigrations } from './migrations.ts'
 import { createOnce } from './once.ts'
+import { createOrphans } from './orphans.ts'
 import { isLoser } from './pending-effects.ts'
 import { createPendingFiles } from './pending-files.ts'
 import { type Grant, grant } from './quotas.ts'
@@ -133,7 +134,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
   const warmer = createWarmer({ ...dependencies, now: driver.now, report, migrations: migrations.report, create })
   const keepWarm = createKeepWarm({ ...dependencies, now: driver.now, insight, warmer })
   const pendingFiles = createPendingFiles({ store, files, newId, now: driver.now })
-  const janitor = createJanitor({ ...dependencies, retention, now: driver.now, pendingFiles })
+  const orphans = createOrphans({ ...dependencies, now: driver.now })
+  const janitor = createJanitor({ ...dependencies, retention, now: driver.now, pendingFiles, orphans })
   const turns = createTurns({
     ...dependencies,
     driver,

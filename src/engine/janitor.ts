@@ -5,6 +5,7 @@ import type { FileRow, Store, StoredPrediction } from '../store/contract.ts'
 import type { Log } from './contract.ts'
 import { dropLeftovers, type LeftoversDependencies } from './leftovers.ts'
 import { startLoop } from './loop.ts'
+import type { Orphans } from './orphans.ts'
 import type { PendingFiles } from './pending-files.ts'
 
 export interface JanitorDependencies {
@@ -35,14 +36,19 @@ export interface Janitor {
 /** Keeps house from its start on: at once, and again every ten minutes. */
 export function createJanitor(
   dependencies: JanitorDependencies &
-    LeftoversDependencies & { readonly clock: Clock; readonly pendingFiles: Pick<PendingFiles, 'sweep'> },
+    LeftoversDependencies & {
+      readonly clock: Clock
+      readonly pendingFiles: Pick<PendingFiles, 'sweep'>
+      readonly orphans: Orphans
+    },
 ): Janitor {
-  const { clock, log, retention, pendingFiles } = dependencies
+  const { clock, log, retention, pendingFiles, orphans } = dependencies
   const isLimited = retention.ageMs !== null || retention.bytes !== null
   const round = async () => {
     await pendingFiles.sweep()
     await dropLeftovers(dependencies)
     if (isLimited) await sweep(dependencies)
+    await orphans.round()
   }
   const report = (error: unknown) => log('warn', 'Housekeeping failed; it is tried again.', { error: String(error) })
   let first: Promise<void> = Promise.resolve()

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isTerminal } from '../core/prediction.ts'
+import { uploadKey } from '../core/upload.ts'
 import { plainScript } from '../testing/scripted-provider.ts'
 import type { Process } from '../testing/simulation-process.ts'
 import type { TurnOptions } from './contract.ts'
@@ -157,6 +158,24 @@ describe('a turn', () => {
     })
     await stage.clock.advance(3 * second)
     expect((await stage.read(record.id)).status).toBe('succeeded')
+  })
+})
+
+describe('keeping house', () => {
+  it.each(['a turn', 'loops'])('by %s removes a file that was left behind, and no output', async by => {
+    const stage = await setupRequests({ script: () => ({ ...plainScript, endAt: second }) })
+    const id = await stage.create()
+    await stage.clock.advance(2 * second)
+    await stage.look(id)
+    await stage.look(id)
+    const { settledAt, output, attempts } = await stage.read(id)
+    expect([settledAt, output?.key]).toEqual([expect.any(Number), expect.any(String)])
+    const late = uploadKey(attempts[0]?.id ?? '', 'late')
+    await stage.files.put(late, new Blob(['late']).stream(), { maxBytes: 9 })
+    if (by === 'loops') await stage.boot()
+    else await stage.finish(stage.prepare().engine.turn(turn => turn.keepHouse()))
+    await stage.clock.advance(1)
+    expect(stage.files.keys()).toEqual([output?.key])
   })
 })
 
