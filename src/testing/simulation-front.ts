@@ -7,8 +7,6 @@ export interface Front {
   readonly links: Links
   /** What vendors send by. */
   readonly send: typeof globalThis.fetch
-  /** Whether an upload of this attempt never got an answer. */
-  wasCut(attemptId: string): boolean
   /** Throws when a message was believed that did not know our secret. */
   check(): void
 }
@@ -27,7 +25,6 @@ const cutAfterMs = 60_000
 /** Answers as the HTTP front would; now and then a forger posts what a vendor did, without knowing its whole address. */
 export function createFront({ clock, random, weather, connect }: FrontSetup): Front {
   const believed: string[] = []
-  const cut = new Set<string>()
 
   async function hear(path: readonly string[], headers: Headers, body: Uint8Array): Promise<boolean> {
     const [provider = '', attemptId = '', secret = ''] = path
@@ -53,11 +50,7 @@ export function createFront({ clock, random, weather, connect }: FrontSetup): Fr
       storing,
       new Promise<null>(resolve => void clock.after(cutAfterMs, () => resolve(null))),
     ])
-    if (stored === null) {
-      cut.add(attemptId)
-      return 500
-    }
-    return { stored: 201, exists: 409, unknown: 404, over: 410 }[stored.kind]
+    return stored === null ? 500 : { stored: 201, exists: 409, unknown: 404, over: 410 }[stored.kind]
   }
 
   return {
@@ -74,7 +67,6 @@ export function createFront({ clock, random, weather, connect }: FrontSetup): Fr
       if (weather.faults && random() < 0.02) await forge(path, request.headers)
       return new Response(null, { status: (await hear(path, request.headers, body)) ? 200 : 500 })
     },
-    wasCut: attemptId => cut.has(attemptId),
     check() {
       if (believed.length > 0) throw new Error(`a forged webhook was believed for attempt ${believed[0]}`)
     },

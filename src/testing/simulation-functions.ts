@@ -20,8 +20,6 @@ interface Instance {
   die(): void
   /** The store's call with which it dies. */
   lastCall: number
-  /** Predictions that it wrote, and when. */
-  readonly written: Map<string, number>
   /** Of its present requests' time it may have missed some. */
   wasFrozen: boolean
 }
@@ -42,7 +40,6 @@ export function createFunctions(setup: HostSetup): Host {
   const resting: Instance[] = []
   const running = new Set<Promise<unknown>>()
   const broken: string[] = []
-  const unswept = new Set<string>()
   /** Of the turns so many are to be killed; those that are over before have been lucky. */
   const peril = random() * 0.5
   let isCalm = false
@@ -59,11 +56,9 @@ export function createFunctions(setup: HostSetup): Host {
       open: new Set(),
       death,
       lastCall: Number.POSITIVE_INFINITY,
-      written: new Map(),
       wasFrozen: false,
       die() {
         if (busy.delete(instance)) crashes += 1
-        for (const [id, at] of instance.written) if (at === clock.now()) unswept.add(id)
         process.die()
         reject(new Error('The process has died.'))
       },
@@ -183,7 +178,6 @@ export function createFunctions(setup: HostSetup): Host {
     check() {
       if (broken.length > 0) throw new Error(`${broken.length} broken rules; the first: ${broken[0]}`)
     },
-    unswept,
     tally: () => ({ crashes, freezes, turns }),
   }
 }
@@ -191,7 +185,7 @@ export function createFunctions(setup: HostSetup): Host {
 /** A store each of whose calls may fail, or be its process's last: before it is made, or before its answer comes. */
 function perilous(
   store: Store,
-  { clock, random, weather }: Pick<HostSetup, 'clock' | 'random' | 'weather'>,
+  { random, weather }: Pick<HostSetup, 'random' | 'weather'>,
   instanceOf: () => Instance,
 ): Store {
   return new Proxy(store, {
@@ -204,9 +198,6 @@ function perilous(
         const isLast = instance.lastCall === 0
         if (isLast && random() < 0.5) return await dieIn(instance)
         if (weather.faults && random() < 0.003) throw new Error('The store is away.')
-        if (key === 'commit')
-          for (const { record } of args[0] as Parameters<Store['commit']>[0])
-            instance.written.set(record.id, clock.now())
         const answer = await verb.apply(target, args)
         return isLast ? await dieIn(instance) : answer
       }

@@ -18,8 +18,6 @@ export interface Host {
   stop(): Promise<void>
   /** Throws when a reader saw what nobody may see. */
   check(): void
-  /** Predictions whose writer died just when it had written, before it could remove what nobody needs any more. */
-  readonly unswept: ReadonlySet<string>
   tally(): HostTally
 }
 
@@ -83,7 +81,6 @@ export async function createEngines({ clock, random, prepare }: HostSetup): Prom
       await Promise.all(processes.map(({ engine }) => engine.stop()))
     },
     check() {},
-    unswept: new Set(),
     tally: () => ({ crashes, freezes, turns: 0 }),
   }
 }

@@ -2,6 +2,7 @@ import type { Random } from '../core/clock.ts'
 import { defaultPolicy, type Policy } from '../core/policy.ts'
 import { isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { CreateRequest, Route } from '../engine/contract.ts'
+import { createOrphans, type OrphansDependencies } from '../engine/orphans.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { Provider } from '../providers/contract.ts'
 import type { Store } from '../store/contract.ts'
@@ -216,14 +217,8 @@ async function run({
     if (faults) site.mend()
   }
   await untilSettled(clock, rules, livenessMs, newsMs)
-  // Whoever took in such an upload, or wrote such an end, died before it could see that nobody needs the file.
-  const unswept = rules.records().filter(({ id }) => host.unswept.has(id))
-  const excused = new Set(unswept.flatMap(({ id, attempts }) => [id, ...attempts.map(attempt => attempt.id)]))
-  const kept = files.keys().filter(key => {
-    const [folder, id = ''] = key.split('/')
-    return !excused.has(id) && !(folder === 'uploads' && front.wasCut(id))
-  })
-  rules.checkFiles(kept)
+  await removeOrphans({ store, files, alone: false, newId, now: clock.now, log: () => {} }, rules)
+  rules.checkFiles(files.keys())
   const paidStarts: { [deployment: string]: number } = {}
   for (const site of sites) {
     const runs = await site.runs()
@@ -246,6 +241,13 @@ async function run({
     polls: calls.polls,
     virtualSeconds: Math.round((clock.now() - startedAt) / 1000),
   }
+}
+
+/** Whoever took in an upload, or wrote an end, may have died before it could see that nobody needs the file. */
+async function removeOrphans(dependencies: OrphansDependencies, rules: Rules): Promise<void> {
+  const orphans = createOrphans(dependencies)
+  // Each round looks at 200 files, far more than come of one prediction; after the last one nothing is looked at.
+  for (const _ of rules.records()) await orphans.round()
 }
 
 async function openStore(kind: 'sqlite' | 'memory', { now }: SimulatedClock): Promise<Store> {
