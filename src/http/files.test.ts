@@ -47,6 +47,7 @@ describe('files', () => {
       name: 'Föto.png',
       content_type: 'image/x-png',
       size: png.length,
+      etag: sha256(png),
       checksums: { sha256: sha256(png) },
       metadata: { from: 'test' },
       created_at: '2026-01-01T00:00:00.000Z',

@@ -130,6 +130,7 @@ export const fileSchema: z.ZodType<FileJson> = z
     name: z.string(),
     content_type: z.string(),
     size: z.int(),
+    etag: z.string(),
     checksums: z.object({ sha256: z.string() }),
     metadata: z.record(z.string(), z.unknown()),
     created_at: time,

@@ -130,6 +130,8 @@ export interface FileJson {
   readonly name: string
   readonly content_type: string
   readonly size: number
+  /** The published Python client refuses a file without one. */
+  readonly etag: string
   readonly checksums: { readonly sha256: string }
   readonly metadata: Readonly<Record<string, unknown>>
   readonly created_at: string

@@ -94,6 +94,7 @@ export function toFileView(row: FileRow, links: Links): FileJson {
     name: row.name,
     content_type: row.mediaType,
     size: row.bytes,
+    etag: row.sha256,
     checksums: { sha256: row.sha256 },
     metadata: JSON.parse(row.metadata) as JsonObject,
     created_at: toTime(row.createdAt),
