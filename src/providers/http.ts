@@ -1,3 +1,4 @@
+import { findExcess, type JsonLimits } from '../core/json-structure.ts'
 import type { Io } from './contract.ts'
 import { type InlineFiles, readLongTexts } from './long-texts.ts'
 
@@ -13,9 +14,13 @@ export interface Answer {
 /** Logs and inputs come back whole inside answers; more than this, not counting files that are kept, is no honest answer. */
 export const maxAnswerBytes: number = 32 * 1024 * 1024
 
+/** Parsed, 32 MB of empty objects are 2 GB, and what is nested five thousand deep fails wherever it is stored or quoted. */
+const jsonLimits: JsonLimits = { depth: 200, values: 1_000_000 }
+
 /**
  * One exchange with a vendor's API, without following redirects (a token must not wander). Files in its JSON are kept where
- * `inline` says how they look. Throws what `fetch` throws, and a `RangeError` for an answer that never ends.
+ * `inline` says how they look. Throws what `fetch` throws, and a `RangeError` for an answer that never ends or whose JSON is
+ * more than `parseVendorJson` takes.
  */
 export async function exchange(
   { fetch, signal, keep }: Io,
@@ -50,7 +55,14 @@ function isJson(headers: Headers): boolean {
 }
 
 function parse(headers: Headers, text: string): unknown {
-  if (!isJson(headers)) return undefined
+  return isJson(headers) ? parseVendorJson(text) : undefined
+}
+
+/** What JSON of a vendor says; undefined where it is none. Throws a `RangeError` for more than 200 levels or a million values. */
+export function parseVendorJson(text: string): unknown {
+  const excess = findExcess(text, jsonLimits)
+  if (excess === 'depth') throw new RangeError(`The answer is nested deeper than ${jsonLimits.depth} levels.`)
+  if (excess === 'values') throw new RangeError(`The answer holds more than ${jsonLimits.values} values.`)
   try {
     return JSON.parse(text)
   } catch {

@@ -3,6 +3,7 @@ import { createFailure, type Failure, type FailureCode, refuse } from '../core/f
 import type { JsonObject } from '../core/json.ts'
 import { uploadName } from '../core/upload.ts'
 import type { Job } from './contract.ts'
+import { parseVendorJson } from './http.ts'
 import { toSentence } from './vendor-api.ts'
 
 /** Key in a kit's input that holds what is ours: who it is, where to upload, where to say hello. */
@@ -55,10 +56,10 @@ export function failureOfKit(words: string, vendorName: string): Failure | null 
   return createFailure(code as FailureCode, toSentence(`${vendorName}: ${said || 'the kit failed without saying why'}`))
 }
 
-/** A webhook's body as JSON; undefined where it is none. */
+/** A webhook's body as JSON; undefined where it is none, or more than `parseVendorJson` takes. */
 export function parseBody(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(body))
+    return parseVendorJson(new TextDecoder().decode(body))
   } catch {
     return undefined
   }

@@ -67,16 +67,39 @@ export async function readLongTexts(body: AsyncIterable<Uint8Array>, options: Lo
     for (;;) {
       const rest = await cursor.rest()
       if (rest === null) return text.end()
-      const at = rest.indexOf(quote)
-      const plain = at < 0 ? rest : rest.subarray(0, at + 1)
-      place.pass(plain)
-      text.add(plain)
-      cursor.skip(plain.length)
-      if (at >= 0) await readString()
+      const { length, isInString } = passShortTexts(rest, place, longFrom)
+      text.add(rest.subarray(0, length))
+      cursor.skip(length)
+      if (isInString) await readString()
     }
   } finally {
     await cursor.close()
   }
+}
+
+/**
+ * How much of a chunk holds nothing that could be kept; a text follows then that is long or goes on in the next chunk. Without
+ * a turn for each text: an answer of a million short ones would take ten seconds, and nothing else would run meanwhile.
+ */
+function passShortTexts(chunk: Uint8Array, place: Place, longFrom: number): { length: number; isInString: boolean } {
+  for (let at = 0; ; ) {
+    const open = chunk.indexOf(quote, at)
+    place.pass(chunk.subarray(at, open < 0 ? chunk.length : open))
+    if (open < 0) return { length: chunk.length, isInString: false }
+    const close = endOfText(chunk, open + 1, longFrom)
+    if (close < 0) return { length: open + 1, isInString: true }
+    if (place.expectsKey()) place.name(chunk.subarray(open + 1, close))
+    at = close + 1
+  }
+}
+
+/** Index of the closing quote of a text that begins at `from` and has fewer than `longFrom` bytes; else -1. */
+function endOfText(chunk: Uint8Array, from: number, longFrom: number): number {
+  for (let at = from; at < Math.min(chunk.length, from + longFrom); at++) {
+    if (chunk[at] === backslash) at += 1
+    else if (chunk[at] === quote) return at
+  }
+  return -1
 }
 
 /** Text that is held in memory. */
@@ -143,6 +166,8 @@ function createCursor(body: AsyncIterable<Uint8Array>): Cursor {
 }
 
 /** Where in the JSON the cursor is, as far as it matters: at which key of the outermost object. */
+type Place = ReturnType<typeof createPlace>
+
 function createPlace() {
   let depth = 0
   let isInObject = false

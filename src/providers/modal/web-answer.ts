@@ -1,6 +1,6 @@
 import { createFailure, type Failure, type FailureCode } from '../../core/failure.ts'
 import type { Io, Observation } from '../contract.ts'
-import { type Answer, vendorWords } from '../http.ts'
+import { type Answer, parseVendorJson, vendorWords } from '../http.ts'
 import { readLongTexts } from '../long-texts.ts'
 import { outputsOf } from '../outputs.ts'
 import { toSentence } from '../vendor-api.ts'
@@ -84,7 +84,7 @@ function isText(mediaType: string): boolean {
 
 function parse(mediaType: string, text: string): unknown {
   try {
-    return /\bjson\b/.test(mediaType) ? JSON.parse(text) : undefined
+    return /\bjson\b/.test(mediaType) ? parseVendorJson(text) : undefined
   } catch {
     return undefined
   }
