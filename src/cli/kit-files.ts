@@ -22,6 +22,19 @@ export const kitWrappers: { readonly [provider: string]: KitWrapper } = {
   baseten: { what: 'a Truss', folders: ['baseten'], packageIn: 'packages', section: 0 },
   cog: { what: 'a Cog image, for any machine with a GPU', folders: ['cog'], packageIn: '.', section: 0 },
   koyeb: { what: 'the Cog image and its service', folders: ['cog', 'koyeb'], packageIn: '.', section: 0 },
+  ecs: { what: 'an image for tasks on GPU instances, and their stack', folders: ['aws'], packageIn: '.', section: 0 },
+  sagemaker: {
+    what: 'an image for an asynchronous endpoint, and its stack',
+    folders: ['aws'],
+    packageIn: '.',
+    section: 1,
+  },
+  lambda: {
+    what: 'an image for a function without a GPU, and its stack',
+    folders: ['aws'],
+    packageIn: '.',
+    section: 2,
+  },
 }
 
 /** What a kit runs. */
