@@ -145,13 +145,13 @@ export const endings: readonly Rule[] = [
         breaks: 'A process that is slow removes the file with which another one has won.',
       },
       {
-        file: 'src/engine/driver.ts',
+        file: 'src/engine/under-way.ts',
         find: 'if (isLoser(attempt) && (isNews || after.settledAt !== null)) track(discard(after, attempt))',
         replace: '',
         breaks: 'Files of attempts that lost stay.',
       },
       {
-        file: 'src/engine/driver.ts',
+        file: 'src/engine/under-way.ts',
         find: '(isNews || after.settledAt !== null)',
         replace: 'isNews',
         breaks: 'A file stays when the answer to the write that ended its attempt was lost.',

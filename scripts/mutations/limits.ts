@@ -37,7 +37,7 @@ export const limits: readonly Rule[] = [
         breaks: "The store lets several processes spend the same rest of the day's money.",
       },
       {
-        file: 'src/engine/driver.ts',
+        file: 'src/engine/reservations.ts',
         find: 'budget: budgetPerDay === null ? null : ',
         replace: 'budget: true ? null : ',
         breaks: "The store is not asked whether the day's money still suffices.",

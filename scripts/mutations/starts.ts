@@ -81,7 +81,7 @@ export const starts: readonly Rule[] = [
       },
       {
         file: 'src/engine/driver.ts',
-        find: 'const mayBegin = running && at < leaseUntil',
+        find: 'const mayBegin = running && at < leases.until()',
         replace: 'const mayBegin = running',
         breaks: 'A process without a lease begins effects.',
       },
@@ -208,14 +208,14 @@ export const starts: readonly Rule[] = [
         breaks: 'The handle of a start that nobody waits for any more is lost, and its run with it.',
       },
       {
-        file: 'src/engine/driver.ts',
-        find: 'reportStoreFault(error)\n        if (!running && tries >= lastTries) return false\n',
-        replace: 'reportStoreFault(error)\n        return false\n',
+        file: 'src/engine/under-way.ts',
+        find: 'reportFault(error)\n        if (!isRunning() && tries >= lastTries) return false\n',
+        replace: 'reportFault(error)\n        return false\n',
         breaks: 'What a call brought back is forgotten when the store fails once.',
       },
       {
         file: 'src/engine/driver.ts',
-        find: 'loop(pickUpEveryMs, () => pickUp(limit)), ',
+        find: 'loop(pickUpEveryMs, () => pickUp(limit)),',
         replace: '',
         breaks: 'Nobody picks up what a dead process drove.',
       },

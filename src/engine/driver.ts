@@ -1,22 +1,22 @@
-import type { Clock, Random } from '../core/clock.ts'
 import type { Effect, PredictionEvent } from '../core/events.ts'
 import { invariant } from '../core/failure.ts'
-import { budgetDayOf } from '../core/money.ts'
-import type { Policy } from '../core/policy.ts'
-import { type Attempt, isEnded, isTerminal, type PredictionRecord } from '../core/prediction.ts'
-import { type Step, step, type Taken } from '../core/step.ts'
+import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
+import { type Step, step } from '../core/step.ts'
 import { progressEveryMs, worthWriting } from '../core/writing.ts'
-import type { Quota, Reservation, Store, StoredPrediction } from '../store/contract.ts'
-import type { Log, Route } from './contract.ts'
+import type { Quota, Store, StoredPrediction } from '../store/contract.ts'
+import type { Log } from './contract.ts'
 import type { Journal } from './create-journal.ts'
-import type { Insight } from './insight.ts'
+import { createElsewhere } from './elsewhere.ts'
+import { createHeldRecords, type Held } from './held.ts'
+import { createLeases, leaseMs, renewEveryMs } from './leases.ts'
 import { startLoop } from './loop.ts'
-import type { Migrations } from './migrations.ts'
-import { forgottenEffects, interruptible, isLoser, vanished } from './pending-effects.ts'
+import { forgottenEffects, interruptible, vanished } from './pending-effects.ts'
 import { createPlaces } from './places.ts'
 import { refuseMore, refuseOvertaken } from './quotas.ts'
+import { reservationOf } from './reservations.ts'
 import { everyDeployment, findDeployment } from './routes.ts'
-import { createWorlds } from './worlds.ts'
+import { createUnderWay, storeRetryMs, type UnderWayDependencies } from './under-way.ts'
+import { createWorlds, type WorldDependencies } from './worlds.ts'
 
 /**
  * Drives predictions: holds their leases, steps them when they are due, stores what changed, begins what must begin.
@@ -56,139 +56,65 @@ export interface Driver {
   sleep(): Promise<void>
 }
 
-export interface DriverDependencies {
-  /** Unique for each process start: the name on leases and pending effects. */
-  readonly name: string
-  /** True where no other process can be alive (an owned data folder). */
-  readonly alone: boolean
+export interface DriverDependencies
+  extends Omit<WorldDependencies, 'places'>,
+    Pick<UnderWayDependencies, 'clock' | 'perform' | 'discard' | 'dropUnknown'> {
   readonly store: Store
-  readonly routes: ReadonlyMap<string, Route>
-  readonly clock: Clock
-  readonly random: Random
-  readonly newId: () => string
   readonly log: Log
   /** Told of everything that is written. */
   readonly journal: Journal
-  /** Begins an effect and answers with the event that it leads to; never rejects. */
-  perform(effect: Effect, record: PredictionRecord, leaseUntil: number): Promise<PredictionEvent>
   /** Ends the calls of effects that nobody waits for any more. */
   abort(effects: readonly string[], reason: string): void
   /** Ends calls that whoever comes next makes again. */
   interrupt(effects: readonly string[]): void
-  /** Removes what an attempt has brought that did not win; never rejects. */
-  discard(record: PredictionRecord, attempt: Attempt): Promise<void>
-  /** Removes the file that an event has brought and its record knows nothing of; never rejects. */
-  dropUnknown(record: PredictionRecord, event: PredictionEvent): Promise<void>
-  /** What stored attempts say; read again in a loop of the driver's. */
-  readonly insight: Insight
-  /** Where the traffic of models that move goes. */
-  readonly migrations: Pick<Migrations, 'order'>
   /** Called after every change of a held record, written or not. */
   changed(id: string): void
 }
 
-const leaseMs = 15_000
-const renewEveryMs = leaseMs / 3
 const pickUpEveryMs = 1_000
 const pickUpBatch = 64
 /** How old what stored attempts say may be. */
 const insightEveryMs = 2_000
-/** How long a store that fails is left alone before the event is tried again. */
-const storeRetryMs = 500
-/** So often what an effect brought back is given to a store that fails, by a process that stops. */
-const lastTries = 3
-
-interface Held {
-  readonly id: string
-  stored: PredictionRecord
-  current: PredictionRecord
-  version: number
-  writtenAt: number
-  /** Events are taken in one at a time, in order of arrival. */
-  queue: Promise<unknown>
-  cancelWake: () => void
-  /** When it is stepped next; Infinity while no timer is set. */
-  wakeAt: number
-  /** What the last step answered. */
-  nextAt: number | null
-}
 
 export function createDriver(dependencies: DriverDependencies): Driver {
-  const {
-    name,
-    store,
-    routes,
-    clock,
-    log,
-    journal,
-    insight,
-    perform,
-    abort,
-    interrupt,
-    discard,
-    dropUnknown,
-    changed,
-  } = dependencies
+  const { name, store, routes, clock, log, journal, insight, abort, interrupt, changed } = dependencies
   const deployments = everyDeployment(routes)
   const places = createPlaces(routes, insight)
   const worldFor = createWorlds({ ...dependencies, places })
-  const records = new Map<string, Held>()
-  /** Effects of this process that have not been answered yet; and starts whose answer could not be stored, never sent again. */
-  const begun = new Set<string>()
-  /** What `stop` waits for. */
-  const underWay = new Set<Promise<unknown>>()
-  let clockOffset = 0
-  let leaseUntil = 0
+  const leases = createLeases({ name, store, clock, compare, reportFault })
+  const { now } = leases
+  const records = createHeldRecords({
+    ...{ clock, now },
+    due: held => void enqueue(held, { type: 'timePassed' }).catch(reportFault),
+  })
+  const underWay = createUnderWay({ ...dependencies, isRunning: () => running, leaseFor, apply, reportFault })
+  const applyElsewhere = createElsewhere({
+    ...{ store, worldFor, now },
+    wrote(before, after) {
+      journal.changed(before, after)
+      underWay.discardLost(before, after)
+      changed(after.id)
+    },
+  })
   let running = false
-  let renewing: Promise<void> | null = null
   /** Each ends one loop and resolves when its last turn is over. */
   let endLoops: (() => Promise<void>)[] = []
   let unwatch = () => {}
 
-  const now = () => clock.now() + clockOffset
-
-  function hold(stored: StoredPrediction): Held {
-    const known = records.get(stored.record.id)
-    if (known !== undefined) return known
-    const held: Held = {
-      id: stored.record.id,
-      stored: stored.record,
-      current: stored.record,
-      version: stored.version,
-      writtenAt: 0,
-      queue: Promise.resolve(),
-      cancelWake: () => {},
-      wakeAt: Infinity,
-      nextAt: stored.nextAt,
-    }
-    records.set(held.id, held)
-    return held
-  }
-
   /** The record is settled, or somebody else's now. */
   function letGo(held: Held): void {
-    held.cancelWake()
-    records.delete(held.id)
+    records.drop(held)
     wakeAll(places.forget(held.id))
   }
 
   function wakeAll(ids: readonly string[]): void {
     for (const id of ids) {
-      const held = records.get(id)
-      if (held !== undefined) wakeAt(held, now())
+      const held = records.find(id)
+      if (held !== undefined) records.wakeAt(held, now())
     }
   }
 
-  function wakeAt(held: Held, at: number): void {
-    held.cancelWake()
-    held.wakeAt = at
-    held.cancelWake = clock.after(at - now(), () => {
-      held.wakeAt = Infinity
-      void enqueue(held, { type: 'timePassed' }).catch(reportStoreFault)
-    })
-  }
-
-  function reportStoreFault(error: unknown): void {
+  function reportFault(error: unknown): void {
     journal.outage.failed(error)
   }
 
@@ -201,7 +127,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   ): Promise<StoredPrediction> {
     const turn = held.queue.then(() => process(held, event, delivery, quota))
     held.queue = turn.catch(() => {
-      if (records.get(held.id) === held) wakeAt(held, now() + storeRetryMs)
+      if (records.has(held)) records.wakeAt(held, now() + storeRetryMs)
     })
     return turn
   }
@@ -213,16 +139,9 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     quota?: Quota,
   ): Promise<StoredPrediction> {
     for (;;) {
-      if (records.get(held.id) !== held)
-        return (
-          (await applyElsewhere(held.id, event, delivery)) ?? {
-            record: held.current,
-            version: held.version,
-            nextAt: null,
-          }
-        )
+      if (!records.has(held)) return (await applyElsewhere(held.id, event, delivery)) ?? known(held)
       const at = now()
-      const mayBegin = running && at < leaseUntil
+      const mayBegin = running && at < leases.until()
       const { world, policy } = worldFor(held.current, at, mayBegin)
       const next = step(held.current, event, at, policy, world)
       const write = held.version === 0 || delivery !== null ? 'now' : worthWriting(held.stored, next.record)
@@ -234,7 +153,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             // Our lease keeps others away; without it the record is theirs at once, whatever we were waiting for.
             nextAt: next.nextAt === null ? null : Math.min(next.nextAt, at + leaseMs),
             delivery,
-            reservations: next.reservations.map(taken => reservationOf(taken, policy, at)),
+            reservations: next.reservations.map(taken => reservationOf(routes, taken, policy, at)),
             ...(quota !== undefined && { quota }),
             lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
           },
@@ -242,8 +161,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         journal.outage.worked()
         if (outcome === 'replayed') {
           // It may have been leased for this very event: then nobody else would ever step it.
-          wakeAt(held, at)
-          return { record: held.current, version: held.version, nextAt: null }
+          records.wakeAt(held, at)
+          return known(held)
         }
         if (quota !== undefined && outcome === 'too_many') refuseMore(quota.live ?? 0)
         if (quota !== undefined && outcome === 'too_dear') refuseOvertaken(quota)
@@ -269,16 +188,6 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     }
   }
 
-  function reservationOf({ deployment, amount }: Taken, { budgetPerDay }: Policy, at: number): Reservation {
-    const configured = findDeployment(routes, deployment)
-    return {
-      deployment,
-      concurrency: configured?.concurrency ?? 0,
-      startsPerMinute: configured?.startsPerMinute ?? null,
-      budget: budgetPerDay === null ? null : { amount, since: budgetDayOf(at), limit: budgetPerDay },
-    }
-  }
-
   /** After the write: memory follows, calls that nobody waits for end, new ones begin, and the next wake-up is set. */
   function settle(held: Held, event: PredictionEvent, next: Step, mayBegin: boolean): void {
     const before = held.current
@@ -291,14 +200,14 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       vanished(before, next.record),
       isTerminal(next.record.status) ? `the prediction ended as ${next.record.status}` : 'the attempt ended',
     )
-    discardLost(before, next.record)
-    for (const effect of next.effects) begin(held, effect)
-    if (mayBegin) for (const effect of forgottenEffects(next.record, name, now())) begin(held, effect)
+    underWay.discardLost(before, next.record)
+    for (const effect of next.effects) underWay.begin(held, effect)
+    if (mayBegin) for (const effect of forgottenEffects(next.record, name, now())) underWay.begin(held, effect)
     if (before !== next.record) changed(held.id)
     if (next.nextAt === null) letGo(held)
-    else if (mayBegin) wakeAt(held, next.nextAt)
+    else if (mayBegin) records.wakeAt(held, next.nextAt)
     // The lease could not be renewed in time: nothing may begin before it is.
-    else if (running) wakeAt(held, now() + storeRetryMs)
+    else if (running) records.wakeAt(held, now() + storeRetryMs)
   }
 
   function noteRetryAfter(event: PredictionEvent, record: PredictionRecord): void {
@@ -307,72 +216,15 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     if (attempt !== undefined) places.close(attempt.deployment, now() + event.failure.retryAfterMs)
   }
 
-  function begin(held: Held, effect: Effect): void {
-    if (begun.has(effect.effect)) return
-    begun.add(effect.effect)
-    track(
-      leaseFor(effect)
-        .then(until => perform(effect, held.current, until))
-        .then(answer => deliver(held.id, answer))
-        .then(isStored => void ((isStored || effect.type !== 'start') && begun.delete(effect.effect))),
-    )
-  }
-
-  function track(task: Promise<unknown>): void {
-    underWay.add(task)
-    void task.finally(() => underWay.delete(task))
-  }
-
-  /**
-   * An attempt that has ended without winning keeps no file. Whoever writes its end sees to that; and whoever settles the
-   * prediction, because the first may have died right then, or never have heard that its write succeeded.
-   */
-  function discardLost(before: PredictionRecord, after: PredictionRecord): void {
-    for (const attempt of after.attempts) {
-      const earlier = before.attempts.find(({ id }) => id === attempt.id)
-      const isNews = earlier === undefined || !isEnded(earlier.state)
-      if (isLoser(attempt) && (isNews || after.settledAt !== null)) track(discard(after, attempt))
-    }
-  }
-
   /** A start is sent only while the lease outlasts its time limit: renewed first where it would be close. */
   async function leaseFor(effect: Effect): Promise<number> {
-    if (effect.type !== 'start') return leaseUntil
-    const needed = (findDeployment(routes, effect.deployment)?.provider.limits.startTimeoutMs ?? 0) + renewEveryMs / 2
-    if (leaseUntil - now() > needed) return leaseUntil
-    renewing ??= renew()
-      .catch(reportStoreFault)
-      .finally(() => {
-        renewing = null
-      })
-    await renewing
-    return leaseUntil
+    if (effect.type !== 'start') return leases.until()
+    const limitMs = findDeployment(routes, effect.deployment)?.provider.limits.startTimeoutMs ?? 0
+    return await leases.lasting(limitMs + renewEveryMs / 2)
   }
 
   function isHeld(deployment: string): boolean {
     return findDeployment(routes, deployment)?.provider.limits.heldStart ?? false
-  }
-
-  /**
-   * What an effect brought back is worth more than one try: a handle that is not stored is a run that nobody follows. False
-   * where the store was away and this process waits no longer.
-   */
-  async function deliver(id: string, answer: PredictionEvent): Promise<boolean> {
-    for (let tries = 1; ; tries++) {
-      try {
-        const stored = await apply(id, answer)
-        if (stored !== null) await dropUnknown(stored.record, answer)
-        // Collected, but meanwhile another engine had ended the attempt: nobody but us knows of the file.
-        if (answer.type !== 'collected' || stored === null) return true
-        const attempt = stored.record.attempts.find(({ id }) => id === answer.attempt)
-        if (attempt !== undefined && isLoser(attempt)) await discard(stored.record, attempt)
-        return true
-      } catch (error) {
-        reportStoreFault(error)
-        if (!running && tries >= lastTries) return false
-        await new Promise<void>(resolve => void clock.after(storeRetryMs, resolve))
-      }
-    }
   }
 
   /** Somebody else wrote the record: take the newest, keep it if the lease is still ours. */
@@ -389,13 +241,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   function refresh(held: Held, version: number): void {
     const turn = held.queue.then(async () => {
       // Looked at in its turn: our own commits are announced too, before their record here knows of them.
-      if (records.get(held.id) !== held || held.version >= version) return
+      if (!records.has(held) || held.version >= version) return
       await reload(held)
       await process(held, { type: 'timePassed' }, null)
     })
     held.queue = turn.catch(error => {
-      reportStoreFault(error)
-      if (records.get(held.id) === held) wakeAt(held, now() + storeRetryMs)
+      reportFault(error)
+      if (records.has(held)) records.wakeAt(held, now() + storeRetryMs)
     })
   }
 
@@ -404,45 +256,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     event: PredictionEvent,
     delivery: string | null = null,
   ): Promise<StoredPrediction | null> {
-    const held = records.get(id)
+    const held = records.find(id)
     if (held !== undefined) return enqueue(held, event, delivery)
     if (running) {
       const leased = await store.leaseOne(id, { engine: name, leaseMs })
-      if (leased !== null) return enqueue(hold(leased), event, delivery)
+      if (leased !== null) return enqueue(records.hold(leased), event, delivery)
     }
     return applyElsewhere(id, event, delivery)
-  }
-
-  /** Without the lease: facts are written, nothing begins, and the record is due at once for its holder. */
-  async function applyElsewhere(
-    id: string,
-    event: PredictionEvent,
-    delivery: string | null,
-  ): Promise<StoredPrediction | null> {
-    for (;;) {
-      const stored = await store.get(id)
-      if (stored === null) return null
-      const { world, policy } = worldFor(stored.record, now(), false)
-      const next = step(stored.record, event, now(), policy, world)
-      if (delivery === null && worthWriting(stored.record, next.record) === 'never') return stored
-      const [outcome] = await store.commit([
-        {
-          record: next.record,
-          version: stored.version,
-          nextAt: next.nextAt,
-          delivery,
-          reservations: [],
-          lease: 'unchanged',
-        },
-      ])
-      if (outcome === 'replayed') return stored
-      if (outcome === 'committed') {
-        journal.changed(stored.record, next.record)
-        discardLost(stored.record, next.record)
-        changed(id)
-        return { record: next.record, version: stored.version + 1, nextAt: next.nextAt }
-      }
-    }
   }
 
   async function pickUp(most = Infinity): Promise<void> {
@@ -454,7 +274,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       left -= leased.length
       // What turns pick up was put down by the one before: that is how they work.
       if (most === Infinity) {
-        const fresh = leased.filter(({ record }) => !records.has(record.id) && !isTerminal(record.status))
+        const fresh = leased.filter(({ record }) => records.find(record.id) === undefined && !isTerminal(record.status))
         journal.tookOver(fresh.length)
       }
       for (const stored of leased) {
@@ -463,27 +283,26 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             'warn',
             `Prediction ${stored.record.id} asks for ${stored.record.model}, which is not configured any more.`,
           )
-        void enqueue(hold(stored), { type: 'timePassed' }).catch(reportStoreFault)
+        void enqueue(records.hold(stored), { type: 'timePassed' }).catch(reportFault)
       }
     } while (running && left > 0 && leased.length === pickUpBatch)
   }
 
-  async function renew(): Promise<void> {
-    const asked = clock.now()
-    const before = [...records.values()].filter(held => held.version > 0)
-    const [mine, storeNow] = await Promise.all([store.renew(name, leaseMs), store.now()])
-    journal.outage.worked()
-    clockOffset = storeNow - clock.now()
-    // Counted from before the question: the lease may end earlier than we think, never later.
-    leaseUntil = asked + clockOffset + leaseMs
-    for (const held of before) {
-      const version = mine.get(held.id)
-      if (records.get(held.id) !== held) continue
-      if (version === undefined) letGo(held)
-      else if (version > held.version) refresh(held, version)
+  /** At a renewal: what is held by then and not ours any more is let go; what others wrote is read anew. */
+  function compare(): (mine: ReadonlyMap<string, number>) => void {
+    const before = records.all().filter(held => held.version > 0)
+    return mine => {
+      journal.outage.worked()
+      for (const held of before) {
+        const version = mine.get(held.id)
+        if (!records.has(held)) continue
+        if (version === undefined) letGo(held)
+        else if (version > held.version) refresh(held, version)
+      }
+      // Ours by the store's word, unknown here: the answer to an insert or to a lease was lost.
+      for (const id of mine.keys())
+        if (records.find(id) === undefined) underWay.track(apply(id, { type: 'timePassed' }).catch(reportFault))
     }
-    // Ours by the store's word, unknown here: the answer to an insert or to a lease was lost.
-    for (const id of mine.keys()) if (!records.has(id)) track(apply(id, { type: 'timePassed' }).catch(reportStoreFault))
   }
 
   async function readInsight(): Promise<void> {
@@ -492,7 +311,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   async function look(limit: number): Promise<void> {
-    await renew()
+    await leases.renew()
     await readInsight()
     await pickUp(limit)
   }
@@ -505,52 +324,45 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       running = false
       throw error
     }
-    const loop = (everyMs: number, work: () => Promise<void>) => startLoop(clock, everyMs, work, reportStoreFault)
-    endLoops = [loop(renewEveryMs, renew), loop(pickUpEveryMs, () => pickUp(limit)), loop(insightEveryMs, readInsight)]
+    const loop = (everyMs: number, work: () => Promise<void>) => startLoop(clock, everyMs, work, reportFault)
+    endLoops = [
+      loop(renewEveryMs, leases.renew),
+      loop(pickUpEveryMs, () => pickUp(limit)),
+      loop(insightEveryMs, readInsight),
+    ]
   }
 
   async function end(before: () => Promise<void> = async () => {}): Promise<void> {
     running = false
     unwatch()
     await Promise.all(endLoops.map(stop => stop()))
-    for (const held of records.values()) held.cancelWake()
+    records.rest()
     // An event that is being taken in may still begin effects, and every answer is an event.
     do {
-      await Promise.all([...records.values()].map(held => held.queue))
-      interrupt([...records.values()].flatMap(held => interruptible(held.current, isHeld)))
-      await Promise.all(underWay)
-    } while (underWay.size > 0)
-    for (const held of records.values()) held.cancelWake()
+      await records.idle()
+      interrupt(records.all().flatMap(held => interruptible(held.current, isHeld)))
+      await underWay.ended()
+    } while (!underWay.isEmpty())
+    records.rest()
     await before()
-    const ids = [...records.keys()]
-    records.clear()
+    const ids = records.all().map(held => held.id)
+    for (const held of records.all()) records.drop(held)
     for (const id of ids) places.forget(id)
     await store.release(name, ids)
   }
 
   /** What was not worth a write while it was held, such as when to ask again, is worth one when nobody holds it. */
   async function keep(): Promise<void> {
-    const changed = [...records.values()].filter(held => held.current !== held.stored && held.version > 0)
-    if (changed.length === 0) return
-    await store
-      .commit(
-        changed.map(({ current: record, version, nextAt }) => ({
-          record,
-          version,
-          nextAt,
-          reservations: [],
-          lease: 'release',
-        })),
-      )
-      .catch(reportStoreFault)
+    const changes = records.unwritten()
+    if (changes.length > 0) await store.commit(changes).catch(reportFault)
   }
 
   return {
     now,
-    pulse: () => ({ running, held: records.size, leaseUntil }),
+    pulse: () => ({ running, held: records.all().length, leaseUntil: leases.until() }),
     apply,
     async insert(record, quota) {
-      const held = hold({ record, version: 0, nextAt: now() })
+      const held = records.hold({ record, version: 0, nextAt: now() })
       try {
         const stored = await enqueue(held, { type: 'timePassed' }, null, quota)
         journal.created(record)
@@ -564,15 +376,13 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       }
     },
     held(id) {
-      const held = records.get(id)
-      return held === undefined || held.version === 0
-        ? null
-        : { record: held.current, version: held.version, nextAt: null }
+      const held = records.find(id)
+      return held === undefined || held.version === 0 ? null : known(held)
     },
     async start() {
       await awaken(Infinity)
       unwatch = store.watch(change => {
-        const held = records.get(change.id)
+        const held = records.find(change.id)
         if (held !== undefined && change.version > held.version) refresh(held, change.version)
       })
     },
@@ -581,10 +391,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     look,
     async quiet(until) {
       for (;;) {
-        await Promise.all([...records.values()].map(held => held.queue))
-        await Promise.all(underWay)
-        if (underWay.size > 0) continue
-        const next = Math.min(...[...records.values()].map(held => held.wakeAt))
+        await records.idle()
+        await underWay.ended()
+        if (!underWay.isEmpty()) continue
+        const next = Math.min(...records.all().map(held => held.wakeAt))
         if (next > until) return
         await new Promise<void>(resolve => void clock.after(next - now(), resolve))
       }
@@ -593,4 +403,8 @@ export function createDriver(dependencies: DriverDependencies): Driver {
       await end(keep)
     },
   }
+}
+
+function known({ current: record, version }: Held): StoredPrediction {
+  return { record, version, nextAt: null }
 }

@@ -9,11 +9,15 @@ import type { Places } from './places.ts'
 import { everyDeployment, routeFor } from './routes.ts'
 
 export interface WorldDependencies {
+  /** Unique for each process start: the name on leases and pending effects. */
   readonly name: string
+  /** True where no other process can be alive (an owned data folder). */
   readonly alone: boolean
   readonly routes: ReadonlyMap<string, Route>
   readonly places: Places
+  /** What stored attempts say; read again in a loop of the driver's. */
   readonly insight: Insight
+  /** Where the traffic of models that move goes. */
   readonly migrations: Pick<Migrations, 'order'>
   readonly random: Random
   readonly newId: () => string
