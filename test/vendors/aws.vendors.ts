@@ -111,11 +111,34 @@ print(json.dumps(handler(json.loads(sys.argv[1]), Context())))`
   })
   await world.set('config', { lambda: { use_docker: false } })
   const code = { ImageUri: '123456789012.dkr.ecr.us-east-1.amazonaws.com/kit:1' }
-  const Role = 'arn:aws:iam::123456789012:role/kit'
+  const Role = await createRole(world.config.endpoint)
   await new LambdaClient(world.config).send(
     new CreateFunctionCommand({ FunctionName: 'kit', PackageType: 'Image', Code: code, Role }),
   )
   return world
+}
+
+/** A role that Lambda may take; its ARN. By hand, since no client of IAM is at hand. */
+async function createRole(endpoint: string): Promise<string> {
+  const trust = {
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+  }
+  const answer = await fetch(endpoint, {
+    method: 'POST',
+    headers: {
+      // Moto reads which service is meant out of it, and checks nothing.
+      authorization: `AWS4-HMAC-SHA256 Credential=AKIATEST/20261124/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0`,
+    },
+    body: new URLSearchParams({
+      Action: 'CreateRole',
+      Version: '2010-05-08',
+      RoleName: 'kit',
+      AssumeRolePolicyDocument: JSON.stringify(trust),
+    }),
+  })
+  expect(answer.status).toBe(200)
+  return 'arn:aws:iam::123456789012:role/kit'
 }
 
 test('Lambda and S3: a photo becomes a verified splat', async () => {
