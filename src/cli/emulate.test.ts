@@ -30,6 +30,25 @@ test("serves RunPod's API as well, with the faults that can happen there", async
   expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
 })
 
+test("RunPod's jobs wait for a worker of the vendor's SDK where that is asked for, and nobody else's do", async () => {
+  const { begin, run } = await openTerminal()
+  const emulator = begin('emulate', 'runpod', '--port', '0', '--work', 'sdk')
+  const [, baseUrl = ''] = await emulator.said(/RUNPOD_WEBHOOK_GET_JOB='(\S+)\/relief\/job-take\/\$ID\?gpu=none'/)
+  const headers = { authorization: 'any' }
+  const body = JSON.stringify({ input: { text: 'hi' } })
+  const { id } = (await (await fetch(`${baseUrl}/relief/run`, { method: 'POST', headers, body })).json()) as {
+    id: string
+  }
+  const taken = await fetch(`${baseUrl}/relief/job-take/worker1?gpu=none&job_in_progress=0`, { headers })
+  expect(await taken.json()).toMatchObject({ id, input: { text: 'hi' } })
+  emulator.interrupt()
+  expect(await emulator.ended).toMatchObject({ code: 0, stderr: '' })
+  expect(await run('emulate', 'cog', '--work', 'sdk')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('takes no workers of yours'),
+  })
+})
+
 test("serves Baseten's API, with a model's address in the path", async () => {
   const { begin } = await openTerminal()
   const emulator = begin('emulate', 'baseten', '--port', '0', '--work', 'echo', '--fault', 'create-402')

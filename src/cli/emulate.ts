@@ -19,7 +19,8 @@ ecs, lambda, sagemaker. It really does the work, and misbehaves on demand.
   --faults             Print all faults, or those of the provider
   --seed N             For the dice that decide which runs faults hit (default 1)
   --boot-ms N          Cold start (default 2000)
-  --work NAME          relief: a photo becomes a splat; echo: the input comes back after 10 s (default relief)
+  --work NAME          relief: a photo becomes a splat; echo: the input comes back after 10 s; sdk: runpod only, jobs wait
+                       for a worker of yours in RunPod's SDK (default relief)
 `
 
 const options = {
@@ -31,7 +32,7 @@ const options = {
   work: { type: 'string', default: 'relief' },
 } as const
 
-const works = ['relief', 'echo']
+const works = ['relief', 'echo', 'sdk']
 
 type Emulators = typeof import('../emulators/index.ts')
 
@@ -43,6 +44,8 @@ interface Vendor {
   /** The lines of a config that lead to it; all but `baseUrl` is free to choose. */
   readonly provider: (baseUrl: string) => string
   readonly target: string
+  /** Lines for a shell by which a real worker takes its jobs here. Absent: none can. */
+  readonly workerEnvironment?: (baseUrl: string) => string
   readonly create: (
     emulators: Emulators,
     options: Parameters<Emulators['createReplicateEmulator']>[0] & Parameters<Emulators['createRunpodEmulator']>[0],
@@ -62,6 +65,14 @@ const vendors: { readonly [kind: string]: Vendor } = {
     path: '/v2',
     provider: baseUrl => `runpod({ apiKey: 'anything', baseUrl: '${baseUrl}' })`,
     target: `{ endpoint: 'relief' }`,
+    workerEnvironment: baseUrl =>
+      `export RUNPOD_WEBHOOK_GET_JOB='${baseUrl}/relief/job-take/$ID?gpu=none'
+export RUNPOD_WEBHOOK_POST_OUTPUT='${baseUrl}/relief/job-done/$RUNPOD_POD_ID/$ID?gpu=none'
+export RUNPOD_WEBHOOK_POST_STREAM='${baseUrl}/relief/job-stream/$RUNPOD_POD_ID/$ID?gpu=none'
+export RUNPOD_WEBHOOK_PING='${baseUrl}/relief/ping/$RUNPOD_POD_ID'
+export RUNPOD_POD_ID=worker1 RUNPOD_AI_API_KEY=anything
+export RUNPOD_SKIP_AUTO_SYSTEM_CHECKS=true RUNPOD_SKIP_GPU_CHECK=true
+`,
     create: ({ createRunpodEmulator }, options) => createRunpodEmulator(options),
   },
   baseten: {
@@ -142,6 +153,8 @@ export const command: Command = {
     }
     if (!works.includes(values.work))
       throw new UsageError(`There is no work "${values.work}".${suggest(values.work, works)}`)
+    if (values.work === 'sdk' && vendor.workerEnvironment === undefined)
+      throw new UsageError(`${vendor.title} takes no workers of yours: "--work sdk" is for runpod.`)
     const port = readWholeNumber('--port', values.port, { from: 0, to: 65_535 }) ?? 9001
     const seed = readWholeNumber('--seed', values.seed, { from: 0, to: 2 ** 31 - 1 }) ?? 1
     const bootMs = readWholeNumber('--boot-ms', values['boot-ms'], { from: 0, to: 3_600_000 })
@@ -184,6 +197,7 @@ async function emulate(io: Io, emulation: Emulation): Promise<number> {
       random: createRandom(seed),
       work: work === 'echo' ? createEchoWork({ clock }) : createReliefWork({ clock, directory }),
       faults,
+      ...(work === 'sdk' ? { workers: 'outside' as const } : {}),
       ...(bootMs === undefined ? {} : { bootMs }),
     })
     const served = await serve(emulator, port)
@@ -212,7 +226,7 @@ async function serve(emulator: Emulator, port: number): Promise<ServedEmulator> 
   }
 }
 
-function sayWhere(io: Io, { kind, vendor, specs }: Emulation, baseUrl: string): void {
+function sayWhere(io: Io, { kind, vendor, specs, work }: Emulation, baseUrl: string): void {
   say(io.stdout, `${vendor.title} is emulated at ${paint(io, io.stdout, 'bold', baseUrl)}`)
   if (specs.length > 0) say(io.stdout, `Faults: ${specs.join(', ')}`)
   io.stdout.write(`
@@ -225,6 +239,10 @@ export default defineConfig({
   models: { relief: { route: ['relief@${kind}'] } },
 })
 `)
+  if (work === 'sdk')
+    io.stdout.write(
+      `\n# Your worker's environment: then python handler.py\n${vendor.workerEnvironment?.(baseUrl) ?? ''}`,
+    )
 }
 
 async function readFaults(specs: readonly string[], kind: string, vendor: Vendor): Promise<readonly FaultRule[]> {
