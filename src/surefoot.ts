@@ -12,9 +12,10 @@ import type { OpenedFile } from './files/contract.ts'
 import { createApp } from './http/app.ts'
 import type { Visitor } from './http/context.ts'
 import { fromText } from './http/creating.ts'
-import { ownerOf } from './http/door.ts'
+import { callerOf } from './http/door.ts'
 import { createLinks } from './http/links.ts'
 import { type Authorize, createMount, runTick } from './http/mount.ts'
+import { createRates, type Rates } from './http/rates.ts'
 import type { AttemptsJson, PredictionJson } from './http/shapes.ts'
 import { toAttemptsView, toPredictionView } from './http/view.ts'
 import { type Opened, openDataFolder } from './open.ts'
@@ -169,21 +170,18 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
     return opening
   }
 
-  const predictions = createPredictions(open, 'local', noLimits)
+  const rates = createRates()
+  const predictions = createPredictions(open, appItself)
   return {
     ...predictions,
-    as: visitor => createPredictions(open, ownerOf(visitor), { ...noLimits, ...visitor.limits }),
+    as: visitor => createPredictions(open, createUser(visitor, rates)),
     handler(options) {
-      let mounting: Promise<(request: Request) => Promise<Response>> | null = null
+      let mounted: { readonly opened: Running; handle(request: Request): Promise<Response> } | null = null
       return async request => {
-        mounting ??= open().then(
-          opened => mount(opened, options),
-          error => {
-            mounting = null
-            throw error
-          },
-        )
-        return await (await mounting)(request)
+        const opened = await open()
+        // After a close it is opened anew.
+        if (mounted?.opened !== opened) mounted = { opened, handle: mount(opened, options, rates) }
+        return await mounted.handle(request)
       }
     },
     async tick({ seconds } = {}) {
@@ -200,10 +198,15 @@ function createLazily(options: SurefootOptions & { readonly directory: string },
   }
 }
 
-function mount({ engine, store, files, derivatives, signer, clock, config, log }: Running, options: HandlerOptions) {
-  const { base = '/api/surefoot', authorize, after } = options
+function mount(
+  { engine, store, files, derivatives, signer, clock, config, log }: Running,
+  options: HandlerOptions,
+  rates: Rates,
+): (request: Request) => Promise<Response> {
+  const { authorize, after } = options
+  const base = (options.base ?? '/api/surefoot').replace(/\/+$/, '')
   const { publicUrl, corsOrigins, tickSecret } = config
-  if (publicUrl !== null && new URL(publicUrl).pathname !== base)
+  if (publicUrl !== null && new URL(publicUrl).pathname.replace(/\/$/, '') !== base)
     throw new SurefootError(
       createFailure('input_invalid', `publicUrl is ${publicUrl}, but the app mounts Surefoot at ${base}.`, {
         fault: 'config',
@@ -223,13 +226,48 @@ function mount({ engine, store, files, derivatives, signer, clock, config, log }
     studio: null,
     allowedHosts: [],
     log,
+    rates,
   })
   return createMount({ app, engine }, { base, authorize, after, tickSecret })
 }
 
-function createPredictions(open: () => Promise<Running>, owner: string, limits: TokenLimits): Predictions {
+/** Whose predictions a view shows, and what may be done with them. */
+interface User {
+  readonly owner: string
+  readonly limits: TokenLimits
+  /** Refuses what is not allowed, or too often. */
+  admit(scope: 'predict' | 'read', now: number): void
+}
+
+const appItself: User = { owner: 'local', limits: noLimits, admit() {} }
+
+function createUser(visitor: Visitor, rates: Rates): User {
+  const { owner, limits, scopes } = callerOf(visitor)
+  return {
+    owner,
+    limits,
+    admit(scope, now) {
+      if (!scopes.includes(scope))
+        refuse('input_invalid', `This needs somebody who may do "${scope}".`, { status: 403 })
+      const { requestsPerMinute } = limits
+      const retryAfterMs = requestsPerMinute === null ? 0 : rates.take(owner, requestsPerMinute, now)
+      if (retryAfterMs === 0) return
+      const words = `This user may send ${requestsPerMinute} requests a minute.`
+      const failure = createFailure('rate_limited', words, { fault: 'user' })
+      throw new SurefootError({ ...failure, retryAfterMs }, { status: 429 })
+    },
+  }
+}
+
+function createPredictions(opening: () => Promise<Running>, { owner, limits, admit }: User): Predictions {
+  async function open(scope: 'predict' | 'read'): Promise<Running> {
+    const running = await opening()
+    admit(scope, running.clock.now())
+    return running
+  }
+
   async function view(stored: StoredPrediction): Promise<PredictionJson> {
-    const { engine, signer, clock, config, derivatives } = await open()
+    const { engine, signer, clock, config, derivatives } = await opening()
     const model = engine.routes.get(stored.record.model)?.model
     return toPredictionView(stored, {
       links: createLinks({ signer, clock }, config.publicUrl ?? ''),
@@ -244,15 +282,15 @@ function createPredictions(open: () => Promise<Running>, owner: string, limits: 
 
   /** What is due of it is done first. */
   async function find(id: string): Promise<StoredPrediction | null> {
-    const { engine } = await open()
+    const { engine } = await open('read')
     return await engine.turn(async turn => {
-      await turn.advance({ id })
+      await turn.advance({ id, owner })
       return await engine.get(id, owner)
     })
   }
 
   async function create(options: CreateOptions): Promise<PredictionJson> {
-    const { engine } = await open()
+    const { engine } = await open('predict')
     const stored: { [field: string]: FileRow } = {}
     const known: { [field: string]: FileRow } = {}
     let created: StoredPrediction
@@ -292,7 +330,7 @@ function createPredictions(open: () => Promise<Running>, owner: string, limits: 
     id: string,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<PredictionJson> {
-    const running = await open()
+    const running = await open('read')
     const { engine } = running
     if ((await engine.get(id, owner)) === null) return
     // The engine's own timers never keep a process alive; whoever waits for a prediction does.
@@ -316,11 +354,11 @@ function createPredictions(open: () => Promise<Running>, owner: string, limits: 
       return await viewOrNull(await find(id))
     },
     async list({ limit = 100 } = {}) {
-      const { engine } = await open()
+      const { engine } = await open('read')
       return await Promise.all((await engine.list({ owner, limit })).map(view))
     },
     async cancel(id) {
-      const { engine } = await open()
+      const { engine } = await open('predict')
       return await viewOrNull(
         await engine.turn(async turn => {
           if ((await engine.get(id, owner)) === null) return null
@@ -338,17 +376,17 @@ function createPredictions(open: () => Promise<Running>, owner: string, limits: 
       return refuse('input_invalid', `There is no prediction ${id}.`, { status: 404 })
     },
     async attempts(id) {
-      const stored = await (await open()).engine.get(id, owner)
+      const stored = await (await open('read')).engine.get(id, owner)
       return stored === null ? null : toAttemptsView(stored)
     },
     async openOutput(id, range) {
-      const { engine, files } = await open()
+      const { engine, files } = await open('read')
       const output = (await engine.get(id, owner))?.record.output
       const opened = output == null ? null : await files.open(output.key, range)
       return output == null || opened === null ? null : { ...opened, name: output.name, mediaType: output.mediaType }
     },
     async outputUrl(id) {
-      const { engine, files, clock } = await open()
+      const { engine, files, clock } = await open('read')
       const output = (await engine.get(id, owner))?.record.output
       if (output == null || files.outside === undefined) return null
       return await files.outside.readUrl(output.key, clock.now() + linkMs, output)

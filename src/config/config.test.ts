@@ -197,8 +197,8 @@ describe('loadConfig', () => {
       (await loadConfig({ cwd: folder({ 'surefoot.config.mjs': `export default ${text}` }), env })).tickSecret
     const config = '{ tickSecret: "of-the-config-file" }'
     expect(await secret('{}', {})).toBeNull()
-    expect(await secret('{}', { CRON_SECRET: 'of-the-host' })).toBe('of-the-host')
-    expect(await secret(config, { CRON_SECRET: 'of-the-host' })).toBe('of-the-config-file')
+    expect(await secret('{}', { CRON_SECRET: 'of-the-host-itself' })).toBe('of-the-host-itself')
+    expect(await secret(config, { CRON_SECRET: 'of-the-host-itself' })).toBe('of-the-config-file')
     expect(await secret(config, { SUREFOOT_TICK_SECRET: 'of-the-environment' })).toBe('of-the-environment')
   })
 

@@ -83,7 +83,7 @@ export async function loadConfig({ cwd, env, path }: LoadConfigOptions): Promise
     port: settings.port ?? config.port ?? 8787,
     publicUrl: settings.publicUrl ?? config.publicUrl ?? null,
     serverless: toServerless(config.serverless ?? hostWithoutProcesses(env) !== null),
-    tickSecret: settings.tickSecret ?? config.tickSecret ?? (env.CRON_SECRET || null),
+    tickSecret: settings.tickSecret ?? config.tickSecret ?? longEnough(env.CRON_SECRET),
     webhookOrigins: config.webhookOrigins ?? [],
     corsOrigins: config.corsOrigins ?? [],
     retention: toRetention(config.retention),
@@ -137,6 +137,11 @@ function readLogLevel(value: string | undefined): LogLevel {
   if (value === undefined || value === '') return 'info'
   const level = logLevels.find(candidate => candidate === value)
   return level ?? refuseConfig(`SUREFOOT_LOG: there is no level "${value}".${suggest(value, logLevels)}`)
+}
+
+/** A host's secret that anybody could guess opens nothing. */
+function longEnough(secret: string | undefined): string | null {
+  return secret !== undefined && secret.length >= 16 ? secret : null
 }
 
 /** Hosts end a function after 10 s where nothing else is set. */

@@ -229,7 +229,7 @@ export interface Engine {
   readonly routes: ReadonlyMap<string, Route>
   /**
    * Where nothing lives longer than a request: the engine is awake while `work` runs, and asleep again, with nothing under
-   * way and no lease held, before this resolves or rejects. Turns may overlap; it sleeps after the last. In a process whose
+   * way and no lease held, before this resolves or rejects, as far as the turn's time goes. Turns may overlap; it sleeps after the last. In a process whose
    * loops run (`start`), `work` is all that happens. Rejects as `work` does, or when the store cannot be reached.
    */
   turn<T>(work: (turn: Turn) => Promise<T>, options?: TurnOptions): Promise<T>
@@ -268,10 +268,10 @@ export interface EngineFigures {
 /** What a request does with its time. */
 export interface Turn {
   /**
-   * Advances a prediction (default: none in particular) and waits until nothing is under way any more, and nothing is due
+   * Advances a prediction (default: none in particular; with an `owner` only one of that owner) and waits until nothing is under way any more, and nothing is due
    * within the next `forMs` (default 0), or the turn's time is over. At once where loops run.
    */
-  advance(options?: { readonly id?: string; readonly forMs?: number }): Promise<void>
+  advance(options?: { readonly id?: string; readonly owner?: string; readonly forMs?: number }): Promise<void>
   /** Removes what was kept long enough, judges migrations, keeps deployments warm: what loops do elsewhere, once. */
   keepHouse(): Promise<void>
   /** Aborts when the turn's time is over. Never where loops run. */

@@ -26,7 +26,8 @@ const usualOthers = 8
  * asleep ── first turn begins ──> awake ── last turn ends ──> falling asleep ──> asleep
  *
  * Waking and falling asleep happen one after the other: a turn that begins while the engine falls asleep waits for that,
- * and wakes it again. A turn that begins while it is awake looks for due records anew, because the host may have frozen
+ * and wakes it again. Nobody waits for either beyond the time of its turn: work whose turn could not wake the engine in time
+ * is done all the same, with nothing advanced, and what falls asleep late does so by itself. A turn that begins while it is awake looks for due records anew, because the host may have frozen
  * this process since the last look.
  */
 export function createTurns(dependencies: TurnsDependencies): Turns {
@@ -70,22 +71,24 @@ export function createTurns(dependencies: TurnsDependencies): Turns {
         over.signal.addEventListener('abort', () => resolve(), { once: true }),
       )
       try {
-        await wake(others)
+        await Promise.race([wake(others), isOver])
         return await work({
           signal: over.signal,
-          async advance({ id, forMs = 0 } = {}) {
+          async advance({ id, owner, forMs = 0 } = {}) {
+            if (over.signal.aborted) return
             const until = driver.now() + forMs
             const stored = id === undefined ? null : await store.get(id)
+            const isTheirs = owner === undefined || stored?.record.owner === owner
             // A settled one wants nothing, and its lease would be in nobody's hands.
-            if (id !== undefined && stored !== null && stored.nextAt !== null)
+            if (id !== undefined && stored !== null && isTheirs && stored.nextAt !== null)
               await driver.apply(id, { type: 'timePassed' })
             await Promise.race([driver.quiet(until), isOver])
           },
           keepHouse,
         })
       } finally {
+        await Promise.race([sleep(), isOver])
         disarm()
-        await sleep()
       }
     },
   }

@@ -3,7 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { routePath } from 'hono/route'
 import { addBrowserUploads } from './browser-uploads.ts'
 import type { App, AppDependencies, Context, Env, Mounted } from './context.ts'
-import { createDoor } from './door.ts'
+import { createDoor, type Door } from './door.ts'
 import { refuseHttp, toErrorResponse } from './errors.ts'
 import { addEvents } from './events.ts'
 import { addFiles } from './files.ts'
@@ -35,6 +35,7 @@ import { addWebhooks } from './webhooks.ts'
 export function createApp(deps: AppDependencies): {
   /** `mounted` says what holds for this request where another app passes it on. */
   fetch(request: Request, mounted?: Mounted): Promise<Response>
+  readonly recognise: Door['recognise']
 } {
   const app: App = new OpenAPIHono<Env>()
   const door = createDoor(deps)
@@ -90,7 +91,10 @@ export function createApp(deps: AppDependencies): {
     return refuseHttp('method_not_allowed', `This address takes ${allow} only.`, { allow })
   })
   app.onError((error, c) => toErrorResponse(c, error, deps.log))
-  return { fetch: async (request, mounted) => app.fetch(request, mounted === undefined ? {} : { mounted }) }
+  return {
+    recognise: door.recognise,
+    fetch: async (request, mounted) => app.fetch(request, mounted === undefined ? {} : { mounted }),
+  }
 }
 
 /** What a proxy or a client calls the request, where that can stand in a log. */

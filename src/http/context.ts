@@ -8,6 +8,7 @@ import type { FileStore } from '../files/contract.ts'
 import type { Signer } from '../files/signing.ts'
 import type { Store } from '../store/contract.ts'
 import type { Door } from './door.ts'
+import type { Rates } from './rates.ts'
 
 /** What the front is made of. Nothing is opened, listened to or read from the environment here. */
 export interface AppDependencies {
@@ -52,6 +53,8 @@ export interface AppDependencies {
   }
   /** Aborted as soon as the process is asked to end, when it still serves: `/readyz` then says no. Default: `closing` alone. */
   readonly leaving?: AbortSignal
+  /** How fast each caller calls. Default: this app's own count. */
+  readonly rates?: Rates
   /** Ends held requests and event streams when the server closes. */
   readonly closing?: AbortSignal
 }
@@ -81,6 +84,8 @@ export interface Env {
   Bindings: { readonly mounted?: Mounted }
   Variables: {
     requestId: string
+    /** The request comes from another origin's page, which may only use tokens. */
+    isForeign?: boolean
     /** Set by the route's access, see `accessByRoute`: handlers of `open` and `link` routes have none. */
     caller: Caller
     door: Door

@@ -13,6 +13,11 @@ export interface Door {
    * unlearnt before the process ends: that the last token expires or is revoked opens nothing.
    */
   needsTokens(): Promise<boolean>
+  /**
+   * Who sends a request to a mounted app, by its `Authorization` header or the app's sign-in; null for nobody. Counts and
+   * refuses nothing: for what is decided before the request is let in.
+   */
+  recognise(header: string | undefined, mounted: Pick<Mounted, 'visitor'>): Promise<Caller | null>
   /** Sets who calls, or refuses (401, 403, 429). `any` asks for a good token, whatever its scopes. */
   admit(c: Context, access: Access | 'any'): Promise<void>
 }
@@ -31,11 +36,19 @@ export function ownerOf({ user }: Visitor): string {
   return `user:${user}`
 }
 
+/** A visitor as a caller, with what is not said of it by default. */
+export function callerOf(visitor: Visitor): Caller {
+  const granted = visitor.scopes ?? visitorScopes
+  const limits = { ...noLimits, ...visitor.limits }
+  return { owner: ownerOf(visitor), scopes: granted, limits, seesAll: granted.includes('admin') }
+}
+
 const localCaller: Caller = { owner: 'local', scopes, limits: noLimits, seesAll: false }
 
 /** Creates the door of an app. Its memory: whether tokens are needed, and how fast each caller calls. */
-export function createDoor({ store, clock, log, access }: AppDependencies): Door {
-  const rates = createRates()
+export function createDoor(deps: AppDependencies): Door {
+  const { store, clock, log, access } = deps
+  const rates = deps.rates ?? createRates()
   const ownerDigest = access?.ownerSecret === undefined ? nobody : digestOf(access.ownerSecret)
   let isNeeded = access?.tokensRequired ?? false
 
@@ -73,13 +86,16 @@ export function createDoor({ store, clock, log, access }: AppDependencies): Door
       .catch(error => log('warn', 'the use of a token was not noted', { error: String(error) }))
   }
 
-  async function identifyVisitor({ visitor }: Mounted): Promise<Caller> {
-    const found = (await visitor()) ?? refuse('token_missing', 'Sign in first.')
-    const limits = { ...noLimits, ...found.limits }
-    const owner = ownerOf(found)
-    slowDown(owner, limits)
-    const granted = found.scopes ?? visitorScopes
-    return { owner, scopes: granted, limits, seesAll: granted.includes('admin') }
+  function callerWith({ id, scopes, limits }: Token): Caller {
+    return { owner: id, scopes, limits, seesAll: scopes.includes('admin') }
+  }
+
+  async function identifyVisitor(c: Context, { visitor }: Mounted): Promise<Caller> {
+    // Its cookies came along with another site's page.
+    if (c.get('isForeign')) refuse('token_missing', 'Pages of other origins need a token here, whoever has signed in.')
+    const caller = callerOf((await visitor()) ?? refuse('token_missing', 'Sign in first.'))
+    slowDown(caller.owner, caller.limits)
+    return caller
   }
 
   async function identify(c: Context, wanted: Access | 'any'): Promise<Caller> {
@@ -87,7 +103,7 @@ export function createDoor({ store, clock, log, access }: AppDependencies): Door
     const secret = readAuthorization(header)
     if (secret !== null && isDigestOf(ownerDigest, secret)) return { ...localCaller, seesAll: true }
     const { mounted } = c.env ?? {}
-    if (mounted !== undefined && idOfSecret(secret ?? '') === null) return await identifyVisitor(mounted)
+    if (mounted !== undefined && idOfSecret(secret ?? '') === null) return await identifyVisitor(c, mounted)
     // Clients of Replicate's always send some token; where none is needed none is looked at.
     if (mounted === undefined && wanted !== 'tokens' && !(await needsTokens())) return localCaller
     if (header === undefined)
@@ -95,11 +111,22 @@ export function createDoor({ store, clock, log, access }: AppDependencies): Door
     const token = await find(secret)
     slowDown(token.id, token.limits)
     noteUse(token)
-    return { owner: token.id, scopes: token.scopes, limits: token.limits, seesAll: token.scopes.includes('admin') }
+    return callerWith(token)
   }
 
   return {
     needsTokens,
+    async recognise(header, { visitor }) {
+      const secret = readAuthorization(header)
+      const id = idOfSecret(secret ?? '')
+      if (id === null) {
+        const found = await visitor()
+        return found === null ? null : callerOf(found)
+      }
+      const token = await store.findToken(id)
+      const isGood = isDigestOf(token?.digest ?? nobody, secret ?? '') && token !== null
+      return isGood && endOf(token, clock.now()) === null ? callerWith(token) : null
+    },
     async admit(c, wanted) {
       const scope = wanted === 'any' ? null : scopeFor(wanted)
       if (scope === null && wanted !== 'any') return

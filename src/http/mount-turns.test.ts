@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { noLimits } from '../core/token.ts'
 import type { Engine, Turn, TurnOptions } from '../engine/contract.ts'
-import type { Mounted } from './context.ts'
+import type { Caller, Mounted } from './context.ts'
 import { createMount, type MountOptions } from './mount.ts'
 
 const secret = 'a-secret-of-ticks'
@@ -19,8 +20,8 @@ function setup({
       try {
         return await work({
           signal: over.signal,
-          async advance({ id, forMs } = {}) {
-            events.push(`advance${id === undefined ? '' : ` ${id}`}${forMs === undefined ? '' : ` for ${forMs}`}`)
+          async advance({ id, owner, forMs } = {}) {
+            events.push(['advance', id, owner, forMs].filter(part => part !== undefined).join(' '))
             await busy
           },
           async keepHouse() {
@@ -36,6 +37,12 @@ function setup({
     async fetch(request: Request, mounted?: Mounted): Promise<Response> {
       events.push(`${request.method} ${new URL(request.url).pathname}`)
       return respond(request, mounted)
+    },
+    async recognise(header: string | undefined, { visitor }: Pick<Mounted, 'visitor'>): Promise<Caller | null> {
+      const rights = { scopes: [], limits: noLimits, seesAll: header === 'Bearer admin' }
+      if (header !== undefined) return rights.seesAll ? { owner: 'token', ...rights } : null
+      const found = await visitor()
+      return found === null ? null : { owner: `user:${found.user}`, ...rights }
     },
   }
   const handle = createMount(
@@ -55,7 +62,7 @@ describe('a request where requests drive', () => {
   it('is answered, when it asks, after what is due of its prediction was done', async () => {
     const { ask, events } = setup()
     await ask('/v1/predictions/abc')
-    expect(events).toEqual(['wake', 'advance abc', 'GET /v1/predictions/abc', 'sleep'])
+    expect(events).toEqual(['wake', 'advance abc user:ada', 'GET /v1/predictions/abc', 'sleep'])
   })
 
   it('is answered, when it begins something, after that was seen through', async () => {
@@ -93,6 +100,49 @@ describe('a request where requests drive', () => {
     },
   )
 
+  it('wakes nobody for a token that is none, for health checks and preflights, nor asks who sends them', async () => {
+    let asked = 0
+    const authorize = () => {
+      asked += 1
+      return new Response('Sign in.', { status: 401 })
+    }
+    const { ask, events } = setup({ authorize })
+    await ask('/v1/predictions', { headers: { authorization: 'Bearer sf_x' } })
+    await ask('/healthz')
+    expect((await ask('/v1/predictions', { method: 'OPTIONS' })).status).toBe(200)
+    expect([events, asked]).toEqual([['GET /v1/predictions', 'GET /healthz', 'OPTIONS /v1/predictions'], 0])
+  })
+
+  it('is answered by the sign-in where that has an answer of its own for nobody, and by us otherwise', async () => {
+    const own = () => new Response('Sign in.', { status: 303 })
+    const nobody = setup({ authorize: own, respond: () => new Response(null, { status: 401 }) })
+    expect((await nobody.ask('/v1/predictions')).status).toBe(303)
+    const open = setup({ authorize: own, respond: () => new Response(null, { status: 404 }) })
+    expect((await open.ask('/v1/predictions')).status).toBe(404)
+  })
+
+  it("moves another's prediction for whoever may see all only", async () => {
+    const { ask, events } = setup()
+    await ask('/v1/predictions/abc', { headers: { authorization: 'Bearer admin' } })
+    expect(events[1]).toBe('advance abc')
+  })
+
+  it('cuts the stream of a reader that has stopped reading, once its turn is over', async () => {
+    const source = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 100 })
+    const respond = () => new Response(source.readable, { headers: { 'content-type': 'text/event-stream' } })
+    const { ask, over, events } = setup({ respond })
+    const reader = (await ask('/v1/predictions/abc/events')).body?.getReader()
+    const writer = source.writable.getWriter()
+    for (let count = 0; count < 50; count++) void writer.write(new Uint8Array(1_000)).catch(() => {})
+    await reader?.read()
+    over.abort()
+    await expect.poll(() => events.at(-1)).toBe('sleep')
+    const readAll = async () => {
+      while ((await reader?.read())?.done === false);
+    }
+    await expect(readAll()).rejects.toThrow()
+  })
+
   it('wakes nobody for bytes by a signed link', async () => {
     const { ask, events } = setup()
     await ask('/v1/outputs/abc/scene.ply?expiry=1&signature=x')
@@ -107,7 +157,7 @@ describe('a request where requests drive', () => {
     const reading = response.text().then(text => events.push(`read ${text}`))
     const writer = source.writable.getWriter()
     await writer.write(new TextEncoder().encode('data: 1\n\n'))
-    expect(events).toEqual(['wake', 'advance abc', 'GET /v1/predictions/abc/events'])
+    expect(events).toEqual(['wake', 'advance abc user:ada', 'GET /v1/predictions/abc/events'])
     await writer.close()
     await reading
     expect(events.slice(-2)).toEqual(['sleep', 'read data: 1\n\n'])
@@ -154,7 +204,7 @@ describe('tick', () => {
   it('drives on for as many seconds as it is told', async () => {
     const { ask, events } = setup()
     await ask('/tick?seconds=50', { method: 'POST', ...bearer(secret) })
-    expect(events).toEqual(['wake others Infinity 50000', 'keep house', 'advance for 49000', 'sleep'])
+    expect(events).toEqual(['wake others Infinity 50000', 'keep house', 'advance 49000', 'sleep'])
   })
 
   it.each<[string, string, RequestInit, number]>([

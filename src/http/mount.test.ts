@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,8 +11,9 @@ const origin = 'https://app.example'
 const base = `${origin}/api/surefoot`
 
 /** An app whose people say who they are in a header, with Surefoot at `/api/surefoot`. */
-function setup(options: Partial<HandlerOptions> = {}) {
+function setup({ config, ...options }: Partial<HandlerOptions> & { readonly config?: string } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'surefoot-mount-'))
+  if (config !== undefined) writeFileSync(join(directory, 'surefoot.config.mjs'), `export default ${config}`)
   const surefoot = createSurefoot({ directory, log: () => {} })
   onTestFinished(async () => {
     await surefoot.close()
@@ -110,6 +111,31 @@ describe('an app that mounts Surefoot', () => {
     expect((await ask('/v1/predictions', { user: 'ada', headers: same })).status).toBe(200)
   })
 
+  it("lets pages of named origins in by a token only, whoever's cookies come along", async () => {
+    const { ask } = setup({ config: '{ corsOrigins: ["https://partner.example"] }' })
+    const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://partner.example' }
+    const refused = await ask('/v1/predictions', { user: 'ada', headers })
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([
+      401,
+      'https://partner.example',
+    ])
+    const preflight = { ...headers, 'access-control-request-method': 'GET' }
+    expect((await ask('/v1/predictions', { method: 'OPTIONS', headers: preflight })).ok).toBe(true)
+  })
+
+  it('opens again after it was closed', async () => {
+    const { ask, surefoot } = setup()
+    expect((await ask('/v1/predictions', { user: 'ada' })).status).toBe(200)
+    await surefoot.close()
+    expect((await ask('/v1/predictions', { user: 'ada' })).status).toBe(200)
+  })
+
+  it('is below a base that is named with a slash at its end', async () => {
+    const { handle } = setup({ base: '/api/surefoot/' })
+    const request = new Request(`${base}/v1/predictions`, { headers: { 'x-user': 'ada' } })
+    expect((await handle(request)).status).toBe(200)
+  })
+
   it('is not anywhere else', async () => {
     const { handle } = setup()
     for (const path of ['/api/surefootv1/predictions', '/v1/predictions', '/api/surefoot/../v1/predictions'])
@@ -119,5 +145,19 @@ describe('an app that mounts Surefoot', () => {
   it('has no tick without a secret', async () => {
     const { ask } = setup()
     expect((await ask('/tick', { method: 'POST', user: 'ada' })).status).toBe(403)
+  })
+})
+
+describe('the values of one user', () => {
+  it('are within its scopes and as fast as it may be, whatever way it came', async () => {
+    const { surefoot, ask } = setup({ authorize: () => ({ user: 'eve', limits: { requestsPerMinute: 2 } }) })
+    const reader = surefoot.as({ user: 'ada', scopes: ['read'] })
+    expect(await reader.list()).toEqual([])
+    await expect(reader.create({ files: { image: photo } })).rejects.toMatchObject({ status: 403 })
+    const eve = surefoot.as({ user: 'eve', limits: { requestsPerMinute: 2 } })
+    await eve.list()
+    expect((await ask('/v1/predictions')).status).toBe(200)
+    await expect(eve.list()).rejects.toMatchObject({ status: 429, failure: { code: 'rate_limited' } })
+    expect((await ask('/v1/predictions')).status).toBe(429)
   })
 })

@@ -1,7 +1,8 @@
 import type { Engine } from '../engine/contract.ts'
-import type { Mounted, Visitor } from './context.ts'
+import type { createApp } from './app.ts'
+import type { Visitor } from './context.ts'
 import { carriesPermission } from './safety.ts'
-import { digestOf, isDigestOf, readAuthorization } from './secrets.ts'
+import { digestOf, isDigestOf } from './secrets.ts'
 
 /** What an app's own sign-in answers: who it is; null, for nobody who may come in; or an answer of its own. */
 export type Authorize = (request: Request) => Visitor | Response | null | Promise<Visitor | Response | null>
@@ -21,7 +22,7 @@ export interface MountOptions {
 }
 
 export interface MountDependencies {
-  readonly app: { fetch(request: Request, mounted?: Mounted): Promise<Response> }
+  readonly app: Pick<ReturnType<typeof createApp>, 'fetch' | 'recognise'>
   readonly engine: Pick<Engine, 'turn'>
 }
 
@@ -47,7 +48,11 @@ export function createMount(
     if (request.method !== 'POST' && request.method !== 'GET')
       return refuse(405, 'method_not_allowed', 'A tick is a POST.')
     if (tickDigest === null)
-      return refuse(403, 'tick_closed', 'Set tickSecret in the config, or SUREFOOT_TICK_SECRET, to call this.')
+      return refuse(
+        403,
+        'tick_closed',
+        'Set tickSecret in the config, or SUREFOOT_TICK_SECRET, to call this: 16 characters or more.',
+      )
     if (!isDigestOf(tickDigest, request.headers.get('authorization') ?? ''))
       return refuse(401, 'token_invalid', 'This is not the secret of ticks.')
     const seconds = new URL(request.url).searchParams.get('seconds')
@@ -75,7 +80,8 @@ export function createMount(
     })
     const ask = async (closing: AbortSignal): Promise<Response> => {
       const response = await app.fetch(request, { base, closing, visitor })
-      return answer ?? response
+      // The sign-in's own answer stands for the refusal of nobody, not for what nobody may have.
+      return response.status === 401 ? (answer ?? response) : response
     }
     const isQuestion = request.method === 'GET' || request.method === 'HEAD'
     if (carriesPermission(pathname)) {
@@ -84,8 +90,14 @@ export function createMount(
       if (!isQuestion && response.ok) await seeThrough(engine.turn(turn => turn.advance()))
       return response
     }
-    if (!hasToken(request) && (await visitor()) === null) return await ask(request.signal)
-    return await inTurn(isQuestion, predictionIn(pathname), ask)
+    // Health checks, preflights and the like ask for nobody, and nobody moves anything.
+    const isOpen = !pathname.startsWith('/v1/') || request.method === 'OPTIONS'
+    const header = request.headers.get('authorization') ?? undefined
+    const caller = isOpen ? null : await app.recognise(header, { visitor })
+    if (caller === null) return await ask(request.signal)
+    const id = isQuestion ? predictionIn(pathname) : undefined
+    const { owner } = caller
+    return await inTurn(isQuestion, id === undefined ? {} : caller.seesAll ? { id } : { id, owner }, ask)
   }
 
   async function seeThrough(work: Promise<unknown>): Promise<void> {
@@ -96,21 +108,19 @@ export function createMount(
   /** Answers as soon as there is an answer, where the host lets the turn go on after it. */
   async function inTurn(
     isQuestion: boolean,
-    id: string | undefined,
+    about: { readonly id?: string; readonly owner?: string },
     ask: (closing: AbortSignal) => Promise<Response>,
   ): Promise<Response> {
     const early = Promise.withResolvers<Response>()
     let endStream = async () => {}
     const whole = engine.turn(async turn => {
-      if (isQuestion) await turn.advance(id === undefined ? {} : { id })
+      if (isQuestion) await turn.advance(about)
       const response = await ask(turn.signal)
       if (response.body !== null && response.headers.get('content-type')?.startsWith('text/event-stream')) {
-        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-        endStream = () => writable.close().catch(() => {})
+        const { readable, read, end } = passOn(response.body)
+        endStream = end
         early.resolve(new Response(readable, response))
-        const read = response.body.pipeTo(writable, { preventClose: true }).catch(() => {})
-        // Whoever stops reading without going away keeps nobody awake.
-        await Promise.race([read, aborted(turn.signal)])
+        await untilEither(read, turn.signal)
         return response
       }
       if (after !== undefined) early.resolve(response)
@@ -125,6 +135,40 @@ export function createMount(
   }
 }
 
+/** The same bytes in a stream that ends when it is told to: in order where all was read by then, else it is cut off. */
+function passOn(body: ReadableStream<Uint8Array>) {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const cut = new AbortController()
+  let isRead = false
+  const read = body.pipeTo(writable, { preventClose: true, signal: cut.signal }).then(
+    () => {
+      isRead = true
+    },
+    () => {},
+  )
+  return {
+    readable,
+    read,
+    async end(): Promise<void> {
+      if (isRead) return await writable.close().catch(() => {})
+      // Whoever stopped reading comes back, as after any cut.
+      cut.abort()
+    },
+  }
+}
+
+function untilEither(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const end = () => {
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', end)
+    void work.then(end)
+  })
+}
+
 /** Advances everything that is due and keeps house; with `seconds`, 1 to 900, drives on for so long. */
 export async function runTick(engine: Pick<Engine, 'turn'>, seconds?: number): Promise<void> {
   await engine.turn(
@@ -134,13 +178,6 @@ export async function runTick(engine: Pick<Engine, 'turn'>, seconds?: number): P
     },
     { others: Number.POSITIVE_INFINITY, ...(seconds === undefined ? {} : { limitMs: seconds * 1000 }) },
   )
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
 
 /** The same request with the path below `base`, under the origin that its sender used; null where it is not below it. */
@@ -167,10 +204,6 @@ function first(list: string | null): string | undefined {
 
 function predictionIn(path: string): string | undefined {
   return /^\/v1\/predictions\/(\w+)(?:\/|$)/.exec(path)?.[1]
-}
-
-function hasToken({ headers }: Request): boolean {
-  return readAuthorization(headers.get('authorization') ?? undefined)?.startsWith('sf_') ?? false
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

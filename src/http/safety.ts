@@ -50,6 +50,7 @@ export function guard({ allowedHosts, publicUrl, corsOrigins = [] }: AppDependen
     const origin = c.req.header('origin')
     if (origin !== undefined && corsOrigins.includes(origin) && isForPages(url.pathname)) {
       if (isPreflight(c)) return answerPreflight(origin)
+      c.set('isForeign', true)
       await next()
       shareWith(origin, c.res.headers)
       return
