@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import os
 from dataclasses import dataclass
 from typing import Any, Mapping
 
@@ -9,6 +12,9 @@ from .failure import KitError
 
 KEY = "surefoot"
 """Key in the input that holds what is Surefoot's. Source: `src/providers/kit.ts` and `src/providers/aws/kit.ts`."""
+
+SECRET = "SUREFOOT_KIT_SECRET"
+"""Environment: what the gateway has as `kitSecret`. Without it any job is run."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,13 @@ class Job:
     """Where to PUT reports (AWS)."""
     claim: str | None
     """What to claim before anything else, where the provider may deliver twice (AWS)."""
+    proof: str | None = None
+    """That the gateway made this job: see `check_proof`."""
 
 
 def parse_job(data: Mapping[str, Any], field: str = "image") -> Job:
     """
-    Reads the wire form: `{ image, ...options, surefoot?: { attempt, upload: { url }, hello?, state?: { url }, claim?: { url } } }`,
+    Reads the wire form: `{ image, ...options, surefoot?: { attempt, upload: { url }, hello?, state?: { url }, claim?: { url }, proof? } }`,
     or, on Replicate, `surefoot_attempt` instead of `surefoot`. `field` names the input file. Fails with `input_invalid`.
     """
     if not isinstance(data, Mapping):
@@ -54,7 +62,34 @@ def parse_job(data: Mapping[str, Any], field: str = "image") -> Job:
         hello=_text(ours.get("hello"), "hello"),
         state=_url(ours.get("state"), "state"),
         claim=_url(ours.get("claim"), "claim"),
+        proof=_text(ours.get("proof"), "proof"),
     )
+
+
+def check_proof(job: Job) -> None:
+    """
+    Where the environment has `SUREFOOT_KIT_SECRET`, a job needs `surefoot.proof`: HMAC-SHA256 under that secret, in hex, of the
+    attempt's id, the input file's URL, the upload's and the hello's with newlines between them, as the adapters of `cog` and
+    `koyeb` send it (`src/providers/kit.ts`). Fails with `deployment_missing`; so does a secret that is empty.
+    """
+    secret = os.environ.get(SECRET)
+    if secret is None:
+        return
+    if secret == "":
+        raise KitError("deployment_missing", f"{SECRET} of the worker is empty: it takes no job. Set it, or remove it.")
+    source = job.source if isinstance(job.source, str) else ""
+    proved = "\n".join([job.attempt or "", source, job.upload or "", job.hello or ""])
+    expected = hmac.new(_bytes(secret), _bytes(proved), hashlib.sha256).hexdigest()
+    # The proof speaks of no other addresses.
+    is_whole = job.state is None and job.claim is None
+    if not (is_whole and hmac.compare_digest(_bytes(expected), _bytes(job.proof or ""))):
+        words = f"The job has no proof that it comes from the gateway: its kitSecret must be {SECRET} of the worker."
+        raise KitError("deployment_missing", words)
+
+
+def _bytes(text: str) -> bytes:
+    # A text of JSON may hold half a surrogate pair.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _url(value: Any, name: str) -> str | None:

@@ -7,6 +7,7 @@ import threading
 from typing import Any, Mapping
 
 from . import web
+from .address import UntrustedAddress
 from .failure import KitError
 from .transfer import Check, Waiter
 
@@ -28,6 +29,9 @@ def say_hello(url: str, run_id: str, waiter: Waiter = Waiter()) -> threading.Thr
                     return
             except web.WebError:
                 pass
+            except UntrustedAddress as error:
+                print(error, flush=True)
+                return
             if number + 1 < _HELLO_TRIES:
                 waiter.wait(2.0 * 4**number, lambda: None)
 
@@ -45,7 +49,8 @@ def claim(url: str, run_id: str, check: Check, waiter: Waiter = Waiter()) -> boo
     words, maybe_ours = "", False
     for number in range(4):
         try:
-            status = web.send("PUT", url, run_id.encode(), {"If-None-Match": "*", "Content-Type": "text/plain"})
+            headers = {"If-None-Match": "*", "Content-Type": "text/plain"}
+            status = web.send("PUT", url, run_id.encode(), headers, check=check)
         except web.WebError as error:
             words, maybe_ours = str(error), True
         else:
@@ -83,13 +88,17 @@ class StateWriter:
             self._next = state
             self._changed.notify()
 
+    def close(self) -> None:
+        """Writes nothing any more; ends the thread."""
+        with self._changed:
+            self._closed, self._next = True, None
+            self._changed.notify()
+
     def finish(self, state: Mapping[str, Any]) -> bool:
         """Writes the last report, with several tries; whether it was taken."""
         if self._url is None:
             return True
-        with self._changed:
-            self._closed, self._next = True, None
-            self._changed.notify()
+        self.close()
         self._thread.join()
         return _put(self._url, state, 5, self._waiter)
 
@@ -112,6 +121,8 @@ def _put(url: str, state: Mapping[str, Any], tries: int, waiter: Waiter) -> bool
                 return True
         except web.WebError:
             pass
+        except UntrustedAddress:
+            return False
         if number + 1 < tries:
             waiter.wait(2.0**number, lambda: None)
     return False

@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import os
 import random
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Callable, Iterator, Literal
 from urllib.parse import unquote_to_bytes
 
 from . import web
-from .failure import KitError, plain
+from .failure import KitError
 
 PIECE = 1 << 20
 """Bytes of one piece."""
@@ -60,7 +61,7 @@ def download(
     """
     Brings the file at an http(s) or data URL to `target`; its length in bytes. A `Path` (an object, which only a wrapper can
     give; never a text) is copied. Tries again after cuts, time limits, 408, 429 and 5xx, within `total_seconds`. Fails with
-    `input_too_large`, or `input_invalid` where it cannot be had.
+    `input_too_large`, `deployment_missing` where it leads into the worker's own network, or `input_invalid` where it cannot be had.
     """
     if isinstance(source, os.PathLike):
         return _copy(Path(source), target, max_bytes)
@@ -73,7 +74,7 @@ def download(
         check()
         pause: float | None = None
         try:
-            with web.get(source, timeout=min(30.0, total_seconds)) as response:
+            with web.get(source, timeout=30.0, total_seconds=end - waiter.clock(), check=check) as response:
                 if response.status == 200:
                     return _save(response, target, max_bytes, end, check, progress, waiter)
                 words = f"it answered {response.status}"
@@ -86,7 +87,7 @@ def download(
         if number + 1 == tries or waiter.clock() + wait >= end:
             break
         waiter.wait(wait, check)
-    raise KitError("input_invalid", f"The input file at {source} could not be fetched: {words}.")
+    raise KitError("input_invalid", f"The input file could not be fetched: {words}.")
 
 
 def _save(
@@ -194,8 +195,11 @@ def upload(
         pause: float | None = None
         try:
             body = _pieces(path, size, check, progress)
-            with web.exchange("PUT", url, headers=headers, body=body, timeout=60.0) as response:
-                status, words = response.status, plain(response.read(2000).decode("utf-8", "replace"))
+            left = end - waiter.clock()
+            with web.exchange(
+                "PUT", url, headers=headers, body=body, timeout=60.0, total_seconds=left, check=check
+            ) as response:
+                status, words = response.status, _code_in(response.read(2000).decode("utf-8", "replace"))
                 pause = _retry_after(response.headers.get("Retry-After"))
         except web.WebError as error:
             status, words = 0, str(error)
@@ -207,7 +211,7 @@ def upload(
             return Uploaded("over", size, sha256)
         if status == 413:
             raise KitError("output_too_large", f"The output of {size} bytes was refused as too large.")
-        words = words if status == 0 else f"the place answered {status}: {words}"
+        words = words if status == 0 else f"the place answered {status} {words}".rstrip()
         wait = _pause(number, pause)
         if not (status in (0, 422) or _is_passing(status)) or number == len(_WAITS) or waiter.clock() + wait >= end:
             break
@@ -223,6 +227,12 @@ def _pieces(path: Path, size: int, check: Check, progress: Callable[[float], Non
             yield piece
             sent += len(piece)
             progress(sent / size)
+
+
+def _code_in(answer: str) -> str:
+    """The word for a refusal, as S3 or the gateway gives it. The rest of an answer may repeat the request and its signature."""
+    found = re.search(r'<Code>(\w{1,60})</Code>|"code"\s*:\s*"(\w{1,60})"', answer)
+    return (found[1] or found[2]) if found else ""
 
 
 def _is_passing(status: int) -> bool:

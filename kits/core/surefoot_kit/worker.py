@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Literal, Mapping
 
 from .failure import Failure, KitError, classify
-from .job import Job, parse_job
+from .job import Job, check_proof, parse_job
 from .model import Model, as_model, find_model
 from .progress import Canceled, ModelReport, Progress, Reporter
 from .signals import StateWriter, claim, say_hello
@@ -101,7 +101,7 @@ class Worker:
         Does one job. `job`: the input as the provider handed it over, with the key `surefoot` in it. `run_id`: the provider's
         own id of the run, by which the gateway's adapter can find it; without one no hello is said. `report` gets `Progress`,
         from this thread and from another, one at a time, never after the return. `cancelled` is asked between stages and between pieces of
-        transfers.
+        transfers, and from another thread while a transfer waits.
         """
         return _Run(self, job, run_id, report or (lambda progress: None), cancelled or (lambda: False)).result()
 
@@ -151,6 +151,10 @@ class _Run:
             failure = classify(error)
             result = Result("failed", self._ms(), failure=failure, poisoned=failure.poisoned)
             _release_memory(failure)
+        except BaseException:
+            # Cog cancels by an exception of its own.
+            self._state.close()
+            raise
         finally:
             reporter.close()
             if not keep:
@@ -161,6 +165,7 @@ class _Run:
     def _work(self, folder: Path, reporter: Reporter) -> Result:
         settings, check = self._settings, reporter.check
         job = parse_job(self._data, self._worker.model.field)
+        check_proof(job)
         if job.claim is not None and not claim(job.claim, self._run_id or job.attempt or "kit", check, settings.waiter):
             return Result("skipped", self._ms())
         if job.hello is not None and self._run_id is not None:
@@ -212,7 +217,9 @@ class _Run:
     def _finish(self, result: Result) -> None:
         if result.status == "succeeded":
             self._state.finish({"state": "done", "runMs": result.run_ms})
-        elif result.status != "skipped":
+        elif result.status == "skipped":
+            self._state.close()
+        else:
             error = str(result.failure) if result.failure else "The run was cancelled."
             self._state.finish({"state": "failed", "error": error, "runMs": result.run_ms})
 

@@ -127,8 +127,9 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     made = Server()
+    monkeypatch.setenv("SUREFOOT_KIT_TRUSTED_ORIGINS", made.url)
     yield made
     made.close()
 

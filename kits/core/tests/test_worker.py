@@ -126,6 +126,25 @@ def test_a_twin_is_as_good_and_an_attempt_that_is_over_is_left(
     assert desk.worker().run(desk.job).status == ended
 
 
+@pytest.mark.parametrize("path", ["/claim", "/up"])
+def test_a_run_that_is_skipped_leaves_no_thread(desk: Desk, server: Server, path: str) -> None:
+    server.on("PUT", path, Answer(412 if path == "/claim" else 410))
+    assert desk.with_bucket().worker().run(desk.job).status == "skipped"
+    for thread in threading.enumerate():
+        if thread.name == "surefoot-state":
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def test_a_job_without_proof_is_refused_before_anything_is_asked(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUREFOOT_KIT_SECRET", "correct horse")
+    result = desk.worker().run(desk.job, run_id="job-1")
+    assert result.failure is not None and result.failure.code == "deployment_missing"
+    assert server.seen == []
+
+
 def test_where_the_provider_takes_the_file_it_is_left_to_the_wrapper(tmp_path: Path) -> None:
     given = tmp_path / "photo"
     given.write_bytes(PHOTO)
