@@ -13,8 +13,9 @@ import { createPendingFiles } from './pending-files.ts'
 const hour = 3_600_000
 const everybody = () => true
 
-function setupWith<F extends FileStore>(files: F) {
+function setupWith<F extends FileStore>(make: (clock: { readonly now: () => number }) => F) {
   const clock = createSimulatedClock(Date.now())
+  const files = make(clock)
   const store = createMemoryStore(clock.now)
   let ids = 0
   const pending = createPendingFiles({ store, files, newId: () => `f${++ids}`, now: clock.now })
@@ -36,12 +37,12 @@ function setupWith<F extends FileStore>(files: F) {
   }
 }
 
-const setup = () => setupWith(createMemoryFiles())
+const setup = () => setupWith(createMemoryFiles)
 
 async function setupBucket() {
   const s3 = await startS3({ conditional: true })
   onTestFinished(s3.close)
-  const home = setupWith(createS3Files(s3.options))
+  const home = setupWith(({ now }) => createS3Files(s3.options, { now }))
   const send = async (url: string | null, words: string) =>
     (await fetch(url ?? '', { method: 'PUT', body: words, headers: { 'content-type': 'image/jpeg' } })).status
   return { ...home, s3, send }

@@ -150,8 +150,9 @@ test('a body that stalls half way is given up, not waited for', async () => {
     response.write('half')
     return true
   }
-  const opened = await files.open('key')
-  await expect(new Response(opened?.body).text()).rejects.toMatchObject({ failure: { code: 'provider_unreachable' } })
+  // In one: on a busy machine the answer's beginning may be too late already.
+  const reading = files.open('key').then(opened => new Response(opened?.body).text())
+  await expect(reading).rejects.toMatchObject({ failure: { code: 'provider_unreachable' } })
 })
 
 test('a place where nothing listens is unreachable', async () => {
