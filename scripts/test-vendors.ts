@@ -23,16 +23,16 @@ const env = { SUREFOOT_TEST_VENDORS: folders[0] ?? '', SUREFOOT_TEST_TRUSS: fold
 execute(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'vendors', ...args], env)
 if (args.length === 0) execute(binary(folders[0] ?? '', 'python'), ['-m', 'pytest', '-q', 'kits/core'])
 
-/** Python 3.11 or newer that can make environments. `SUREFOOT_TEST_PYTHON` names another. */
+/** Python 3.11 or 3.12 that can make environments: the pinned versions are for these. `SUREFOOT_TEST_PYTHON` names another. */
 function findPython(): string {
   const named = process.env.SUREFOOT_TEST_PYTHON
-  const names = named === undefined ? ['python3.12', 'python3.11', 'python3.13', 'python3', 'python'] : [named]
-  const script = 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11))'
+  const names = named === undefined ? ['python3.11', 'python3.12', 'python3', 'python'] : [named]
+  const script = 'import sys, venv, ensurepip; print((3, 11) <= sys.version_info < (3, 13))'
   const found = names.find(name => spawnSync(name, ['-c', script], { encoding: 'utf8' }).stdout?.trim() === 'True')
   return (
     found ??
     fail(
-      `The tests against the vendors' own Python packages need Python 3.11 or newer with venv and pip, and PyPI. None of ${names.join(', ')} is one here. Install it (Debian: python3 python3-venv), or name it: SUREFOOT_TEST_PYTHON=/path/to/python3.`,
+      `The tests against the vendors' own Python packages need Python 3.11 or 3.12 with venv and pip, and PyPI. None of ${names.join(', ')} is one here. Install it (Debian: python3 python3-venv), or name it: SUREFOOT_TEST_PYTHON=/path/to/python3.`,
     )
   )
 }

@@ -23,7 +23,8 @@ async function setup(kind: 'ecs' | 'sagemaker' | 'lambda', target: string, react
     target,
     policy: { attempts: 1 },
   })
-  return { ...gateway, config, s3, set }
+  // Photos, outputs and reports travel by the bucket; only the hello goes to the gateway.
+  return { ...gateway, config, s3, set, trusts: [endpoint, gateway.url] }
 }
 
 /** Fargate, because moto places nothing on capacity of its own; the kit does not know where it runs. */
@@ -42,7 +43,10 @@ async function setupEcs(model = 'dummy') {
         overrides: { containerOverrides: [{ environment: { name: string; value: string }[] }] }
       }
       const variables = told.overrides.containerOverrides[0].environment.map(({ name, value }) => [name, value])
-      const worker = startVendor('python', ['worker.py', 'task'], { cwd, model, env: Object.fromEntries(variables) })
+      const worker = startVendor('python', ['worker.py', 'task'], {
+        ...{ cwd, model, trusts: world.trusts },
+        env: Object.fromEntries(variables),
+      })
       void worker.ended.then(() => world.set('state-manager/set-transition', lasts(1))).catch(() => undefined)
     },
     `, cluster: 'gpu'`,
@@ -69,11 +73,12 @@ test('ECS: a model that refuses fails with its code, in its own words', async ()
 async function setupSagemaker(model = 'dummy') {
   const cwd = await assembleKit('sagemaker', model)
   const port = await freePort()
-  const env = { SAGEMAKER_BIND_TO_PORT: String(port) }
-  const container = startVendor('python', ['worker.py', 'serve'], { cwd, model, env })
   const world = await setup('sagemaker', `{ endpoint: 'kit', kit: true }`, ({ path, headers }) => {
     if (path.endsWith('/async-invocations')) void invoke(headers).catch(() => container.child.kill())
   })
+  const env = { SAGEMAKER_BIND_TO_PORT: String(port) }
+  const { trusts } = world
+  const container = startVendor('python', ['worker.py', 'serve'], { cwd, model, trusts, env })
   async function invoke(headers: Record<string, unknown>): Promise<void> {
     const { pathname } = new URL(String(headers['x-amzn-sagemaker-inputlocation']))
     const { Body } = await world.s3.send(new GetObjectCommand({ Bucket: bucket, Key: pathname.slice(1) }))
@@ -107,7 +112,7 @@ class Context: aws_request_id = "request1"
 print(json.dumps(handler(json.loads(sys.argv[1]), Context())))`
   const world = await setup('lambda', `{ function: 'kit', memoryMb: 1024 }`, ({ path, body }) => {
     if (path.endsWith('/functions/kit/invocations'))
-      startVendor('python', ['-c', script, body.toString()], { cwd, model })
+      startVendor('python', ['-c', script, body.toString()], { cwd, model, trusts: world.trusts })
   })
   await world.set('config', { lambda: { use_docker: false } })
   const code = { ImageUri: '123456789012.dkr.ecr.us-east-1.amazonaws.com/kit:1' }

@@ -27,11 +27,12 @@ async function setup(model: string = 'dummy') {
   cpSync(join(made, 'server'), app, { recursive: true })
   cpSync(join(made, 'model'), join(app, 'model'), { recursive: true })
   cpSync(join(made, 'config.yaml'), join(app, 'config.yaml'))
-  const port = await freePort()
+  const [port, gatewayPort] = [await freePort(), await freePort()]
   const server = startVendor('python', [join(app, 'main.py')], {
     of: 'truss',
     cwd: app,
     model,
+    trusts: [`http://127.0.0.1:${gatewayPort}`],
     env: { INFERENCE_SERVER_PORT: String(port), PYTHONPATH: join(made, 'packages') },
   })
   await vi.waitFor(
@@ -46,6 +47,7 @@ async function setup(model: string = 'dummy') {
     imports: 'baseten',
     provider: `baseten({ apiKey: 'any', mode: 'held', baseUrl: '${baseUrl}' })`,
     target: `{ model: 'abcd1234', kit: true, pricePerSecond: 0.0005 }`,
+    port: gatewayPort,
   })
   return { ...gateway, server }
 }

@@ -11,13 +11,20 @@ import {
   startVendorGateway,
 } from './support.ts'
 
+interface Setup {
+  readonly mode?: CogMode
+  readonly model?: string
+  readonly attempts?: number
+}
+
 /** `kits/cog` under Cog's own server, as its image runs it, and a gateway in front. */
-async function setup({ mode = 'webhook', model = 'dummy' }: { mode?: CogMode; model?: string } = {}) {
+async function setup({ mode = 'webhook', model = 'dummy', attempts = 3 }: Setup = {}) {
   const cwd = await assembleKit('cog', model)
-  const port = await freePort()
+  const [port, gatewayPort] = [await freePort(), await freePort()]
   const server = startVendor('python', ['-m', 'cog.server.http', '--host', '127.0.0.1'], {
     cwd,
     model,
+    trusts: [`http://127.0.0.1:${gatewayPort}`],
     env: { PORT: String(port), COG_PREDICT_TYPE_STUB: 'run.py:Runner' },
   })
   const baseUrl = `http://127.0.0.1:${port}`
@@ -33,6 +40,8 @@ async function setup({ mode = 'webhook', model = 'dummy' }: { mode?: CogMode; mo
     imports: 'cog',
     provider: `cog({ baseUrl: '${baseUrl}', mode: '${mode}' })`,
     target: '{ kit: true }',
+    policy: { attempts },
+    port: gatewayPort,
   })
   return { ...gateway, baseUrl, server }
 }
@@ -55,6 +64,12 @@ test.each([
   const { prediction } = await settled(url, (await create(url)).id)
   expect(prediction.status).toBe('failed')
   expect(prediction.surefoot.failure).toMatchObject({ code, message: expect.stringMatching(words) })
+})
+
+test('a worker that dies is a lost worker, not a broken model', async () => {
+  const { url } = await setup({ model: 'trial_model:vanishes', attempts: 1 })
+  const { prediction } = await settled(url, (await create(url)).id)
+  expect([prediction.status, prediction.surefoot.failure?.code]).toEqual(['failed', 'worker_lost'])
 })
 
 test('progress is seen while it works, and a cancel ends the run at the server', async () => {

@@ -23,13 +23,15 @@ async function assemble(model?: string): Promise<string> {
 /** A gateway in front of the kit's web endpoint, which the modal package runs on this machine: Modal's cloud has no stand-in. */
 async function setup(model: string = 'dummy') {
   const cwd = await assemble(model)
-  const port = await freePort()
-  const server = startVendor('python', ['modal_site.py', 'serve', String(port)], { cwd, model })
+  const [port, gatewayPort] = [await freePort(), await freePort()]
+  const trusts = [`http://127.0.0.1:${gatewayPort}`]
+  const server = startVendor('python', ['modal_site.py', 'serve', String(port)], { cwd, model, trusts })
   await server.said(/running on http/)
   return await startVendorGateway({
     imports: 'modal',
     provider: `modal({ mode: 'web', baseUrl: 'http://127.0.0.1:${port}' })`,
     target: `{ url: 'http://127.0.0.1:${port}/', kit: true, pricePerSecond: 0.0005 }`,
+    port: gatewayPort,
   })
 }
 

@@ -2,7 +2,16 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createRandom, createRunpodEmulator, serveEmulator } from '../../src/emulators/index.ts'
 import { systemClock } from '../../src/engine/clock.ts'
-import { assembleKit, create, look, predictSplat, settled, startVendor, startVendorGateway } from './support.ts'
+import {
+  assembleKit,
+  create,
+  freePort,
+  look,
+  predictSplat,
+  settled,
+  startVendor,
+  startVendorGateway,
+} from './support.ts'
 
 /** `kits/runpod` in the vendor's own worker loop, our emulator as the queue between it and a gateway. */
 async function setup(model: string = 'dummy') {
@@ -17,9 +26,11 @@ async function setup(model: string = 'dummy') {
   onTestFinished(served.close)
   const endpoint = `${served.origin}/v2/kit`
   const cwd = await assembleKit('runpod', model)
+  const port = await freePort()
   const worker = startVendor('python', [join(cwd, 'handler.py')], {
     cwd,
     model,
+    trusts: [`http://127.0.0.1:${port}`],
     env: {
       RUNPOD_WEBHOOK_GET_JOB: `${endpoint}/job-take/$ID?gpu=none`,
       RUNPOD_WEBHOOK_POST_OUTPUT: `${endpoint}/job-done/$RUNPOD_POD_ID/$ID?gpu=none`,
@@ -36,6 +47,7 @@ async function setup(model: string = 'dummy') {
     imports: 'runpod',
     provider: `runpod({ apiKey: 'rpa_test', baseUrl: '${served.origin}/v2' })`,
     target: `{ endpoint: 'kit', kit: true, pricePerSecond: 0.0005 }`,
+    port,
   })
   return { ...gateway, emulator, worker }
 }

@@ -23,18 +23,21 @@ export function vendorBinary(name: string, of: 'vendors' | 'truss' = 'vendors'):
 export function startVendor(
   file: string,
   args: readonly string[],
-  { cwd, model = 'dummy', env = {}, of = 'vendors' }: VendorOptions,
+  { cwd, model = 'dummy', trusts = [], env = {}, of = 'vendors' }: VendorOptions,
 ): Process {
   const program = vendorBinary(file, of)
   const PATH = `${dirname(program)}${delimiter}${process.env.PATH ?? ''}`
   const python = { PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' }
-  return start(program, args, { cwd, env: { PATH, ...python, SUREFOOT_KIT_MODEL: model, ...env } })
+  const kit = { SUREFOOT_KIT_MODEL: model, SUREFOOT_KIT_TRUSTED_ORIGINS: trusts.join(',') }
+  return start(program, args, { cwd, env: { PATH, ...python, ...kit, ...env } })
 }
 
 export interface VendorOptions {
   readonly cwd: string
   /** What the kit runs. Default `dummy`. */
   readonly model?: string
+  /** Origins on this machine to which it may connect: the gateway's, a bucket's. */
+  readonly trusts?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly of?: 'vendors' | 'truss'
 }
@@ -67,22 +70,14 @@ export interface GatewaySetting {
   /** The deployment's target, as TypeScript. */
   readonly target: string
   readonly policy?: object
-  readonly env?: Record<string, string>
-  /** What else stands in the config, as TypeScript. */
-  readonly more?: string
+  /** Default: any free one; a worker that starts before the gateway must know it. */
+  readonly port?: number
 }
 
 /** A real gateway whose `surefoot/sharp` goes to the vendor, and which workers reach. */
-export async function startVendorGateway({
-  provider,
-  imports,
-  target,
-  policy = {},
-  env = {},
-  more = '',
-}: GatewaySetting) {
+export async function startVendorGateway({ provider, imports, target, policy = {}, ...rest }: GatewaySetting) {
   const folder = makeFolder()
-  const port = await freePort()
+  const port = rest.port ?? (await freePort())
   const patient = { stallMs: 120_000, lastStageMs: 60_000, ...policy }
   writeFileSync(
     join(folder, 'surefoot.config.ts'),
@@ -93,11 +88,10 @@ export default defineConfig({
   providers: { vendor: ${provider} },
   deployments: { 'sharp@vendor': { target: ${target} } },
   models: { sharp: { route: ['sharp@vendor'], policy: ${JSON.stringify(patient)} } },
-  ${more}
 })
 `,
   )
-  return await startGateway({ cwd: folder, env }, port)
+  return await startGateway({ cwd: folder }, port)
 }
 
 /** Asks for a prediction of the photo, or of what is given. */
