@@ -56,6 +56,10 @@ export function createHandProvider() {
       const uri = `data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`
       seen = { status: 'succeeded', word: 'succeeded', outputs: [{ kind: 'data', uri }] }
     },
+    /** The run has ended, and says that its output is there. */
+    succeedAt(url: string) {
+      seen = { status: 'succeeded', word: 'succeeded', outputs: [{ kind: 'url', url }] }
+    },
     /** The run is at this share of its work. */
     progress(fraction: number) {
       seen = { status: 'running', word: 'running', progress: { stage: 'draw', fraction } }

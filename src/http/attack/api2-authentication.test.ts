@@ -18,7 +18,7 @@ describe('a good token', () => {
     const front = await setup({ access: { tokensRequired: true, ownerSecret } })
     const { secret: own, headers } = await addToken(front)
     for (const secret of [own, ownerSecret]) {
-      const attempts: readonly [string, Readonly<Record<string, string>>][] = [
+      const attempts: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
         ...['token', 'access_token', 'api_key', 'authorization', 'Authorization', 'auth'].map(
           name => [`?${name}=${encodeURIComponent(`Bearer ${secret}`)}&${name}=${secret}`, {}] as const,
         ),

@@ -18,7 +18,7 @@ async function check(bytes: Uint8Array) {
   const seen = { read: 0, opened: 0, failure: null as string | null }
   const file: ReadableFile = {
     bytes: bytes.length,
-    async open({ start = 0, end = bytes.length - 1 } = {}) {
+    async open({ start, end = bytes.length - 1 } = { start: 0 }) {
       seen.opened += 1
       let at = start
       const body = new ReadableStream<Uint8Array>(
