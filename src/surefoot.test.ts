@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { loadConfig } from './config/load-config.ts'
@@ -65,6 +66,17 @@ test('files that came with a refused input are not kept', async () => {
   })
   const left = readdirSync(join(directory, '.surefoot/files'), { recursive: true, withFileTypes: true })
   expect(left.filter(entry => entry.isFile())).toEqual([])
+})
+
+test('files of a prediction that may have been stored stay, whatever the error', async () => {
+  const { directory, surefoot } = setup()
+  await surefoot.list()
+  const database = new DatabaseSync(join(directory, '.surefoot/surefoot.db'))
+  database.exec("create trigger t before insert on predictions begin select raise(abort, 'lost'); end")
+  database.close()
+  await expect(surefoot.create({ files: { image: photo } })).rejects.toThrow('lost')
+  const left = readdirSync(join(directory, '.surefoot/files'), { recursive: true, withFileTypes: true })
+  expect(left.filter(entry => entry.isFile())).toHaveLength(1)
 })
 
 test('what nobody knows: null, and a wait for it fails', async () => {

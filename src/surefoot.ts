@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { checkServerless } from './config/check-serverless.ts'
 import { type LoadedConfig, loadConfig } from './config/load-config.ts'
 import { createConsoleLog } from './config/log-level.ts'
-import { createFailure, refuse, SurefootError } from './core/failure.ts'
+import { createFailure, isSureRefusal, refuse, SurefootError } from './core/failure.ts'
 import type { JsonObject } from './core/json.ts'
 import { isTerminal } from './core/prediction.ts'
 import { noLimits, type TokenLimits } from './core/token.ts'
@@ -294,6 +294,7 @@ function createPredictions(opening: () => Promise<Running>, { owner, limits, adm
     const stored: { [field: string]: FileRow } = {}
     const known: { [field: string]: FileRow } = {}
     let created: StoredPrediction
+    let mayExist = false
     try {
       const model =
         options.model ?? [...engine.routes.keys()][0] ?? refuse('deployment_missing', 'No model is configured.')
@@ -304,7 +305,8 @@ function createPredictions(opening: () => Promise<Running>, { owner, limits, adm
       const schema = engine.routes.get(model)?.model.inputSchema ?? {}
       const fields = Object.entries(options.fields ?? {}).map(([field, text]) => [field, fromText(schema, field, text)])
       created = await engine.turn(async turn => {
-        const prediction = await engine.create({
+        mayExist = true
+        const making = engine.create({
           model,
           owner,
           limits,
@@ -316,11 +318,15 @@ function createPredictions(opening: () => Promise<Running>, { owner, limits, adm
           webhook: null,
           ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
         })
+        const prediction = await making.catch(error => {
+          mayExist = !isSureRefusal(error)
+          throw error
+        })
         await turn.advance()
         return prediction
       })
     } catch (error) {
-      for (const row of Object.values(stored)) await engine.removeFile(row.id)
+      if (!mayExist) for (const row of Object.values(stored)) await engine.removeFile(row.id)
       throw error
     }
     return await view(created)

@@ -1,5 +1,15 @@
 import { expect, it } from 'vitest'
-import { createFailure, failureCodes, invariant, refuse, retryAdvice, SurefootError } from './failure.ts'
+import {
+  createFailure,
+  type FailureCode,
+  type Fault,
+  failureCodes,
+  invariant,
+  isSureRefusal,
+  refuse,
+  retryAdvice,
+  SurefootError,
+} from './failure.ts'
 
 function thrownBy(work: () => void): unknown {
   try {
@@ -70,4 +80,25 @@ it('a broken assumption is reported as a fault of ours', () => {
     'Broken invariant: two is odd',
   ])
   expect(thrownBy(() => invariant(true, 'two is even'))).toBeUndefined()
+})
+
+const failed = (code: FailureCode, status?: number, fault?: Fault) =>
+  new SurefootError(
+    createFailure(code, 'x', fault === undefined ? {} : { fault }),
+    status === undefined ? {} : { status },
+  )
+
+it.each<[string, unknown, boolean]>([
+  ['an input that was refused', failed('input_invalid'), true],
+  ['a policy that was not kept', failed('budget_exceeded'), true],
+  ['a limit of the caller', failed('rate_limited', 429, 'user'), true],
+  ['a missing model', failed('deployment_missing', 404), true],
+  ['a full disk', failed('storage_full', 507), true],
+  ['a database that is away', failed('internal', 503, 'config'), false],
+  ['a fault of ours, whatever its status', failed('internal', 409, 'user'), false],
+  ['a bucket that is away', failed('provider_unreachable', 503), false],
+  ['a provider without a status', failed('provider_unreachable'), false],
+  ['any other error', new Error('connection reset'), false],
+])('%s says whether nothing was stored, surely', (_, error, isSure) => {
+  expect(isSureRefusal(error)).toBe(isSure)
 })

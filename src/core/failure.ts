@@ -73,6 +73,17 @@ export class SurefootError extends Error {
   }
 }
 
+/**
+ * Whether a write that ended with this error has surely changed nothing: its caller was refused, or there was no room. After
+ * any other error, such as that of a database whose answer was lost, it may have happened all the same.
+ */
+export function isSureRefusal(error: unknown): boolean {
+  if (!SurefootError.is(error) || error.failure.code === 'internal') return false
+  const { status, failure } = error
+  if (status === undefined) return failure.fault === 'user' || failure.fault === 'policy'
+  return status < 500 || status === 507
+}
+
 /** Throws a `SurefootError`; for one-line refusals. */
 export function refuse(
   code: FailureCode,

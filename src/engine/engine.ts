@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts'
 import { createRecord } from '../core/create-record.ts'
-import { refuse, SurefootError } from '../core/failure.ts'
+import { isSureRefusal, refuse, SurefootError } from '../core/failure.ts'
 import { isTerminal, type PredictionRecord } from '../core/prediction.ts'
 import type { Retention } from '../core/retention.ts'
 import type { Download, FileStore } from '../files/contract.ts'
@@ -214,8 +214,8 @@ export function createEngine(dependencies: EngineDependencies): Engine {
       else await discard([...checked.added.map(file => file.id), ...(request.newFiles ?? [])])
       return stored
     } catch (error) {
-      // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
-      if (SurefootError.is(error)) await discardFiles(inputs, checked.added)
+      // Else the prediction may be there all the same, and need its files.
+      if (isSureRefusal(error)) await discardFiles(inputs, checked.added)
       throw error
     }
   }

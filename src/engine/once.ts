@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import { refuse } from '../core/failure.ts'
+import { isSureRefusal, refuse } from '../core/failure.ts'
 import type { StoredPrediction } from '../store/contract.ts'
 import type { CreateRequest } from './contract.ts'
 
@@ -29,8 +29,7 @@ export function createOnce({
   async function ask(request: CreateRequest, id: string): Promise<StoredPrediction> {
     const fingerprint = fingerprintOf(request)
     const earlier = await get(id)
-    // Refused, but another process was not: what it has made is the answer.
-    const stored = earlier ?? (await create(request, id, fingerprint).catch(error => madeElsewhere(id, error)))
+    const stored = earlier ?? (await create(request, id, fingerprint).catch(error => madeElsewhere(request, id, error)))
     if (stored.record.fingerprint !== fingerprint)
       refuse('input_invalid', 'This Idempotency-Key was used for another request.', {
         status: 409,
@@ -40,9 +39,11 @@ export function createOnce({
     return stored
   }
 
-  async function madeElsewhere(id: string, error: unknown): Promise<StoredPrediction> {
+  /** Refused, but another process was not: what it has made is the answer. */
+  async function madeElsewhere({ newFiles }: CreateRequest, id: string, error: unknown): Promise<StoredPrediction> {
     const stored = await get(id)
     if (stored === null) throw error
+    if (isSureRefusal(error)) await discard(newFiles ?? [])
     return stored
   }
 

@@ -1,4 +1,4 @@
-import { refuse, SurefootError } from '../core/failure.ts'
+import { isSureRefusal, refuse, SurefootError } from '../core/failure.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Route } from '../engine/contract.ts'
 import type { FileRow, StoredPrediction } from '../store/contract.ts'
@@ -67,8 +67,8 @@ export async function createPrediction(
       ...(idempotencyKey === null ? {} : { idempotencyKey }),
     })
   } catch (error) {
-    // A refusal is sure. After any other error the prediction may be there all the same, and need its files.
-    if (!isAsked || SurefootError.is(error)) await removeFiles(deps, stored.values())
+    // Else the prediction may be there all the same, and need its files.
+    if (!isAsked || isSureRefusal(error)) await removeFiles(deps, stored.values())
     throw error
   }
 }

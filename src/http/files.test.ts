@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { createFailure, SurefootError } from '../core/failure.ts'
 import { fileSchema } from './schemas.ts'
 import type { FileJson, PageJson, PredictionJson } from './shapes.ts'
 import { origin, png, setup, type TestFront } from './test-support.ts'
@@ -239,6 +240,19 @@ describe('predictions from forms', () => {
     ])
     expect(await front.store.listFiles({ owner: 'local', limit: 1 })).toEqual([])
     expect(await keptFiles(front)).toEqual([])
+  })
+
+  test.each<[string, SurefootError, number]>([
+    ['refused', new SurefootError(createFailure('rate_limited', 'Full.', { fault: 'user' }), { status: 429 }), 0],
+    ['lost', new SurefootError(createFailure('internal', 'The database is away.'), { status: 503 }), 1],
+  ])('that are %s where they would be stored leave their files where they may be needed', async (_, error, left) => {
+    const plain = await setup()
+    const { store, files, clock } = plain
+    const engine = { ...plain.deps.engine, create: () => Promise.reject(error) }
+    const front = await setup({ engine, store, files, clock })
+    const body = formOf({ version: 'acme/sketch', image: photo })
+    expect((await front.send('/v1/predictions', { method: 'POST', body })).status).toBeGreaterThan(400)
+    expect(await store.listFiles({ owner: 'local', limit: 9 })).toHaveLength(left)
   })
 
   test('more than 16 files or 100 fields are refused', async () => {
