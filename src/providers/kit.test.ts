@@ -3,7 +3,7 @@ import { failureCodes } from '../core/failure.ts'
 import { failureOfWords } from './aws/kit.ts'
 import { failureOfRun as failureOfBaseten, failureOfModel } from './baseten/failure.ts'
 import { failureOfRun as failureOfCog } from './cog/failure.ts'
-import { failureOfKit } from './kit.ts'
+import { failureOfKit, withProof } from './kit.ts'
 import { failureOfFunction } from './modal/failure.ts'
 import { failureOfRun as failureOfReplicate } from './replicate/failure.ts'
 import { failureOfRun as failureOfRunpod } from './runpod/failure.ts'
@@ -44,4 +44,16 @@ test("a kit's failure without words is still one sentence", () => {
   expect(failureOfKit("KitError('[surefoot:no_gpu] ')", 'Modal')?.message).toBe(
     'Modal: the kit failed without saying why.',
   )
+})
+
+test('the proof of a job is what kits/core checks: tests/test_job.py has the same', () => {
+  const part = {
+    attempt: 'a1',
+    upload: { url: 'https://g.example/up?signature=s' },
+    hello: 'https://g.example/hello',
+  }
+  expect(withProof(part, 'correct horse', ['https://g.example/in?signature=i'])).toEqual({
+    ...part,
+    proof: '0684fd791c3595cf31ffdb953890f7144cf5ac64c5427b51e65382808d241779',
+  })
 })

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { type ZodType, z } from 'zod'
 import { createFailure, type Failure, type FailureCode, refuse } from '../core/failure.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -9,12 +10,15 @@ import { toSentence } from './vendor-api.ts'
 /** Key in a kit's input that holds what is ours: who it is, where to upload, where to say hello. */
 export const kitKey = 'surefoot'
 
+/** What stands under `kitKey`. */
+export type KitPart = { readonly attempt: string; readonly upload: { readonly url: string }; readonly hello?: string }
+
 /**
  * What a worker of our kits gets besides its input: `{ attempt, upload: { url }, hello? }`. It calls `hello` first thing, where
  * it can reach us, and PUTs its output to `upload.url`. `reachable` answers a URL as the worker can reach it, or null. Fails
  * with `no_route_for_bytes` where there is none for the upload.
  */
-export function kitPart(job: Job, vendorName: string, reachable: (url: string | null) => string | null): JsonObject {
+export function kitPart(job: Job, vendorName: string, reachable: (url: string | null) => string | null): KitPart {
   const [url, hello] = [reachable(job.uploadUrl(uploadName)), reachable(job.webhookUrl)]
   if (url !== null) return { attempt: job.marker.attemptId, upload: { url }, ...(hello === null ? {} : { hello }) }
   const message = `A kit's worker on ${vendorName} uploads its output, and has no address of ours to upload to.`
@@ -22,6 +26,16 @@ export function kitPart(job: Job, vendorName: string, reachable: (url: string | 
     advice:
       'Set a public base URL (https), or keep files on S3 (`files.s3`), so that the worker has a place to upload to.',
   })
+}
+
+/**
+ * The part with `proof`, by which a kit behind an address that anybody reaches knows the jobs of its gateway: HMAC-SHA256 under
+ * a secret that both have, in hex, of the attempt's id, the input files as they are sent, the upload's URL and the hello's, with
+ * newlines between them. Our kits take one file. See `check_proof` in `kits/core/surefoot_kit/job.py`.
+ */
+export function withProof(part: KitPart, secret: string, files: readonly unknown[]): JsonObject {
+  const proved = [part.attempt, ...files, part.upload.url, part.hello ?? ''].join('\n')
+  return { ...part, proof: createHmac('sha256', secret).update(proved).digest('hex') }
 }
 
 /** The first thing that our kits send, to the address that they found in their input. */

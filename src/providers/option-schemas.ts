@@ -21,6 +21,16 @@ export function isThisMachine(hostname: string): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
+/** A name or address that is not the internet's by its looks: this machine, a private network, a name without a dot. */
+export function isPrivateHost(hostname: string): boolean {
+  if (hostname.startsWith('[')) return /^\[(::1|f[cd]|fe[89ab])/.test(hostname)
+  if (
+    /^(10|127|192\.168|169\.254|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.[\d.]+$/.test(hostname)
+  )
+    return true
+  return !hostname.includes('.') || /\.(local|internal|lan|home\.arpa|localhost)$/.test(hostname)
+}
+
 /** Whether an address is the vendor's own, in contrast to an emulator or a proxy. */
 export function isSameOrigin(one: string, other: string): boolean {
   return new URL(one).origin === new URL(other).origin

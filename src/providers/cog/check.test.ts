@@ -87,6 +87,29 @@ test('Cog: the older server is told apart', async () => {
   expect(words).toContain('paths of its own disk')
 })
 
+test.each<[string, object, 'warning kit-open' | undefined]>([
+  ['https://gpu.example', {}, 'warning kit-open'],
+  ['http://172.32.0.1:5000', {}, 'warning kit-open'],
+  ['https://[2001:4860::1]', {}, 'warning kit-open'],
+  ['https://gpu.example', { kitSecret: 'correct horse battery' }, undefined],
+  ['https://gpu.example', { authorization: 'Bearer proxy' }, undefined],
+  ['http://cog:5000', {}, undefined],
+  ['http://gpu.internal:5000', {}, undefined],
+  ['http://10.0.0.5:5000', {}, undefined],
+  ['http://172.16.0.1:5000', {}, undefined],
+  ['http://[fd00::1]:5000', {}, undefined],
+])('whether a kit at %s with %j works for anybody is said', async (place, options, expected) => {
+  const { io } = setup('cog', {})
+  const fetch: Io['fetch'] = url => io.fetch(baseUrl + new URL(String(url)).pathname)
+  const of = async (provider: ReturnType<typeof cog>, target: object) =>
+    brief(await provider.check?.(provider.parseTarget(target), { ...io, fetch }, intent)).find(each =>
+      each.includes('kit-open'),
+    )
+  expect(await of(cog({ baseUrl: place, ...options }), { kit: true })).toBe(expected)
+  expect(await of(cog({ baseUrl: place, ...options }), {})).toBe(undefined)
+  if (place.startsWith('https:')) expect(await of(koyeb({ baseUrl: place, ...options }), { kit: true })).toBe(expected)
+})
+
 async function checkKoyeb(settings: Settings, target: object = {}) {
   const { io, asked } = setup('koyeb', settings)
   const provider = koyeb({ baseUrl, token: 'koyeb', service: 'service-1', apiUrl: baseUrl })

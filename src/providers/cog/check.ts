@@ -31,6 +31,16 @@ export async function check(
   ]
 }
 
+/** What is said of a kit that runs whatever anybody sends to it. */
+export function openKit(name: string): Finding {
+  const words = `${name}: the kit stands at a public address and asks for no proof: whoever finds it may use its GPU.`
+  return warning(
+    'kit-open',
+    words,
+    'Set one secret as kitSecret of the provider and SUREFOOT_KIT_SECRET of the worker.',
+  )
+}
+
 function judgeVersion(name: string, version: string | undefined, mode: CogMode, { kit }: CogTarget): Finding[] {
   const [major = 0, minor = 0, patch = 0] = (version ?? '').split(/[.+-]/).map(Number)
   if (version === undefined || Number.isNaN(minor))

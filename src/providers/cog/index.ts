@@ -1,4 +1,5 @@
 import type { Provider } from '../contract.ts'
+import { isPrivateHost } from '../option-schemas.ts'
 import { createVendorApi } from '../vendor-api.ts'
 import { type CogOptions, parseOptions, parseTarget } from './options.ts'
 import { authorizationAdvice, createCogProvider, filesInOutput } from './server.ts'
@@ -15,7 +16,7 @@ export type { CogMode, CogOptions, CogTarget } from './options.ts'
  * const target = provider.parseTarget({ pricePerSecond: 0.0002, kit: true })
  */
 export function cog(options: CogOptions): Provider {
-  const { baseUrl, authorization, mode, webhookToken, outputOrigins } = parseOptions(options)
+  const { baseUrl, authorization, mode, webhookToken, kitSecret, outputOrigins } = parseOptions(options)
   return createCogProvider({
     kind: 'cog',
     api: createVendorApi({
@@ -27,6 +28,9 @@ export function cog(options: CogOptions): Provider {
     }),
     mode,
     webhookToken,
+    kitSecret,
+    // A proxy that asks for a header lets nobody else in.
+    isOpen: authorization === undefined && !isPrivateHost(new URL(baseUrl).hostname),
     trustedOrigins: [new URL(baseUrl).origin, ...outputOrigins],
     parseTarget,
     pricePerSecond: ({ pricePerSecond }) => pricePerSecond ?? null,

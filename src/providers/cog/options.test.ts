@@ -29,6 +29,7 @@ test.each([
   [{ baseUrl: 'ftp://10.0.0.5' }, 'baseUrl: Invalid URL'],
   [{ baseUrl: 'http://10.0.0.5:5000', authorization: 'Bearer x' }, 'baseUrl: must be https'],
   [{ baseUrl: 'https://x.example', authorization: '' }, 'authorization: must not be empty'],
+  [{ baseUrl: 'https://x.example', kitSecret: 'fifteen letters' }, 'kitSecret: must have 16'],
   [{ baseUrl: 'https://x.example', mode: 'sync' }, 'mode: '],
   [{ baseUrl: 'https://x.example', token: 't' }, 'Unrecognized key: "token"'],
 ])('refuses the options %j and says why', (options, words) => {

@@ -24,6 +24,11 @@ export interface CogOptions {
   readonly mode?: CogMode
   /** The server's `WEBHOOK_AUTH_TOKEN`, if it has one: its webhooks are refused without it. */
   readonly webhookToken?: string
+  /**
+   * Proves to a kit that its jobs are this gateway's: the same text as `SUREFOOT_KIT_SECRET` of the worker, 16 characters or
+   * more. Without it a kit at an address that others reach works for them too. Default: none; only for targets with `kit`.
+   */
+  readonly kitSecret?: string
   /** Origins besides `baseUrl`'s that outputs may come from although they are private: where `--upload-url` leads. */
   readonly outputOrigins?: readonly string[]
 }
@@ -41,6 +46,7 @@ export interface CommonOptions {
   readonly authorization?: string | undefined
   readonly mode: CogMode
   readonly webhookToken?: string | undefined
+  readonly kitSecret?: string | undefined
   readonly outputOrigins: readonly string[]
 }
 
@@ -49,11 +55,13 @@ export const commonOptions: {
   readonly authorization: z.ZodOptional<z.ZodString>
   readonly mode: z.ZodType<CogMode, CogMode | undefined>
   readonly webhookToken: z.ZodOptional<z.ZodString>
+  readonly kitSecret: z.ZodOptional<z.ZodString>
   readonly outputOrigins: z.ZodType<string[], string[] | undefined>
 } = {
   authorization: z.string().min(1, 'must not be empty').optional(),
   mode: z.enum(['webhook', 'held']).default('webhook'),
   webhookToken: z.string().min(1, 'must not be empty').optional(),
+  kitSecret: z.string().min(16, 'must have 16 characters or more').optional(),
   outputOrigins: z.array(address.transform(value => new URL(value).origin)).default([]),
 }
 

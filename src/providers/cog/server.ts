@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../core/json.ts'
 import type { CancelAnswer, Finding, Health, Intent, Io, Observation, Provider } from '../contract.ts'
 import type { InlineFiles } from '../long-texts.ts'
 import type { VendorApi } from '../vendor-api.ts'
-import { check } from './check.ts'
+import { check, openKit } from './check.ts'
 import { judgeHealth } from './health.ts'
 import { hear } from './hear.ts'
 import { observeHealth } from './observe.ts'
@@ -25,6 +25,7 @@ export interface CogServer<Target extends CogTarget> {
   readonly api: VendorApi
   readonly mode: CogMode
   readonly webhookToken: string | undefined
+  readonly kitSecret: string | undefined
   readonly trustedOrigins: readonly string[]
   parseTarget(target: unknown): Target & JsonObject
   pricePerSecond(target: Target): number | null
@@ -33,6 +34,8 @@ export interface CogServer<Target extends CogTarget> {
   readonly edge?: Edge
   /** Who is asked for health; null: nobody. Default: the server. */
   readonly health?: ((io: Io) => Promise<Health>) | null
+  /** Whether anybody on the internet reaches the server, as far as its address tells. */
+  readonly isOpen: boolean
   /** What else can be looked at without starting anything. Default: the server's version and its model's input. */
   readonly check?: (target: Target, io: Io, intent: Intent) => Promise<readonly Finding[]>
 }
@@ -42,7 +45,7 @@ export interface CogServer<Target extends CogTarget> {
  * to cancel: the connection is the run, and a kit's hello would only say what it shows.
  */
 export function createCogProvider<Target extends CogTarget>(server: CogServer<Target>): Provider {
-  const { kind, api, mode, webhookToken, trustedOrigins, parseTarget, pricePerSecond, edge } = server
+  const { kind, api, mode, webhookToken, kitSecret, trustedOrigins, parseTarget, pricePerSecond, edge } = server
   const reachable = server.reachable ?? (url => url)
   const { name } = api.vendor
   const isHeld = mode === 'held'
@@ -70,13 +73,16 @@ export function createCogProvider<Target extends CogTarget>(server: CogServer<Ta
     },
     parseTarget,
     start(job, io) {
-      const setting = { api, mode, target: parseTarget(job.target), reachable, ...(edge === undefined ? {} : { edge }) }
+      const target = parseTarget(job.target)
+      const setting = { api, mode, kitSecret, target, reachable, ...(edge === undefined ? {} : { edge }) }
       return start(job, setting, io)
     },
     ...(health === null ? {} : { health: (_target, io) => health(io) }),
     async check(target, io, intent) {
       const parsed = parseTarget(target)
-      return await (server.check?.(parsed, io, intent) ?? check(parsed, mode, api, io, intent))
+      const isOpen = server.isOpen && parsed.kit === true && kitSecret === undefined
+      const findings = await (server.check?.(parsed, io, intent) ?? check(parsed, mode, api, io, intent))
+      return isOpen ? [...findings, openKit(api.vendor.name)] : findings
     },
     cost({ metrics }, target) {
       const price = pricePerSecond(parseTarget(target))

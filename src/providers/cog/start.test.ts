@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Job, JobFile } from '../contract.ts'
+import { withProof } from '../kit.ts'
 import { type CogOptions, cog } from './index.ts'
 
 interface Sent {
@@ -136,6 +137,21 @@ test('our kit gets the attempt, a link to upload to and an address to say hello 
   })
   expect(answer).toMatchObject({ handle: { id: 'attempt-1', stored: 'uploads/attempt-1/output' } })
 })
+
+test.each([null, 'http://10.0.0.1/photo?signature=1'])(
+  'a kit that shares a secret gets a proof of the addresses as they are sent; other models get none (%s)',
+  async url => {
+    const kitSecret = 'correct horse battery'
+    const { provider, io, sent } = setup([started, started], { kitSecret })
+    await provider.start(job({ target: { kit: true, inputs: { image: 'photo' } }, files: { image: file(3, url) } }), io)
+    await provider.start(job({ target: {} }), io)
+    const [{ photo, surefoot }, other] = sent.map(({ text }) => JSON.parse(text).input)
+    const { proof, ...part } = surefoot
+    expect(withProof(part, kitSecret, [photo])).toEqual({ ...part, proof })
+    expect(photo).toBe(url ?? 'data:image/jpeg;base64,QUFB')
+    expect([other.surefoot, JSON.stringify(sent).includes(kitSecret)]).toEqual([undefined, false])
+  },
+)
 
 test('files go by our signed URL, whatever their size, and are not read; inline only up to what the server takes', async () => {
   const { provider, io, body } = setup([started])

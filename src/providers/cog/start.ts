@@ -14,6 +14,7 @@ import { type Handle, predictionSchema } from './wire.ts'
 export interface StartSetting {
   readonly api: VendorApi
   readonly mode: CogMode
+  readonly kitSecret?: string | undefined
   readonly target: CogTarget
   /** A URL of ours as the server can reach it, or null. */
   readonly reachable: (url: string | null) => string | null
@@ -37,12 +38,16 @@ const events = ['start', 'logs', 'completed']
 const ends: readonly Observation['status'][] = ['succeeded', 'failed', 'canceled']
 
 /** Starts one run under the attempt's own id, and asks for that id once: after its end the same request would run anew. */
-export function start(job: Job, { api, mode, target, reachable, edge }: StartSetting, io: Io): Promise<StartAnswer> {
+export function start(
+  job: Job,
+  { api, mode, kitSecret, target, reachable, edge }: StartSetting,
+  io: Io,
+): Promise<StartAnswer> {
   const { name } = api.vendor
   const handle = handleOf(target, job.marker.attemptId)
   const submission = {
     async build(): Promise<Call> {
-      const input = await buildInput(job, target, reachable, name)
+      const input = await buildInput(job, target, reachable, name, kitSecret)
       const built =
         mode === 'held' ? heldCall(handle.id, input) : webhookCall(handle.id, input, reachable(job.webhookUrl), name)
       await edge?.ready(io)

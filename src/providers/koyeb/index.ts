@@ -1,6 +1,6 @@
 import { authorizationAdvice, createCogProvider, filesInOutput } from '../cog/server.ts'
 import type { Health, Io, Provider } from '../contract.ts'
-import { idleOf, isThisMachine } from '../option-schemas.ts'
+import { idleOf, isPrivateHost, isThisMachine } from '../option-schemas.ts'
 import { priceOf, pricesAsOf } from '../price-list.ts'
 import { createVendorApi, type VendorApi } from '../vendor-api.ts'
 import { check } from './check.ts'
@@ -24,7 +24,7 @@ export type { KoyebOptions, KoyebTarget } from './options.ts'
  */
 export function koyeb(options: KoyebOptions): Provider {
   const parsed = parseOptions(options)
-  const { baseUrl, authorization, mode, webhookToken, outputOrigins } = parsed
+  const { baseUrl, authorization, mode, webhookToken, kitSecret, outputOrigins } = parsed
   const api = createVendorApi({
     name: 'Koyeb',
     baseUrl,
@@ -40,6 +40,8 @@ export function koyeb(options: KoyebOptions): Provider {
     api,
     mode,
     webhookToken,
+    kitSecret,
+    isOpen: authorization === undefined && !isPrivateHost(new URL(baseUrl).hostname),
     trustedOrigins: [new URL(baseUrl).origin, ...outputOrigins],
     parseTarget,
     pricePerSecond: target => priceOf(target, prices),
