@@ -217,10 +217,10 @@ export function createDriver(dependencies: DriverDependencies): Driver {
   }
 
   /** A start is sent only while the lease outlasts its time limit: renewed first where it would be close. */
-  async function leaseFor(effect: Effect): Promise<number> {
-    if (effect.type !== 'start') return leases.until()
+  function leaseFor(effect: Effect): Promise<number> {
+    if (effect.type !== 'start') return Promise.resolve(leases.until())
     const limitMs = findDeployment(routes, effect.deployment)?.provider.limits.startTimeoutMs ?? 0
-    return await leases.lasting(limitMs + renewEveryMs / 2)
+    return leases.lasting(limitMs + renewEveryMs / 2)
   }
 
   function isHeld(deployment: string): boolean {
@@ -345,8 +345,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     } while (!underWay.isEmpty())
     records.rest()
     await before()
-    const ids = records.all().map(held => held.id)
-    for (const held of records.all()) records.drop(held)
+    const ids = records.clear()
     for (const id of ids) places.forget(id)
     await store.release(name, ids)
   }

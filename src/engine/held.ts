@@ -29,12 +29,14 @@ export interface HeldRecords {
   hold(stored: StoredPrediction): Held
   /** Forgets it, and its timer. */
   drop(held: Held): void
+  /** Forgets all of them, which rest already; answers their ids. */
+  clear(): readonly string[]
   /** In the place of the timer that it had; milliseconds since 1970. */
   wakeAt(held: Held, at: number): void
   /** Ends every timer. */
   rest(): void
   /** Resolves when the events are taken in that have come by now. */
-  idle(): Promise<void>
+  idle(): Promise<unknown>
   /** What memory knows better than the store, as changes that also give the leases back. */
   unwritten(): readonly Change[]
 }
@@ -74,6 +76,11 @@ export function createHeldRecords({ clock, now, due }: HeldRecordsDependencies):
       held.cancelWake()
       records.delete(held.id)
     },
+    clear() {
+      const ids = [...records.keys()]
+      records.clear()
+      return ids
+    },
     wakeAt(held, at) {
       held.cancelWake()
       held.wakeAt = at
@@ -85,9 +92,7 @@ export function createHeldRecords({ clock, now, due }: HeldRecordsDependencies):
     rest() {
       for (const held of records.values()) held.cancelWake()
     },
-    async idle() {
-      await Promise.all([...records.values()].map(held => held.queue))
-    },
+    idle: () => Promise.all([...records.values()].map(held => held.queue)),
     unwritten: () =>
       [...records.values()]
         .filter(held => held.current !== held.stored && held.version > 0)

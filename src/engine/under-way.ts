@@ -18,7 +18,7 @@ export interface UnderWay {
   discardLost(before: PredictionRecord, after: PredictionRecord): void
   isEmpty(): boolean
   /** Resolves when what is under way now has ended; more may have begun by then. */
-  ended(): Promise<void>
+  ended(): Promise<unknown>
 }
 
 export interface UnderWayDependencies {
@@ -95,8 +95,6 @@ export function createUnderWay(dependencies: UnderWayDependencies): UnderWay {
       }
     },
     isEmpty: () => tasks.size === 0,
-    async ended() {
-      await Promise.all(tasks)
-    },
+    ended: () => Promise.all(tasks),
   }
 }
