@@ -15,7 +15,7 @@ export function refuseLarge(most: number): never {
 
 /** Ends as `rate_limited` (429): there is no room for one more file among what its owner may keep. */
 export function refuseFull(storedBytes: number): never {
-  const message = `This token may keep ${inWords(storedBytes)} of files at once, and has no room for this one.`
+  const message = `This caller may keep ${inWords(storedBytes)} of files at once, and has no room for this one.`
   const advice = 'Delete files that are not needed any more.'
   throw new SurefootError(createFailure('rate_limited', message, { fault: 'user', advice }), { status: 429 })
 }

@@ -10,7 +10,7 @@ import { createElsewhere } from './elsewhere.ts'
 import { createHeldRecords, type Held } from './held.ts'
 import { createLeases, leaseMs, renewEveryMs } from './leases.ts'
 import { startLoop } from './loop.ts'
-import { forgottenEffects, interruptible, vanished } from './pending-effects.ts'
+import { forgottenEffects, interruptible, interruptibleInHaste, vanished } from './pending-effects.ts'
 import { createPlaces } from './places.ts'
 import { refuseMore, refuseOvertaken } from './quotas.ts'
 import { reservationOf } from './reservations.ts'
@@ -50,9 +50,12 @@ export interface Driver {
   wake(limit: number): Promise<void>
   /** Looks for due records while awake: for whoever comes when it is awake already, after a time in which this process may have been frozen. */
   look(limit: number): Promise<void>
-  /** Resolves once nothing is under way and nothing that is held wants to be stepped before `until` (milliseconds since 1970). */
-  quiet(until: number): Promise<void>
-  /** Stops, and leaves every record as it is known here, due when it wants to be: the next process waits for no more and asks no sooner. */
+  /**
+   * Resolves once nothing is under way and nothing that is held wants to be stepped before `until` (milliseconds since 1970);
+   * with an `id`, of that record only.
+   */
+  quiet(until: number, id?: string): Promise<void>
+  /** Stops, waits for starts only, and leaves every record as it is known here, due when it wants to be: the next process waits for no more and asks no sooner. */
   sleep(): Promise<void>
 }
 
@@ -332,7 +335,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     ]
   }
 
-  async function end(before: () => Promise<void> = async () => {}): Promise<void> {
+  async function end(cutOff = interruptible, before: () => Promise<void> = async () => {}): Promise<void> {
     running = false
     unwatch()
     await Promise.all(endLoops.map(stop => stop()))
@@ -340,7 +343,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
     // An event that is being taken in may still begin effects, and every answer is an event.
     do {
       await records.idle()
-      interrupt(records.all().flatMap(held => interruptible(held.current, isHeld)))
+      interrupt(records.all().flatMap(held => cutOff(held.current, isHeld)))
       await underWay.ended()
     } while (!underWay.isEmpty())
     records.rest()
@@ -385,21 +388,23 @@ export function createDriver(dependencies: DriverDependencies): Driver {
         if (held !== undefined && change.version > held.version) refresh(held, change.version)
       })
     },
-    stop: end,
+    stop: () => end(),
     wake: awaken,
     look,
-    async quiet(until) {
+    async quiet(until, id) {
       for (;;) {
         await records.idle()
-        await underWay.ended()
-        if (!underWay.isEmpty()) continue
-        const next = Math.min(...records.all().map(held => held.wakeAt))
+        await underWay.ended(id)
+        if (!underWay.isEmpty(id)) continue
+        const next = Math.min(
+          ...records.all().map(held => (id === undefined || held.id === id ? held.wakeAt : Infinity)),
+        )
         if (next > until) return
         await new Promise<void>(resolve => void clock.after(next - now(), resolve))
       }
     },
     async sleep() {
-      await end(keep)
+      await end(interruptibleInHaste, keep)
     },
   }
 }

@@ -49,4 +49,16 @@ export function interruptible(record: PredictionRecord, isHeld: (deployment: str
   )
 }
 
+/**
+ * The same where nobody may wait any longer: cancels and deliveries too, which are tried again. Only the answer to a start is
+ * worth waiting for, because a start that is cut off may run all the same.
+ */
+export function interruptibleInHaste(record: PredictionRecord, isHeld: (deployment: string) => boolean): string[] {
+  const deliveries = (record.webhook?.queue ?? []).flatMap(({ pending }) => pending?.id ?? [])
+  const cancels = record.attempts.flatMap(({ pending }) =>
+    pending.flatMap(({ id, kind }) => (kind === 'cancel' ? id : [])),
+  )
+  return [...interruptible(record, isHeld), ...cancels, ...deliveries]
+}
+
 const repeatable: ReadonlySet<EffectKind> = new Set(['poll', 'find', 'inspect', 'collect'])

@@ -65,7 +65,7 @@ export async function grant(
 
 /** The owner has as many predictions as it may have. */
 export function refuseMore(concurrency: number): never {
-  const message = `This token may have ${concurrency} ${concurrency === 1 ? 'prediction' : 'predictions'} at a time, and has them.`
+  const message = `This caller may have ${concurrency} ${concurrency === 1 ? 'prediction' : 'predictions'} at a time, and has them.`
   const advice = 'Wait for the end of one, or cancel one.'
   throw new SurefootError(createFailure('rate_limited', message, { fault: 'user', advice, retryAfterMs }), {
     status: 429,
@@ -73,14 +73,16 @@ export function refuseMore(concurrency: number): never {
 }
 
 function refuseDearer(limit: number, charged: number, least: number, live: number): never {
-  const message = `This token's budget of ${usd(limit)} USD for today has ${usd(Math.max(0, limit - charged))} USD left, and an attempt may cost ${usd(least)} USD.`
+  const message = `This caller's budget of ${usd(limit)} USD for today has ${usd(Math.max(0, limit - charged))} USD left, and an attempt may cost ${usd(least)} USD.`
   if (live > 0) refuseForNow(`${message} Some is set aside for predictions that run (${live}).`)
   refuse('budget_exceeded', message, { status: 402, advice: 'Wait for midnight UTC, or ask for a larger budget.' })
 }
 
 /** Others have just taken what was left. */
 export function refuseOvertaken({ budget }: Quota): never {
-  refuseForNow(`This token's budget of ${usd(budget?.limit ?? 0)} USD for today is set aside for predictions that run.`)
+  refuseForNow(
+    `This caller's budget of ${usd(budget?.limit ?? 0)} USD for today is set aside for predictions that run.`,
+  )
 }
 
 function refuseForNow(message: string): never {

@@ -86,6 +86,41 @@ describe('a turn', () => {
     expect((await stage.look(id)).status).toBe('succeeded')
   })
 
+  it("waits for nobody else's receiver, provider or falling asleep beyond its own time", async () => {
+    const stage = await setupRequests({
+      script: () => ({ ...plainScript, endAt: 3 * second }),
+      notify: (_, __, signal) => hang({ signal }),
+    })
+    const mine = await stage.create()
+    const process = stage.prepare()
+    const theirs = process.engine.turn(async turn => {
+      await process.engine.create(request({ webhook: { url: 'https://slow.test/', events: ['start'] } }))
+      await turn.advance()
+    })
+    await stage.clock.advance(100)
+    const before = stage.now()
+    await stage.look(mine, process)
+    expect(stage.now() - before).toBeLessThan(second)
+    await stage.finish(theirs)
+    // It waited for its own delivery, for its own time; and cut it off instead of waiting on.
+    expect(stage.now() - before).toBeLessThan(9 * second)
+    await stage.clock.advance(3 * second)
+    expect((await stage.look(mine, process)).status).toBe('succeeded')
+    expect(stage.clock.waiting).toBe(0)
+  })
+
+  it("does not move what is another owner's", async () => {
+    const stage = await setupRequests({ script: () => ({ ...plainScript, endAt: 1 * second }) })
+    const id = await stage.create()
+    await stage.clock.advance(20 * second)
+    const { engine } = stage.prepare()
+    const move = (owner: string) => stage.finish(engine.turn(turn => turn.advance({ id, owner }), { others: 0 }))
+    await move('somebody else')
+    expect((await stage.read(id)).status).toBe('processing')
+    await move('local')
+    expect((await stage.read(id)).status).toBe('succeeded')
+  })
+
   it('stays awake while another one is under way, and sleeps after the last', async () => {
     const stage = await setupRequests({ script: () => ({ ...plainScript, endAt: 4 * second }) })
     const id = await stage.create()

@@ -82,7 +82,8 @@ export function createTurns(dependencies: TurnsDependencies): Turns {
             // A settled one wants nothing, and its lease would be in nobody's hands.
             if (id !== undefined && stored !== null && isTheirs && stored.nextAt !== null)
               await driver.apply(id, { type: 'timePassed' })
-            await Promise.race([driver.quiet(until), isOver])
+            // What others wait for is not this one's business.
+            await Promise.race([driver.quiet(until, isTheirs ? id : undefined), isOver])
           },
           keepHouse,
         })

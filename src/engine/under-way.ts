@@ -16,9 +16,10 @@ export interface UnderWay {
    * prediction, because the first may have died right then, or never have heard that its write succeeded.
    */
   discardLost(before: PredictionRecord, after: PredictionRecord): void
-  isEmpty(): boolean
-  /** Resolves when what is under way now has ended; more may have begun by then. */
-  ended(): Promise<unknown>
+  /** With an `id`, whether nothing of that record is under way. */
+  isEmpty(id?: string): boolean
+  /** Resolves when what is under way now, of that record or of all, has ended; more may have begun by then. */
+  ended(id?: string): Promise<unknown>
 }
 
 export interface UnderWayDependencies {
@@ -46,11 +47,16 @@ export function createUnderWay(dependencies: UnderWayDependencies): UnderWay {
   const { clock, isRunning, leaseFor, perform, apply, discard, dropUnknown, reportFault } = dependencies
   /** Effects of this process that have not been answered yet; and starts whose answer could not be stored, never sent again. */
   const begun = new Set<string>()
-  const tasks = new Set<Promise<unknown>>()
+  /** Each with the record that it is for, where it is for one. */
+  const tasks = new Map<Promise<unknown>, string | null>()
 
-  function track(task: Promise<unknown>): void {
-    tasks.add(task)
+  function track(task: Promise<unknown>, id: string | null = null): void {
+    tasks.set(task, id)
     void task.finally(() => tasks.delete(task))
+  }
+
+  function of(id: string | undefined): Promise<unknown>[] {
+    return [...tasks].flatMap(([task, owner]) => (id === undefined || owner === id ? [task] : []))
   }
 
   /**
@@ -76,7 +82,7 @@ export function createUnderWay(dependencies: UnderWayDependencies): UnderWay {
   }
 
   return {
-    track,
+    track: task => track(task),
     begin(held, effect) {
       if (begun.has(effect.effect)) return
       begun.add(effect.effect)
@@ -85,6 +91,7 @@ export function createUnderWay(dependencies: UnderWayDependencies): UnderWay {
           .then(until => perform(effect, held.current, until))
           .then(answer => deliver(held.id, answer))
           .then(isStored => void ((isStored || effect.type !== 'start') && begun.delete(effect.effect))),
+        held.id,
       )
     },
     discardLost(before, after) {
@@ -94,7 +101,7 @@ export function createUnderWay(dependencies: UnderWayDependencies): UnderWay {
         if (isLoser(attempt) && (isNews || after.settledAt !== null)) track(discard(after, attempt))
       }
     },
-    isEmpty: () => tasks.size === 0,
-    ended: () => Promise.all(tasks),
+    isEmpty: id => of(id).length === 0,
+    ended: id => Promise.all(of(id)),
   }
 }

@@ -2,8 +2,8 @@ import type { SurefootError } from '../core/failure.ts'
 import { statusOf } from '../http/errors.ts'
 
 /** An answer that nobody keeps. */
-export function answer(body: object, status: number): Response {
-  return Response.json(body, { status, headers: { 'cache-control': 'no-store' } })
+export function answer(body: object, status: number, headers: Readonly<Record<string, string>> = {}): Response {
+  return Response.json(body, { status, headers: { 'cache-control': 'no-store', ...headers } })
 }
 
 /**
@@ -14,9 +14,13 @@ export function toRefusal(
   error: SurefootError,
   shape: (sentence: string, code: string, status: number) => object,
 ): Response {
-  const { code, message, fault } = error.failure
+  const { code, message, fault, retryAfterMs } = error.failure
   const status = statusOf(error)
-  if (fault === 'user') return answer(shape(message, code, status), status)
+  const headers: Record<string, string> =
+    retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
+  if (fault === 'user') return answer(shape(message, code, status), status, headers)
   console.error('surefoot:', error)
-  return answer(shape('This cannot be done just now.', code, status), status)
+  // What is wrong with the configuration is no input of the visitor's.
+  const told = code === 'input_invalid' ? 'internal' : code
+  return answer(shape('This cannot be done just now.', told, status), status, headers)
 }
