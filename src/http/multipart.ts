@@ -30,13 +30,24 @@ export function isMultipart(c: Context): boolean {
  * Answers the text parts. Fails with `invalid_multipart` (400) or `input_too_large` (413).
  */
 export async function readMultipart(c: Context, options: MultipartOptions): Promise<Map<string, string>> {
+  const maxBytes = fileLimit + jsonLimit
+  if ((readLength(c) ?? 0) > maxBytes) tooLarge(maxBytes)
+  return await readParts(c.req.raw, maxBytes, options)
+}
+
+/** The same of any request, of whose body at most `maxBytes` are read. */
+export async function readParts(
+  request: Request,
+  maxBytes: number,
+  options: MultipartOptions,
+): Promise<Map<string, string>> {
   const fields = new Map<string, string>()
   const files: Promise<void>[] = []
   const open = new Set<Readable>()
   const stop = new AbortController()
   let refusal: unknown
 
-  const parser = createParser(c, options)
+  const parser = createParser(request, options)
   const refuseWith = (error: unknown) => {
     refusal ??= error
     stop.abort()
@@ -61,7 +72,7 @@ export async function readMultipart(c: Context, options: MultipartOptions): Prom
   }
 
   try {
-    await pipeline(limited(c, fileLimit + jsonLimit), parser, { signal: stop.signal })
+    await pipeline(limited(request, maxBytes), parser, { signal: stop.signal })
   } catch (error) {
     refuseWith(error)
   }
@@ -79,22 +90,21 @@ export async function readMultipart(c: Context, options: MultipartOptions): Prom
 /** Marks that one of the limits on parts was met. */
 class PartsExceeded extends Error {}
 
-function createParser(c: Context, { isFile }: MultipartOptions) {
+function createParser({ headers }: Request, { isFile }: MultipartOptions) {
   try {
     return new Busboy({
-      headers: { 'content-type': c.req.header('content-type') ?? '' },
+      headers: { 'content-type': headers.get('content-type') ?? '' },
       isPartAFile: (field, _mediaType, fileName) => isFile(field ?? '', fileName),
-      limits: { fieldSize: jsonLimit, fields: 100, files: 16, headerPairs: 32 },
+      limits: { fieldSize: jsonLimit, fields: 100, files: 16, parts: 116, headerPairs: 32 },
     })
   } catch {
     return refuseHttp('invalid_multipart', 'The multipart header has no boundary.')
   }
 }
 
-async function* limited(c: Context, maxBytes: number): AsyncGenerator<Uint8Array> {
-  if ((readLength(c) ?? 0) > maxBytes) tooLarge(maxBytes)
+async function* limited({ body }: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
   let total = 0
-  for await (const chunk of c.req.raw.body ?? []) {
+  for await (const chunk of body ?? []) {
     total += chunk.length
     if (total > maxBytes) tooLarge(maxBytes)
     yield chunk

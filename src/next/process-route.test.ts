@@ -58,6 +58,43 @@ test('what is neither a form nor JSON is refused, and so is a body over the limi
   expect((await route.POST(post({ image: photo }))).status).toBe(202)
 })
 
+test('a form of very many parts is refused before it was read, and so is one that breaks off', async () => {
+  const { route, created } = setup()
+  const parts = '--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n\r\n'.repeat(1000)
+  for (const text of [parts, parts.replaceAll('content-disposition: form-data; name="a"', 'x: y')]) {
+    let pulled = 0
+    const body = new ReadableStream({
+      pull(stream) {
+        pulled += 1
+        if (pulled > 900) stream.close()
+        else stream.enqueue(new TextEncoder().encode(text))
+      },
+    })
+    const response = await route.POST(multipart(body))
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([400, 'input_invalid'])
+    expect(pulled).toBeLessThan(100)
+  }
+  const cut = new ReadableStream({
+    start(stream) {
+      stream.enqueue(
+        new TextEncoder().encode('--b\r\ncontent-disposition: form-data; name="image"; filename="a"\r\n\r\nx'),
+      )
+      stream.error(new Error('the visitor left'))
+    },
+  })
+  expect((await route.POST(multipart(cut))).status).toBe(400)
+  expect((await route.POST(multipart('--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx'))).status).toBe(400)
+  expect(
+    (await route.POST(new Request(multipart(''), { headers: { 'content-type': 'multipart/form-data; x' } }))).status,
+  ).toBe(400)
+  expect(created).toEqual([])
+})
+
+function multipart(body: string | ReadableStream): Request {
+  const headers = { 'content-type': 'multipart/form-data; boundary=b' }
+  return new Request(address, { method: 'POST', headers, body, duplex: 'half' } as RequestInit)
+}
+
 test('status and progress by id, as the prediction has them', async () => {
   const { route } = setup({
     found: {
