@@ -68,6 +68,7 @@ async function setup() {
       outputs: [{ kind: 'url', url: `${origin}/scene` }] as const,
       trustedOrigins: [origin],
       signal: ending.signal,
+      newId: () => 'taking',
       onProgress: () => (progress += 1),
     }
     const files = createS3Files(s3.options, { partBytes })

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createFailure, type FailureCode, refuse, SurefootError } from '../core/failure.ts'
 import type { OutputReference } from '../core/prediction.ts'
 import type { Download, FileStore } from '../files/contract.ts'
+import { createS3Files } from '../files/s3.ts'
+import { holdFirst, startS3 } from '../files/test-s3.ts'
 import { createMemoryFiles } from '../testing/memory-files.ts'
 import { textModel } from '../testing/text-model.ts'
-import { collectOutput } from './collect.ts'
+import { collectOutput, removeOutput } from './collect.ts'
 
 const key = 'outputs/p1/a1/text.txt'
 const url = 'https://files.test/text.txt'
@@ -39,6 +41,7 @@ function setup({
   const files = createMemoryFiles()
   const ending = new AbortController()
   const asked: unknown[] = []
+  let takings = 0
   return {
     files,
     ending,
@@ -61,6 +64,7 @@ function setup({
           outputs,
           trustedOrigins: ['http://127.0.0.1:1'],
           signal: ending.signal,
+          newId: () => `taking${++takings}`,
         },
       ),
   }
@@ -73,9 +77,42 @@ describe('an upload that its sender could replace', () => {
     const stage = setup({ files: writtenByOthers })
     await stage.files.put(upload.key, text('done'), { maxBytes: 100 })
     const output = await stage.collect(upload)
-    expect(output).toMatchObject({ key, bytes: 4 })
-    expect(stage.files.keys()).toEqual([key])
+    expect(output).toMatchObject({ key: 'outputs/p1/a1/taking1/text.txt', bytes: 4 })
+    expect(stage.files.keys()).toEqual([output.key])
     expect(await stage.collect(upload)).toEqual(output)
+  })
+
+  it('is removed with every copy of it', async () => {
+    const stage = setup({ files: writtenByOthers })
+    for (const folder of ['taking1', 'taking2', 'taking3'])
+      await stage.files.put(`outputs/p1/a1/${folder}/text.txt`, text('done'), { maxBytes: 100 })
+    await stage.files.put('outputs/p1/a2/taking4/text.txt', text('done'), { maxBytes: 100 })
+    const owner = { predictionId: 'p1', attemptId: 'a1', model: textModel }
+    await removeOutput({ ...stage.files, ...writtenByOthers(stage.files) }, owner, upload)
+    expect(stage.files.keys()).toEqual(['outputs/p1/a2/taking4/text.txt'])
+  })
+
+  it('stays what was verified, whatever is uploaded and however late another process copies that', async () => {
+    const s3 = await startS3()
+    onTestFinished(s3.close)
+    let takings = 0
+    const collectBy = (files: FileStore) =>
+      collectOutput(files, () => refuse('internal', 'Nothing is downloaded here.'), {
+        ...{ predictionId: 'p1', attemptId: 'a1', model: textModel, outputs: [upload], trustedOrigins: [] },
+        ...{ signal: new AbortController().signal, newId: () => `taking${++takings}` },
+      })
+    const [files, late] = [createS3Files(s3.options), createS3Files(s3.options)]
+    const send = async (words: string) => await files.put(upload.key, text(words), { maxBytes: 100 })
+    await send('done')
+    const release = holdFirst(s3, request => request.method === 'HEAD' && request.url?.includes('uploads/') === true)
+    const lateCollect = collectBy(late)
+    await release.held
+    const output = await collectBy(files)
+    await send('evil')
+    release.now()
+    await expect(lateCollect).rejects.toMatchObject({ failure: { code: 'output_invalid' } })
+    expect(await new Response((await files.open(output.key))?.body).text()).toBe('done')
+    expect(await collectBy(late)).toEqual(output)
   })
 
   it('is lost when nothing is there', async () => {

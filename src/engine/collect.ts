@@ -14,14 +14,18 @@ export interface CollectRequest {
   readonly outputs: readonly OutputReference[]
   readonly trustedOrigins: readonly string[]
   readonly signal: AbortSignal
+  /** Fresh and unguessable. */
+  readonly newId: () => string
   /** Hears when bytes have been stored that the next collect need not bring again. */
   readonly onProgress?: () => void
 }
 
 /**
- * Brings a provider's output into our store and verifies it there. One key per attempt: a second collect after a crash
- * finds the file and only verifies it, or, in a store that can, goes on with a download where the first one ended. Throws `SurefootError`: `output_invalid`, `output_too_large`, `output_lost`,
- * `storage_full`, or `provider_unreachable` when trying again may help.
+ * Brings a provider's output into our store and verifies it there. A second collect of an attempt after a crash finds the
+ * file and only verifies it, or, in a store that can, goes on with a download where the first one ended. What others could
+ * write again is copied to a key of this collect alone, so that another one that is late does not replace what was verified.
+ * Throws `SurefootError`: `output_invalid`, `output_too_large`, `output_lost`, `storage_full`, or `provider_unreachable` when
+ * trying again may help.
  */
 export async function collectOutput(
   files: FileStore,
@@ -31,8 +35,7 @@ export async function collectOutput(
   const { model, outputs, signal } = request
   const [reference] = outputs
   if (reference === undefined) return refuse('output_lost', 'The provider named no output.')
-  const key = outputKey(request, reference, files)
-  const known = await bring(files, download, key, reference, request)
+  const { key, sha256: known } = await bring(files, download, reference, request)
   signal.throwIfAborted()
   const stat = await files.stat(key)
   if (stat === null) return refuse('output_lost', 'The output vanished from the file store.')
@@ -64,18 +67,27 @@ export async function collectOutput(
 /** What has been collected, one folder for each prediction. */
 export const outputRoot = 'outputs'
 
-/**
- * Where an attempt's output lies: one key per attempt; or where a kit has put it, unless others could write there again by
- * the link that the kit had.
- */
-export function outputKey(
-  { predictionId, attemptId, model }: Pick<CollectRequest, 'predictionId' | 'attemptId' | 'model'>,
+/** Whose output is meant. */
+export type OutputOwner = Pick<CollectRequest, 'predictionId' | 'attemptId' | 'model'>
+
+function outputFolder({ predictionId, attemptId }: OutputOwner): string {
+  return `${outputRoot}/${predictionId}/${attemptId}`
+}
+
+/** Where an attempt's output is brought that its kit has not uploaded. */
+export function outputKey(owner: OutputOwner): string {
+  return `${outputFolder(owner)}/${owner.model.output.name}`
+}
+
+/** Removes what collects have brought of this output. No error when there is nothing. */
+export async function removeOutput(
+  files: Pick<FileStore, 'list' | 'remove' | 'outside'>,
+  owner: OutputOwner,
   reference: OutputReference,
-  { outside }: Pick<FileStore, 'outside'>,
-): string {
-  return reference.kind === 'stored' && outside === undefined
-    ? reference.key
-    : `${outputRoot}/${predictionId}/${attemptId}/${model.output.name}`
+): Promise<void> {
+  if (reference.kind !== 'stored') return await files.remove(outputKey(owner))
+  if (files.outside === undefined) return await files.remove(reference.key)
+  for await (const { key } of files.list(outputFolder(owner))) await files.remove(key)
 }
 
 /** Whose output lies at this key, if it is one of `outputKey`. */
@@ -110,27 +122,26 @@ async function* hashed(
   tell(hash.digest('hex'))
 }
 
-/** Answers the SHA-256 where it was taken on the way. */
+/** Answers where it lies, and its SHA-256 where that was taken on the way. */
 async function bring(
   files: FileStore,
   download: Download,
-  key: string,
   reference: OutputReference,
   request: CollectRequest,
-): Promise<string | null> {
+): Promise<{ readonly key: string; readonly sha256: string | null }> {
   const { maxBytes } = request.model.output
   const options = { maxBytes, signal: request.signal }
+  const key = outputKey(request)
   try {
     switch (reference.kind) {
       case 'stored':
-        await takeUpload(files, reference.key, key, options)
-        return null
+        return { key: await takeUpload(files, reference.key, request), sha256: null }
       case 'path':
-        return digestOf(await files.adopt(key, reference.path, options))
+        return { key, sha256: digestOf(await files.adopt(key, reference.path, options)) }
       case 'data':
-        return digestOf(await files.put(key, dataUriBytes(reference.uri), options))
+        return { key, sha256: digestOf(await files.put(key, dataUriBytes(reference.uri), options)) }
       case 'url':
-        return await bringByUrl(files, download, key, reference.url, request)
+        return { key, sha256: await bringByUrl(files, download, key, reference.url, request) }
     }
   } catch (error) {
     throw asOutputFailure(error)
@@ -159,14 +170,23 @@ async function bringByUrl(
 }
 
 /** From where a link to write leads to where none does; in a store without such links it stays where it is. */
-async function takeUpload(
-  { outside }: FileStore,
-  from: string,
-  to: string,
-  options: { readonly maxBytes: number; readonly signal: AbortSignal },
-): Promise<void> {
-  if ((await outside?.take(from, to, options)) === 'missing')
-    refuse('output_lost', 'The upload that was announced is not there.')
+async function takeUpload(files: FileStore, from: string, request: CollectRequest): Promise<string> {
+  const { outside } = files
+  if (outside === undefined) return from
+  const before = await findTaken(files, request)
+  if (before !== null) return before
+  const { model, signal, newId } = request
+  const to = `${outputFolder(request)}/${newId()}/${model.output.name}`
+  const took = await outside.take(from, to, { maxBytes: model.output.maxBytes, signal })
+  if (took !== 'missing') return to
+  // Another process may have been faster: it removes the upload once its copy is there.
+  return (await findTaken(files, request)) ?? refuse('output_lost', 'The upload that was announced is not there.')
+}
+
+/** A copy that an earlier collect took: whole, and written once. */
+async function findTaken(files: FileStore, owner: OutputOwner): Promise<string | null> {
+  for await (const { key } of files.list(outputFolder(owner))) if (key !== outputKey(owner)) return key
+  return null
 }
 
 /** `exists`: an earlier collect of this attempt got as far as the file; it is verified like any other. */

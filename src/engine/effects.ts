@@ -9,7 +9,7 @@ import type { Attempt, PredictionRecord } from '../core/prediction.ts'
 import { uploadKey, uploadName } from '../core/upload.ts'
 import type { Download, FileStore } from '../files/contract.ts'
 import type { Io, Job, JobFile, Marker } from '../providers/contract.ts'
-import { collectOutput, outputKey } from './collect.ts'
+import { collectOutput, type OutputOwner, outputKey, removeOutput } from './collect.ts'
 import type { Deployment, Links, Log, Route } from './contract.ts'
 import { createKeptFiles, type KeptFiles } from './kept-files.ts'
 import { findDeployment } from './routes.ts'
@@ -53,7 +53,7 @@ export interface PerformerDependencies {
 const defaultLinkGraceMs = 10 * 60_000
 
 export function createPerformer(dependencies: PerformerDependencies): Performer {
-  const { routes, files, uploads, download, fetch, links, clock, log, markerSecret, notify, now } = dependencies
+  const { routes, files, uploads, download, fetch, links, clock, log, markerSecret, newId, notify, now } = dependencies
   const linkGraceMs = dependencies.linkGraceMs ?? defaultLinkGraceMs
   const limits = new Map<string, Limit>()
   /** Signals of calls whose prediction or attempt has ended, in contrast to those that were only cut off. */
@@ -274,8 +274,8 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         const { trustedOrigins } = provider
         const onProgress = () => void further.add(effect.effect)
         const output = await withLimit(effect, route.policy.collectMs, io =>
-          collectOutput(files, download, { ...request, trustedOrigins, signal: io.signal, onProgress }).finally(() =>
-            unwanted.has(io.signal) ? removeIfLost(request) : undefined,
+          collectOutput(files, download, { ...request, trustedOrigins, signal: io.signal, newId, onProgress }).finally(
+            () => (unwanted.has(io.signal) ? removeIfLost(request) : undefined),
           ),
         )
         // Of other answers, which a process that has died could not take away again.
@@ -296,13 +296,13 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
     if (hasLost) await remove(request)
   }
 
-  async function remove(request: Parameters<typeof outputKey>[0] & { outputs: Attempt['outputs'] }): Promise<void> {
+  async function remove(request: OutputOwner & { outputs: Attempt['outputs'] }): Promise<void> {
     const [reference] = request.outputs ?? []
     const removals = [uploads.remove(request.attemptId)]
     if (reference !== undefined) {
-      const key = outputKey(request, reference, files)
-      removals.push(files.remove(key))
-      if (reference.kind === 'url' && files.resumable !== undefined) removals.push(files.resumable.drop(key))
+      removals.push(removeOutput(files, request, reference))
+      if (reference.kind === 'url' && files.resumable !== undefined)
+        removals.push(files.resumable.drop(outputKey(request)))
     }
     await Promise.all(removals).catch(error =>
       log('warn', 'An output that nobody wants could not be removed.', { error: String(error) }),

@@ -84,9 +84,14 @@ export async function addFile(
   return stored
 }
 
+/** What the keys of everything begin with that was stored for a file, before a slash. */
+export function fileFolder(id: string): string {
+  return `files/${id}`
+}
+
 /** Where a file's bytes lie. */
 export function fileKey(id: string, name: string): string {
-  return `files/${id}/${toKeySegment(toFileName(name))}`
+  return `${fileFolder(id)}/${toKeySegment(toFileName(name))}`
 }
 
 /** A media type that a header can carry. */

@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest'
 import { refuse } from '../core/failure.ts'
 import type { Observation } from '../core/observation.ts'
+import type { Attempt } from '../core/prediction.ts'
 import { uploadKey } from '../core/upload.ts'
+import { sampleAttempt, samplePrediction } from '../testing/sample-records.ts'
+import { dropUnknown } from './kept-files.ts'
 import { outcome } from './test-kept-files.ts'
 
 async function* text(...parts: string[]): AsyncGenerator<Uint8Array> {
@@ -95,4 +98,20 @@ it('a look for uploads does not see it before its answer has been read', async (
     return succeededWith(seen, key)
   })
   expect(looks).toEqual([null])
+})
+
+const outputOf = (key: string) => ({ key, name: 'x', mediaType: 'x/y', bytes: 4, sha256: '', facts: {} })
+
+it.each<[string, Attempt['state'], string | null, readonly string[]]>([
+  ['its attempt has won with another', 'won', 'outputs/p/a/1/x', ['outputs/p/a/2/x']],
+  ['it is the output', 'won', 'outputs/p/a/2/x', []],
+  ['its attempt has not ended, and another process may be verifying it', 'collecting', null, []],
+  ['the output was removed since', 'won', null, []],
+])('a copy of an upload, where %s', async (_, state, key, expected) => {
+  const removed: string[] = []
+  const attempts = [sampleAttempt({ id: 'a', state })]
+  const record = samplePrediction({ id: 'p', attempts, output: key === null ? null : outputOf(key) })
+  const event = { type: 'collected', attempt: 'a', effect: 'e', output: outputOf('outputs/p/a/2/x') } as const
+  await dropUnknown({ remove: async each => void removed.push(each) }, record, event)
+  expect(removed).toEqual(expected)
 })

@@ -86,18 +86,28 @@ export function createKeptFiles(
 const ofTheFile: ReadonlySet<string> = new Set(['output_lost', 'output_invalid', 'output_too_large'])
 
 /**
- * Removes the file that an answer has brought where its attempt knows nothing of it: the answer was taken in after the
- * attempt's end, or beside another one. Never rejects.
+ * Removes the file that an answer has brought where its record knows nothing of it: it was taken in after the attempt's end,
+ * or beside another one. Never rejects.
  */
 export async function dropUnknown(
   files: Pick<FileStore, 'remove'>,
-  { attempts }: PredictionRecord,
+  record: PredictionRecord,
   event: PredictionEvent,
 ): Promise<void> {
-  if (event.type !== 'started' && event.type !== 'observed' && event.type !== 'heard') return
+  const key = unknownKey(record, event)
+  if (key !== null) await files.remove(key).catch(() => {})
+}
+
+function unknownKey({ attempts, output }: PredictionRecord, event: PredictionEvent): string | null {
+  // Of two collects of one upload, each has a copy; as long as neither has won, the other may be verifying this one.
+  if (event.type === 'collected') {
+    const hasWon = attempts.some(({ id, state }) => id === event.attempt && state === 'won')
+    return hasWon && output !== null && output.key !== event.output.key ? event.output.key : null
+  }
+  if (event.type !== 'started' && event.type !== 'observed' && event.type !== 'heard') return null
   const [file] = event.seen?.observation.outputs ?? []
-  if (file?.kind !== 'stored' || !file.key.startsWith(keptKey(event.attempt, ''))) return
+  if (file?.kind !== 'stored' || !file.key.startsWith(keptKey(event.attempt, ''))) return null
   const attempt = attempts.find(({ id }) => id === event.attempt)
   const isKnown = attempt?.outputs?.some(output => output.kind === 'stored' && output.key === file.key)
-  if (isKnown !== true) await files.remove(file.key).catch(() => {})
+  return isKnown === true ? null : file.key
 }

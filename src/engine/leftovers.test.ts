@@ -7,8 +7,6 @@ import { textModel } from '../testing/text-model.ts'
 import { outputKey } from './collect.ts'
 import { dropLeftovers } from './leftovers.ts'
 
-const url = { kind: 'url', url: 'https://provider.example/scene' } as const
-
 /** A store with one attempt in each of these states, `a-<state>`, and something left of each one's output. */
 async function setup(...states: AttemptState[]) {
   const store = createMemoryStore(createSimulatedClock().now)
@@ -25,7 +23,7 @@ async function setup(...states: AttemptState[]) {
 }
 
 function keyOf(predictionId: string, attemptId: string): string {
-  return outputKey({ predictionId, attemptId, model: textModel }, url, {})
+  return outputKey({ predictionId, attemptId, model: textModel })
 }
 
 test('what was left of attempts that have ended goes; what is being collected stays', async () => {

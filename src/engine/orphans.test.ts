@@ -60,7 +60,7 @@ function ended(record: PredictionRecord, key: string | null): PredictionRecord {
 }
 
 function collected(predictionId: string, attemptId: string): string {
-  return outputKey({ predictionId, attemptId, model: textModel }, { kind: 'url', url: 'https://a.test/' }, {})
+  return outputKey({ predictionId, attemptId, model: textModel })
 }
 
 async function openDisk(): Promise<FileStore> {

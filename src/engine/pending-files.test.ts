@@ -4,7 +4,7 @@ import { SurefootError } from '../core/failure.ts'
 import { noLimits, type TokenLimits } from '../core/token.ts'
 import type { FileStore } from '../files/contract.ts'
 import { createS3Files } from '../files/s3.ts'
-import { startS3 } from '../files/test-s3.ts'
+import { holdFirst, startS3 } from '../files/test-s3.ts'
 import { createSimulatedClock } from '../testing/clock.ts'
 import { createMemoryFiles } from '../testing/memory-files.ts'
 import { createMemoryStore } from '../testing/memory-store.ts'
@@ -18,9 +18,10 @@ function setupWith<F extends FileStore>(make: (clock: { readonly now: () => numb
   const files = make(clock)
   const store = createMemoryStore(clock.now)
   let ids = 0
-  const pending = createPendingFiles({ store, files, newId: () => `f${++ids}`, now: clock.now })
+  const newId = () => `f${++ids}`
+  const pending = createPendingFiles({ store, files, newId, now: clock.now })
   return {
-    ...{ clock, store, files, pending },
+    ...{ clock, store, files, pending, newId },
     add: (bytes: number, more: { owner?: string; limits?: TokenLimits; name?: string } = {}) =>
       pending.add({
         ...{ owner: 'ann', name: 'photo.jpg', mediaType: 'image/jpeg', metadata: { a: 1 }, maxBytes: 1_000, bytes },
@@ -45,7 +46,12 @@ async function setupBucket() {
   const home = setupWith(({ now }) => createS3Files(s3.options, { now }))
   const send = async (url: string | null, words: string) =>
     (await fetch(url ?? '', { method: 'PUT', body: words, headers: { 'content-type': 'image/jpeg' } })).status
-  return { ...home, s3, send }
+  const { store, clock, newId } = home
+  return {
+    ...{ ...home, s3, send },
+    /** Of another process. */
+    another: () => createPendingFiles({ store, files: createS3Files(s3.options, clock), newId, now: clock.now }),
+  }
 }
 
 function sha256(words: string): string {
@@ -70,7 +76,7 @@ describe('a place for a file', () => {
     expect(await put(id, 'photo')).toBe('stored')
     const file = await pending.find(id, everybody)
     expect(file).toEqual({
-      ...{ id, owner: 'ann', key: 'files/f1/F_to_1.jpg', name: 'Föto 1.jpg', mediaType: 'image/jpeg', bytes: 5 },
+      ...{ id, owner: 'ann', key: 'files/f1/f3/F_to_1.jpg', name: 'Föto 1.jpg', mediaType: 'image/jpeg', bytes: 5 },
       ...{ sha256: sha256('photo'), metadata: '{"a":1}', createdAt: clock.now(), expiresAt: null },
     })
     expect(await read(file?.key)).toBe('photo')
@@ -116,16 +122,21 @@ describe('a place for a file', () => {
     await files.put('files/f1/photo.jpg', new Blob(['first']).stream(), { maxBytes: 9 })
     expect(await pending.find(id, everybody)).toMatchObject({ id, sha256: sha256('first') })
     const second = await add(5)
-    await files.put('files/f2/photo.jpg', new Blob(['again']).stream(), { maxBytes: 9 })
-    expect(await put(second.id, 'photo')).toBe('exists')
-    expect(await pending.find(second.id, everybody)).toMatchObject({ sha256: sha256('again') })
+    await files.put(`files/${second.id}/photo.jpg`, new Blob(['again']).stream(), { maxBytes: 9 })
+    expect(await put(second.id, 'photo')).toBe('stored')
+    expect(await pending.find(second.id, everybody)).toMatchObject({ sha256: sha256('photo') })
   })
 
   it('keeps the same bytes of one owner once', async () => {
     const { add, put, pending, keys } = setup()
-    for (const owner of ['ann', 'ann', 'bob']) await put((await add(5, { owner })).id, 'photo')
-    expect((await pending.find('f2', everybody))?.key).toBe('files/f1/photo.jpg')
-    expect((await keys()).toSorted()).toEqual(['files/f1/photo.jpg', 'files/f3/photo.jpg'])
+    const found = []
+    for (const owner of ['ann', 'ann', 'bob']) {
+      const { id } = await add(5, { owner })
+      await put(id, 'photo')
+      found.push((await pending.find(id, everybody))?.key)
+    }
+    const [first, again, other] = found
+    expect([again, (await keys()).toSorted()]).toEqual([first, [first, other].toSorted()])
   })
 
   it('is refused where the file could never or does not now fit', async () => {
@@ -154,7 +165,7 @@ describe('a place for a file', () => {
     expect((await keys()).length).toBe(3)
     await clock.advance(1)
     await pending.sweep()
-    expect(await keys()).toEqual(['files/f2/photo.jpg'])
+    expect(await keys()).toEqual([expect.stringMatching(/^files\/f2\/\w+\/photo.jpg$/)])
     expect(await store.oldestPendingFiles({ before: Number.MAX_SAFE_INTEGER, limit: 9 })).toEqual([])
   })
 
@@ -176,8 +187,8 @@ describe('a place in a bucket', () => {
     expect(await send(url, 'photo')).toBe(200)
     expect(await keys()).toEqual(['pending/f1'])
     const file = await pending.find(id, everybody)
-    expect(file).toMatchObject({ key: 'files/f1/photo.jpg', bytes: 5, sha256: sha256('photo') })
-    expect([await keys(), await read(file?.key)]).toEqual([['files/f1/photo.jpg'], 'photo'])
+    expect(file).toMatchObject({ bytes: 5, sha256: sha256('photo') })
+    expect([await keys(), await read(file?.key)]).toEqual([[file?.key], 'photo'])
   })
 
   it('can be filled again until it is used; what comes later changes nothing and is swept', async () => {
@@ -190,7 +201,7 @@ describe('a place in a bucket', () => {
     expect(await read(before?.key)).toBe('other')
     await clock.advance(3 * hour + 1)
     await pending.sweep()
-    expect(await keys()).toEqual(['files/f1/photo.jpg'])
+    expect(await keys()).toEqual([before?.key])
   })
 
   it('whose file was deleted gives none again, though its link still works', async () => {
@@ -205,15 +216,47 @@ describe('a place in a bucket', () => {
 
   it('used by two at the same time becomes one file, also where its owner has the same bytes', async () => {
     const { add, send, pending, keys } = await setupBucket()
-    for (const [id, key] of [
-      ['f1', 'files/f1/photo.jpg'],
-      ['f2', 'files/f1/photo.jpg'],
-    ] as const) {
-      await send((await add(5)).url, 'photo')
-      const found = await Promise.all(Array.from({ length: 4 }, () => pending.find(id, everybody)))
-      expect(found.map(file => file?.key)).toEqual(Array(4).fill(key))
+    const uses = []
+    for (let place = 0; place < 2; place++) {
+      const { id, url } = await add(5)
+      await send(url, 'photo')
+      uses.push(...(await Promise.all(Array.from({ length: 4 }, () => pending.find(id, everybody)))))
     }
-    expect(await keys()).toEqual(['files/f1/photo.jpg'])
+    const [key] = await keys()
+    expect([await keys(), uses.map(file => file?.key)]).toEqual([[key], Array(8).fill(key)])
+  })
+
+  it('stays what was hashed, whatever is uploaded and however late another process copies that', async () => {
+    const { add, send, pending, files, s3, another, read, clock, keys } = await setupBucket()
+    const { id, url } = await add(5)
+    await send(url, 'good!')
+    const late = holdFirst(s3, request => request.method === 'HEAD' && request.url?.includes('pending/') === true)
+    const lateFind = another().find(id, everybody)
+    await late.held
+    const file = await pending.find(id, everybody)
+    await send(url, 'evil!')
+    late.now()
+    expect(await lateFind).toEqual(file)
+    expect([file?.sha256, await read(file?.key)]).toEqual([sha256('good!'), 'good!'])
+    // What a process brought that died before it could look whether it was late.
+    await files.put(`files/${id}/other/photo.jpg`, new Blob(['evil!']).stream(), { maxBytes: 9 })
+    expect(await another().find(id, everybody)).toEqual(file)
+    await clock.advance(3 * hour + 1)
+    await pending.sweep()
+    expect(await keys()).toEqual([file?.key])
+  })
+
+  it('that two processes take in becomes one file, whoever is faster', async () => {
+    const { add, send, pending, s3, another } = await setupBucket()
+    const { id, url } = await add(5)
+    await send(url, 'photo')
+    const late = holdFirst(s3, request => request.method === 'HEAD' && request.url?.includes('pending/') === true)
+    const lateFind = another().find(id, everybody)
+    await late.held
+    const file = await pending.find(id, everybody)
+    late.now()
+    expect(await lateFind).toEqual(file)
+    expect(file).toMatchObject({ id, sha256: sha256('photo') })
   })
 
   it('whose bucket takes other lengths than were signed is not taken, and may be filled again', async () => {

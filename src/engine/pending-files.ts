@@ -1,17 +1,17 @@
-import { refuse, SurefootError } from '../core/failure.ts'
+import { invariant, refuse, SurefootError } from '../core/failure.ts'
 import { mostBytesOf, refuseLarge } from '../core/file-limits.ts'
 import { toFileName } from '../core/file-name.ts'
 import type { FileStore } from '../files/contract.ts'
 import type { FileRow, PendingFile, Store } from '../store/contract.ts'
 import type { FilePlace, PlaceRequest } from './contract.ts'
-import { digest, dropTwin, fileKey, toMediaType } from './inputs.ts'
+import { digest, dropTwin, fileFolder, fileKey, toMediaType } from './inputs.ts'
 
 /**
  * Files that their owners upload by themselves, as browsers do. Until a file is used there is only a place for it: a row that
  * promises its length. With a bucket the bytes go to a key that only the place has, `pending/<id>`, and whoever has that link
- * may write there again until it ends; at the first use they are copied to the file's own key, to which no such link ever
- * led, and hashed there. Else they come through the gateway, straight to the file's own key, where the first complete
- * write wins. Either way the store makes the file of its place once, and nothing that comes later changes it.
+ * may write there again until it ends; at the first use they are copied to a key to which no such link ever led, and hashed
+ * there. Else they come through the gateway. Either way whoever brings bytes chooses a key of its own, so that one that is
+ * late replaces nothing; the store makes the file of its place once, with the key that was hashed.
  */
 export interface PendingFiles {
   add(request: PlaceRequest): Promise<FilePlace>
@@ -52,19 +52,59 @@ const sweptAfterMs = 3_600_000
 const batch = 50
 
 export function createPendingFiles({ store, files, newId, now }: PendingFilesDependencies): PendingFiles {
-  /** Null where somebody else has done so, or the place is over. */
-  async function become(place: PendingFile, { sha256 }: { readonly sha256: string }): Promise<FileRow | null> {
-    const stored = await store.takePendingFile({ ...place, sha256, createdAt: now(), expiresAt: null })
-    if (stored !== null) await dropTwin(files, place.key, stored)
-    return stored
+  const takingIn = new Map<string, Promise<FileRow | null>>()
+
+  function ownKey({ key }: PendingFile): string {
+    const name = key.lastIndexOf('/')
+    return `${key.slice(0, name)}/${newId()}${key.slice(name)}`
+  }
+
+  /** Makes the file of its place of what lies at `key`. `unknown`: it was deleted, or the place is over. */
+  async function become(place: PendingFile, key: string, sha256: string): Promise<'stored' | 'exists' | 'unknown'> {
+    const stored = await store.takePendingFile({ ...place, key, sha256, createdAt: now(), expiresAt: null })
+    if (stored !== null) {
+      await dropTwin(files, key, stored)
+      return 'stored'
+    }
+    const file = await store.getFile(place.id)
+    // Left to the sweep: another file may share the key of the one that was deleted.
+    if (file === null) return 'unknown'
+    if (file.key === key) return 'stored'
+    await files.remove(key)
+    return 'exists'
+  }
+
+  /** What a process brought that died before it could make the file, or is about to. */
+  async function findBrought({ id }: PendingFile): Promise<string | null> {
+    for await (const { key } of files.list(fileFolder(id))) return key
+    return null
+  }
+
+  /** Where the bytes lie that nobody replaces any more; null where there are none. */
+  async function bring(place: PendingFile): Promise<string | null> {
+    const { id, bytes } = place
+    const brought = await findBrought(place)
+    if (brought !== null) return brought
+    const key = ownKey(place)
+    const taken = await files.outside?.take(pendingKey(id), key, { maxBytes: bytes, bytes }).catch(asInputFault)
+    // Another process may have been faster: it removes the upload once its copy is there.
+    return taken === 'taken' ? key : await findBrought(place)
   }
 
   async function takeIn(place: PendingFile): Promise<FileRow | null> {
-    const { id, key, bytes } = place
-    await files.outside?.take(pendingKey(id), key, { maxBytes: bytes, bytes }).catch(asInputFault)
-    const found = await digest(files, key)
-    if (found !== null) return (await become(place, found)) ?? (await store.getFile(id))
-    return (await store.getFile(id)) ?? refuseMissing(id)
+    const key = await bring(place)
+    const found = key === null ? null : await digest(files, key)
+    if (key !== null && found !== null) {
+      await become(place, key, found.sha256)
+      return await store.getFile(place.id)
+    }
+    return (await store.getFile(place.id)) ?? refuseMissing(place.id)
+  }
+
+  function takeInOnce(place: PendingFile): Promise<FileRow | null> {
+    const taking = takingIn.get(place.id) ?? takeIn(place).finally(() => takingIn.delete(place.id))
+    takingIn.set(place.id, taking)
+    return taking
   }
 
   return {
@@ -88,27 +128,28 @@ export function createPendingFiles({ store, files, newId, now }: PendingFilesDep
       if (place === null) return (await store.getFile(id)) === null ? 'unknown' : 'exists'
       if (mediaType !== place.mediaType)
         refuse('input_invalid', `The file was announced as ${place.mediaType}; send that as its Content-Type.`)
-      const { key, bytes } = place
+      const { bytes } = place
+      const key = ownKey(place)
       if (stated !== undefined && stated !== bytes)
         refuse('input_invalid', `The file was announced with ${bytes} bytes, and ${stated} are sent.`)
       const put = await files.put(key, body, { maxBytes: bytes, bytes, ...(signal && { signal }) }).catch(asInputFault)
-      const found = put.kind === 'stored' ? put : await digest(files, key)
-      if (found !== null && (await become(place, found)) !== null) return put.kind
-      return (await store.getFile(id)) === null ? 'unknown' : 'exists'
+      invariant(put.kind === 'stored', `the key ${key} is taken`)
+      return await become(place, key, put.sha256)
     },
     async find(id, may) {
       const file = await store.getFile(id)
       if (file !== null) return may(file) ? file : null
       const place = await store.getPendingFile(id)
-      if (place !== null) return may(place) ? await takeIn(place) : null
+      if (place !== null) return may(place) ? await takeInOnce(place) : null
       const late = await store.getFile(id)
       return late !== null && may(late) ? late : null
     },
     async sweep() {
       for (let found = batch; found === batch; ) {
         const places = await store.oldestPendingFiles({ before: now() - sweptAfterMs, limit: batch })
-        for (const { id } of places) {
+        for (const { id, key: own } of places) {
           await files.remove(pendingKey(id))
+          for await (const { key } of files.list(fileFolder(id))) if (key !== own) await files.remove(key)
           const freed = await store.deletePendingFile(id)
           if (freed !== null) await files.remove(freed)
         }

@@ -80,7 +80,8 @@ export interface OutsideAccess {
     exactly?: { readonly bytes: number; readonly mediaType: string },
   ): Promise<string>
   /**
-   * Copies what was PUT at `from`, as it is at one moment, to `to`, and removes it there. `exists` when `to` is there already,
+   * Copies what was PUT at `from`, as it is at one moment, to `to`, and removes it there. Of two that take to one key the late
+   * one may replace what the other has read already: `to` is a key of the caller alone. `exists` when it is there already,
    * `missing` when nothing is at `from`. Fails with `input_too_large` over `maxBytes`, with `output_invalid` when `bytes` were
    * promised and differ; then it stays at `from`.
    */

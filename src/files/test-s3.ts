@@ -122,3 +122,20 @@ export async function startS3({ conditional = false, cors = false } = {}): Promi
   }
   return started
 }
+
+/** Holds the first request of its kind from now on: `held` resolves when it has come, `now` lets it through. */
+export function holdFirst(
+  s3: StartedS3,
+  isMeant: (request: IncomingMessage) => boolean,
+): { readonly held: Promise<void>; now(): void } {
+  const held = Promise.withResolvers<void>()
+  let goOn = () => {}
+  s3.intercept = (request, response) => {
+    if (!isMeant(request)) return false
+    s3.intercept = () => false
+    goOn = () => void s3.handle(request, response)
+    held.resolve()
+    return true
+  }
+  return { held: held.promise, now: () => goOn() }
+}

@@ -71,7 +71,10 @@ export interface Store {
   addPendingFile(place: PendingFile, storedBytes: number | null): Promise<void>
   /** Null where there is none, it has become a file, or it is over. */
   getPendingFile(id: string): Promise<PendingFile | null>
-  /** Makes the file of its place (by id), which counted among its owner's files before. Null where `getPendingFile` is. */
+  /**
+   * Makes the file of its place (by id), which counted among its owner's files before, and notes its key for the place. Null
+   * where `getPendingFile` is.
+   */
   takePendingFile(file: FileRow): Promise<FileRow | null>
   /** Places that were over before then, oldest first, those that became files too. */
   oldestPendingFiles(query: { before: number; limit: number }): Promise<readonly PendingFile[]>
@@ -205,7 +208,7 @@ export interface PendingFile {
   /** The file's, later. */
   readonly id: string
   readonly owner: string
-  /** Where the file will lie, never the place itself: whoever may upload there may do so again. */
+  /** The file's, once there is one; before that only what keys of files are made of. Never the place itself: whoever may upload there may do so again. */
   readonly key: string
   readonly name: string
   readonly mediaType: string

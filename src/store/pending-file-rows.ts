@@ -53,7 +53,7 @@ export async function findPendingRow(db: Database, dialect: Clock, id: string): 
 export async function takePendingRow(db: Database, dialect: Clock, file: FileRow): Promise<FileRow | null> {
   const { numUpdatedRows } = await db
     .updateTable('pending_files')
-    .set({ taken: 1 })
+    .set({ taken: 1, key: file.key })
     .where('id', '=', file.id)
     .where('taken', '=', 0)
     .where('expires_at', '>', dialect.now())

@@ -82,6 +82,17 @@ export function describeStorePlaces(name: string, open: () => Promise<OpenedStor
       expect(await store.getFile('taken')).not.toBe(null)
     })
 
+    it('has the key of its file once it is one: that is free when the file is gone', async () => {
+      const { store, at, place } = await setup()
+      await store.addPendingFile(place({ id: 'f' }), null)
+      await store.takePendingFile(sampleFileRow({ id: 'f', key: 'files/f/own/photo.jpg' }))
+      expect(await store.oldestPendingFiles({ before: at(900), limit: 9 })).toMatchObject([
+        { id: 'f', key: 'files/f/own/photo.jpg' },
+      ])
+      await store.deleteFile('f')
+      expect(await store.deletePendingFile('f')).toBe('files/f/own/photo.jpg')
+    })
+
     it('is either taken or deleted with its key, never both', async () => {
       const { store, place } = await setup()
       for (let round = 0; round < 20; round++) {

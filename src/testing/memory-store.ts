@@ -293,7 +293,7 @@ export function createMemoryStore(now: () => number): Store {
     async takePendingFile(file) {
       const place = places.get(file.id)
       if (place === undefined || !isOpen(place)) return null
-      places.set(file.id, { ...place, taken: true })
+      places.set(file.id, { ...place, key: file.key, taken: true })
       return writeFile(file)
     },
     oldestPendingFiles: async ({ before, limit }) =>

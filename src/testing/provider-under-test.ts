@@ -208,6 +208,7 @@ export function collect(under: ProviderUnderTest, observation: Observation): Pro
     outputs: observation.outputs ?? [],
     trustedOrigins: under.provider.trustedOrigins,
     signal: new AbortController().signal,
+    newId: () => 'taking-1',
   })
   return during(under, collected)
 }
