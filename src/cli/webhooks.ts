@@ -38,7 +38,7 @@ export const command: Command = {
     try {
       const { client } = connection
       const webhooks = prediction === null ? await client.webhooks(values) : await client.resend(prediction)
-      print(io, webhooks, values.json)
+      print(io, webhooks, values)
       return 0
     } finally {
       await connection.close()
@@ -56,9 +56,13 @@ function readVerb(verb: string | undefined, rest: readonly string[]): string | n
   return onlyArgument(rest, 'PREDICTION')
 }
 
-function print(io: Io, webhooks: readonly WebhookJson[], json: boolean): void {
+function print(io: Io, webhooks: readonly WebhookJson[], { json, all }: { json: boolean; all: boolean }): void {
   if (json) say(io.stdout, JSON.stringify(webhooks))
-  else if (webhooks.length === 0) say(io.stdout, 'There are no such webhooks.')
+  else if (webhooks.length === 0)
+    say(
+      io.stdout,
+      all ? 'There are no such webhooks.' : 'There are none of what was made without a token; --all shows all.',
+    )
   else
     io.stdout.write(
       formatTable([['PREDICTION', 'EVENT', 'STATE', 'TRIES', 'NEXT TRY (UTC)', 'RECEIVER'], ...webhooks.map(toRow)]),

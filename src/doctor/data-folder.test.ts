@@ -42,7 +42,7 @@ test('who has it open is told, and whether he answers', async () => {
   const folder = makeFolder()
   const lock = await lockFolder(folder)
   onTestFinished(lock.release)
-  expect((await look(folder)).first).toMatch(/^warning: .* serves nobody/)
+  expect((await look(folder)).first).toMatch(/^warning: .* announces no address/)
   const url = 'http://127.0.0.1:8787'
   await lock.announce({ url, pid: 42, startedAt: 0 })
   expect(await look(folder, answering)).toEqual({

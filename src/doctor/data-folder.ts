@@ -88,8 +88,15 @@ async function inspectOwner(
   }
   const owner = await readOwner(directory)
   if (owner === null) {
-    const words = `${directory} is in use by a process that serves nobody: a command, or a gateway that starts.`
-    return { gateway: null, finding: warning('folder-owner', words, 'Run this again when it has ended.') }
+    const words = `${directory} is in use by a process that announces no address: an app that embeds Surefoot, a command, or a gateway that starts.`
+    return {
+      gateway: null,
+      finding: warning(
+        'folder-owner',
+        words,
+        'Nothing is wrong where that is your app. To look at what is in the folder, run this again when it has ended.',
+      ),
+    }
   }
   const { url, pid } = owner
   const answers = await fetch(new URL('/healthz', url), { signal: AbortSignal.timeout(5_000) }).then(

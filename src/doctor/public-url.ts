@@ -23,7 +23,13 @@ export async function inspectPublicUrl(
   if (publicUrl === null) return [ok('public-url', 'There is none; what that means is said of each deployment.')]
   if (gateway === null) {
     const words = `No gateway is running, so whether ${publicUrl} leads to it cannot be seen.`
-    return [warning('public-url', words, 'Start surefoot serve and run this again.')]
+    return [
+      warning(
+        'public-url',
+        words,
+        'Start what answers there, surefoot serve or the app that mounts Surefoot, and run this again.',
+      ),
+    ]
   }
   const signal = AbortSignal.timeout(patienceMs)
   try {
