@@ -18,7 +18,8 @@ export type PredictionEvent =
   | ({ readonly type: 'found'; readonly runs: readonly (FoundRun & { readonly cost?: Cost | null })[] } & Answer)
   | ({ readonly type: 'findFailed'; readonly failure: Failure } & Answer)
   | ({ readonly type: 'observed'; readonly seen: Seen } & Answer)
-  | ({ readonly type: 'pollFailed'; readonly failure: Failure } & Answer)
+  /** `cutOff`: the engine itself ended the call, because it stops. Default false. */
+  | ({ readonly type: 'pollFailed'; readonly failure: Failure; readonly cutOff?: boolean } & Answer)
   /** `upload`: an output that a kit has put into our store. `health`: what the provider says of its queue and workers. */
   | ({ readonly type: 'inspected'; readonly upload: OutputReference | null; readonly health: string | null } & Answer)
   /** A verified webhook, or a kit's own call: nobody asked, so it answers no effect. */

@@ -246,6 +246,25 @@ describe('polls', () => {
     expect(news()).toEqual(['out of sight', 'in sight again'])
   })
 
+  it('that the engine cuts off are made anew at once, and count for nothing', () => {
+    const life = createLife()
+    life.started()
+    for (let cuts = 0; cuts < 4; cuts++) {
+      life.pass(4_999)
+      expect(begunBy(life, () => life.pollFailed({ cutOff: true }))).toBe('poll 1')
+      expect(life.attempt().pollFailures).toBe(0)
+    }
+    expect(life.record.decisions.filter(({ what }) => what === 'out of sight')).toEqual([])
+  })
+
+  it('that the engine cuts off after they had waited for long have failed', () => {
+    const life = createLife()
+    life.started()
+    life.pass(5_000)
+    life.pollFailed({ cutOff: true })
+    expect(life.attempt()).toMatchObject({ nextPollAt: life.now + 2_000, pollFailures: 1 })
+  })
+
   it('wait as long as the provider asks, and keep their pace after a good answer', () => {
     const life = createLife()
     life.started()

@@ -18,6 +18,8 @@ const firstCollectRetryMs = 500
 export const failedLooks = 3
 /** A question at a connection that is the run tells what there is to tell within this time, or later that the run has ended. */
 const heldLookMs = 5_000
+/** A provider that has not answered by then is slow to answer at all. */
+const slowLookMs = 5_000
 /** How often an unknown start is looked for. */
 const findEveryMs = 5_000
 /** Timers that wait for a look around before they end an attempt: all, until its output is known. */
@@ -276,6 +278,16 @@ export function pollAgain(attempt: AttemptDraft, now: number, pollMs: number, as
   attempt.pollFailures += 1
   const backoff = Math.min(maxPollRetryMs, pollMs * 2 ** Math.min(10, attempt.pollFailures))
   attempt.nextPollAt = now + Math.max(backoff, askedMs ?? 0)
+}
+
+/**
+ * A poll that our own engine cut off is as good as never begun. False where it had waited so long that it has failed: of a
+ * provider that hangs, an engine that never waits longer would see nothing else.
+ */
+export function pollAnew(attempt: AttemptDraft, now: number, begunAt: number): boolean {
+  if (now - begunAt >= slowLookMs) return false
+  attempt.nextPollAt = begunAt
+  return true
 }
 
 /** A collect that was cut off is tried again until its time is over; one that got further has its whole time again. */

@@ -24,6 +24,7 @@ import {
   looksFirst,
   orphanedAt,
   pollAgain,
+  pollAnew,
   pollNext,
 } from './follow.ts'
 import { notified, notifyAt, queueEnd, queueLogs, queueNotification, resend, sendNotifications } from './notify.ts'
@@ -123,6 +124,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
     adopt(draft, attempt, now, event.handle)
     return observe(draft, attempt, now, event.seen)
   }
+  const asked = attempt.pending.find(({ id }) => id === event.effect)
   const awaited = takePending(attempt, event.effect)
   const pollMs = world.deployments[attempt.deployment]?.pollMs ?? 1_000
   switch (event.type) {
@@ -155,6 +157,7 @@ function takeIn(draft: Draft, event: PredictionEvent, now: number, world: World)
       pollNext(attempt, now, pollMs)
       return observe(draft, attempt, now, event.seen)
     case 'pollFailed':
+      if (event.cutOff === true && asked !== undefined && pollAnew(attempt, now, asked.at)) return
       if (awaited) pollAgain(attempt, now, pollMs, event.failure.retryAfterMs)
       if (awaited && attempt.pollFailures === failedLooks)
         decide(draft, now, attempt, 'out of sight', `${failedLooks} polls in a row failed. ${event.failure.message}`)

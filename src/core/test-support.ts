@@ -113,7 +113,7 @@ export interface Life {
   found(runs: (PredictionEvent & { type: 'found' })['runs'], number?: number): Step
   findFailed(number?: number): Step
   observed(status: ObservedStatus, over?: Partial<Observation>, number?: number): Step
-  pollFailed(more?: { retryAfterMs?: number }, number?: number): Step
+  pollFailed(more?: { retryAfterMs?: number; cutOff?: boolean }, number?: number): Step
   heard(status: ObservedStatus, over?: Partial<Observation>, number?: number, cost?: Cost | null): Step
   collected(number?: number): Step
   collectFailed(failure: Failure, number?: number, more?: { readonly broughtMore: boolean }): Step
@@ -248,8 +248,13 @@ export function createLife(options: LifeOptions = {}): Life {
         ...answer('poll', number),
         seen: { observation: sampleObservation(status, over), cost: null },
       }),
-    pollFailed: (more, number) =>
-      take({ type: 'pollFailed', ...answer('poll', number), failure: sampleFailure('provider_unreachable', more) }),
+    pollFailed: ({ cutOff, ...more } = {}, number) =>
+      take({
+        type: 'pollFailed',
+        ...answer('poll', number),
+        failure: sampleFailure('provider_unreachable', more),
+        ...(cutOff !== undefined && { cutOff }),
+      }),
     heard: (status, over, number, cost = null) =>
       take({
         type: 'heard',

@@ -216,6 +216,14 @@ describe('a call that could not be made', () => {
     })
   })
 
+  it('ends when the engine stops, and says that nobody else is to blame', async () => {
+    const stage = setup({ provider: () => ({ poll: (_handle, io) => hang(io) }) })
+    const answer = stage.performer.perform(poll, stage.record, 0)
+    stage.performer.interrupt(['e1', 'another'])
+    expect(await answer).toMatchObject({ type: 'pollFailed', cutOff: true })
+    expect(await stage.perform(poll)).not.toHaveProperty('cutOff')
+  })
+
   it('ends when nobody waits for it any more', async () => {
     const stage = setup({ provider: () => ({ poll: (_handle, io) => hang(io) }) })
     const answer = stage.performer.perform(poll, stage.record, 0)

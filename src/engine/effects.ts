@@ -58,6 +58,8 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
   const limits = new Map<string, Limit>()
   /** Signals of calls whose prediction or attempt has ended, in contrast to those that were only cut off. */
   const unwanted = new WeakSet<AbortSignal>()
+  /** Calls that were cut off because the engine stops. */
+  const cut = new Set<string>()
   /** Collects that have stored something which the next one need not bring again. */
   const further = new Set<string>()
 
@@ -315,10 +317,12 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
         return await run(effect, record, leaseUntil)
       } catch (error) {
         const failed = failedEffect(effect, error, log)
+        if (failed.type === 'pollFailed' && cut.has(effect.effect)) return { ...failed, cutOff: true }
         const broughtMore = further.has(effect.effect)
         return failed.type === 'collectFailed' && broughtMore ? { ...failed, broughtMore } : failed
       } finally {
         further.delete(effect.effect)
+        cut.delete(effect.effect)
       }
     },
     abort(effects, reason) {
@@ -330,7 +334,12 @@ export function createPerformer(dependencies: PerformerDependencies): Performer 
       }
     },
     interrupt(effects) {
-      for (const id of effects) limits.get(id)?.abort('the engine stops')
+      for (const id of effects) {
+        const limit = limits.get(id)
+        if (limit === undefined) continue
+        cut.add(id)
+        limit.abort('the engine stops')
+      }
     },
     async discard(record, { id, outputs }) {
       const model = routes.get(record.model)?.model
