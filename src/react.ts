@@ -72,9 +72,23 @@ export interface Run extends ShownPrediction {
   readonly id: string | null
   /**
    * Uploads what is a `File` or `Blob`, creates the prediction and follows it. The stage is `upload` meanwhile. Never fails: what
-   * goes wrong is in `error`. A run that is still being sent gives way to this one; a prediction that exists goes on unseen.
+   * goes wrong is in `error`. While the same values are being sent (the same `File` object) it does nothing: a double click pays
+   * once. Other values take the place of those that are being sent, and what these made is cancelled; a prediction that is shown
+   * already goes on unseen.
    */
   readonly run: (input: Readonly<Record<string, unknown>>) => Promise<void>
+}
+
+/** A call of `run` until it is over. */
+interface Call {
+  readonly model: string
+  readonly input: Readonly<Record<string, unknown>>
+  readonly abort: AbortController
+  readonly end: Promise<void>
+}
+
+function isSame(one: Call['input'], other: Call['input']): boolean {
+  return Object.keys({ ...one, ...other }).every(key => one[key] === other[key])
 }
 
 /** What is on its way to the gateway, or was refused there. */
@@ -94,41 +108,48 @@ export function useRun({ model, id: givenId, onCreate, client: givenClient }: Us
   const client = useClient(givenClient)
   const [ownId, setOwnId] = useState<string | null>(null)
   const [sending, setSending] = useState<Sending | null>(null)
-  const current = useRef<AbortController | null>(null)
+  const current = useRef<Call | null>(null)
   const created = useRef(onCreate)
   useEffect(() => {
     created.current = onCreate
   })
-  useEffect(() => () => current.current?.abort(), [])
+  useEffect(() => () => current.current?.abort.abort(), [])
 
   const id = givenId === undefined ? ownId : givenId
   const shown = usePrediction(id, { client })
 
   const run = useCallback(
-    async (input: Readonly<Record<string, unknown>>) => {
-      current.current?.abort()
+    (input: Call['input']) => {
+      const before = current.current
+      if (before?.model === model && isSame(before.input, input)) return before.end
+      before?.abort.abort()
       const abort = new AbortController()
-      current.current = abort
       const { signal } = abort
-      setSending({ fraction: null, error: null })
-      try {
-        const onProgress = (fraction: number) => {
-          if (!signal.aborted) setSending({ fraction, error: null })
+      const send = async () => {
+        setSending({ fraction: null, error: null })
+        try {
+          const onProgress = (fraction: number) => {
+            if (!signal.aborted) setSending({ fraction, error: null })
+          }
+          const prediction = await client.create({ model, input }, { signal, onProgress })
+          setSending(null)
+          setOwnId(prediction.id)
+          created.current?.(prediction.id)
+        } catch (error) {
+          if (!signal.aborted) setSending({ fraction: null, error: toTrouble(error) })
         }
-        const prediction = await client.create({ model, input }, { signal, onProgress })
-        if (signal.aborted) return
-        setSending(null)
-        setOwnId(prediction.id)
-        created.current?.(prediction.id)
-      } catch (error) {
-        if (!signal.aborted) setSending({ fraction: null, error: toTrouble(error) })
+        if (!signal.aborted) current.current = null
       }
+      const end = send()
+      current.current = { model, input, abort, end }
+      return end
     },
     [client, model],
   )
 
   const stop = useCallback(async () => {
-    current.current?.abort()
+    current.current?.abort.abort()
+    current.current = null
     setSending(null)
   }, [])
 

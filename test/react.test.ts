@@ -52,7 +52,7 @@ async function open(path: string) {
   const requests: string[] = []
   const streams = new Map<string, number>()
   const cuts = new Set<() => void>()
-  const held = { method: '', release: () => {} }
+  const held = { method: '', path: '/', release: () => {} }
 
   const server = await listen({
     port: 0,
@@ -67,7 +67,7 @@ async function open(path: string) {
           if (!pathname.startsWith('/v1/'))
             return new Response(html(pathname), { headers: { 'content-type': 'text/html' } })
           requests.push(`${request.method} ${pathname}`)
-          if (request.method === held.method)
+          if (request.method === held.method && pathname.startsWith(held.path))
             await new Promise<void>(resolve => {
               held.release = resolve
             })
@@ -216,6 +216,27 @@ test('a chosen photo is sent, created and followed to its file, with the upload 
   await page.getByRole('link', { name: 'scene.ply, 17' }).waitFor(patience)
   await shows(page, 'run', `${id} succeeded null 1 well still`)
   expect(await page.getByRole('link').getAttribute('href')).toContain(`${url}/v1/outputs/${id}/scene.ply?`)
+  expect(complaints).toEqual([])
+})
+
+test('a double click sends once; another photo takes the place of the first, and what that made is cancelled', async () => {
+  const { page, requests, complaints, held } = await open('/run')
+  const photo = { name: 'photo.png', mimeType: 'image/png', buffer: Buffer.from(png) }
+  const creates = () => requests.filter(each => each === 'POST /v1/predictions').length
+  Object.assign(held, { method: 'POST', path: '/v1/predictions' })
+  await page.locator('input').setInputFiles(photo)
+  await expect.poll(creates, looks).toBe(1)
+  expect(requests.filter(each => each.startsWith('PUT '))).toHaveLength(1)
+  held.method = ''
+  await page.locator('input').setInputFiles({ ...photo, name: 'other.png' })
+  await expect.poll(() => page.locator('#created').textContent(), looks).not.toBe('')
+  const id = await page.locator('#created').textContent()
+  held.release()
+  await expect.poll(() => requests.filter(each => each.endsWith('/cancel')).length, looks).toBe(1)
+  expect(requests).not.toContain(`POST /v1/predictions/${id}/cancel`)
+  expect(creates()).toBe(2)
+  await shows(page, 'run', `${id} starting null null well live`)
+  expect(await page.locator('#created').textContent()).toBe(id)
   expect(complaints).toEqual([])
 })
 

@@ -96,6 +96,66 @@ test('an upload ends with its signal, also between two tries', async () => {
   expect(page.waiting()).toBe(0)
 })
 
+/** A gateway that answers a create when the test says so, and notes what is cancelled. */
+async function setupCreate(idempotencyKey?: string) {
+  const page = await setupPage()
+  const canceled: string[] = []
+  let answer = (_response: Response | Promise<never>) => {}
+  page.fault = ({ url }) => {
+    if (url.endsWith('/cancel')) canceled.push(new URL(url).pathname)
+    if (url.endsWith('/cancel')) return Response.json({ id: 'p1' })
+    return new Promise(resolve => {
+      answer = resolve
+    })
+  }
+  const abort = new AbortController()
+  const request = { model, input: {}, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) }
+  const call = page.client.create(request, { signal: abort.signal })
+  expect(await settle(page, call)).toBe('waits')
+  return { page, canceled, abort, call, answer: (response: Response | Promise<never>) => answer(response) }
+}
+
+const made = () => Response.json({ id: 'p1' }, { status: 201 })
+const gone = new Error('I left.')
+
+test('a create that is given up fails at once, and what it made is cancelled, also after a lost answer', async () => {
+  const { page, canceled, abort, call, answer } = await setupCreate()
+  abort.abort(gone)
+  expect(await settle(page, call)).toBe(gone)
+  answer(Promise.reject(new TypeError('Failed to fetch')))
+  await page.pass(1_000)
+  expect(canceled).toEqual([])
+  answer(made())
+  await page.pass()
+  expect(canceled).toEqual(['/v1/predictions/p1/cancel'])
+  expect(page.waiting()).toBe(0)
+})
+
+test('one that was refused made nothing; one that was answered, or has a key of its own, is left', async () => {
+  const refused = await setupCreate()
+  refused.abort.abort(gone)
+  refused.answer(Response.json({ code: 'input_invalid', detail: 'No.' }, { status: 422 }))
+  const answered = await setupCreate()
+  answered.answer(made())
+  expect(await settle(answered.page, answered.call)).toEqual({ id: 'p1' })
+  answered.abort.abort(gone)
+  const keyed = await setupCreate('order 7')
+  keyed.abort.abort(gone)
+  expect(await settle(keyed.page, keyed.call)).toBe(gone)
+  keyed.answer(made())
+  for (const { page, canceled } of [refused, answered, keyed]) {
+    await page.pass(10_000)
+    expect(canceled).toEqual([])
+  }
+})
+
+test('one that is given up before it is sent is not sent', async () => {
+  const page = await setupPage()
+  const call = page.client.create({ model, input: {} }, { signal: AbortSignal.abort(gone) })
+  expect(await settle(page, call)).toBe(gone)
+  expect(page.requests).toEqual([])
+})
+
 test('files in the input become their ids, under one progress; the rest goes as it is', async () => {
   const { page } = await setupBucket()
   const bucket = page.fault
@@ -126,7 +186,7 @@ test('a create whose answer is lost is asked for again under the same key, and n
   expect(await settle(page, page.client.create({ model, input }), 1_500)).toEqual({ id: 'p1' })
   expect(keys).toHaveLength(3)
   expect(new Set(keys).size).toBe(1)
-  expect(keys[0]).toMatch(/^[0-9a-f]{32}$/)
+  expect(keys[0]).toMatch(/^\d+(-\d+){3}$/)
   await settle(page, page.client.create({ model, input }))
   expect(keys[3]).not.toBe(keys[0])
   await settle(page, page.client.create({ model, input, idempotencyKey: 'order 7' }))

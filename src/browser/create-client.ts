@@ -1,6 +1,6 @@
 import type { PredictionJson } from '../http/shapes.ts'
 import { follow } from './follow.ts'
-import { askJson, type Connection, type HeaderFields, persist } from './request.ts'
+import { askJson, type Connection, type HeaderFields, post } from './request.ts'
 import type { Surroundings } from './surroundings.ts'
 import { type UploadOptions, upload } from './upload.ts'
 
@@ -37,7 +37,11 @@ export interface CallOptions {
 export interface Client {
   /** Stores a file for a file field of a prediction; used or not, it is removed after a while. */
   upload(file: Blob, options?: UploadOptions): Promise<{ readonly id: string }>
-  /** Answers once the prediction is stored, long before its end. `onProgress` is of its uploads together. */
+  /**
+   * Answers once the prediction is stored, long before its end. `onProgress` is of its uploads together. The signal ends uploads;
+   * a request that may have arrived already is followed unseen, and what it made is cancelled: nobody would know it. Under a key
+   * of the caller's it is left, to be asked for again.
+   */
   create(request: CreateRequest, options?: UploadOptions): Promise<PredictionJson>
   get(id: string, options?: CallOptions): Promise<PredictionJson>
   /** Asks for the end of a prediction; one that has ended stays what it was. */
@@ -59,17 +63,23 @@ export function createClientIn(around: Surroundings, options: ClientOptions = {}
     headers: typeof headers === 'function' ? headers : () => headers,
   }
   const pathOf = (id: string) => `/v1/predictions/${encodeURIComponent(id)}`
+  const cancel: Client['cancel'] = (id, { signal } = {}) => post(connection, `${pathOf(id)}/cancel`, { signal })
 
   return {
     upload: (file, uploading = {}) => upload(connection, file, uploading),
-    async create({ model, input, idempotencyKey = newKey() }, { signal, onProgress } = {}) {
+    async create({ model, input, idempotencyKey }, { signal, onProgress } = {}) {
       const body = { model, input: await uploadBlobs(connection, input, { signal, onProgress }) }
-      const ask = { method: 'POST', headers: { 'idempotency-key': idempotencyKey }, body, signal } as const
-      return await persist(surroundings, signal, () => askJson<PredictionJson>(connection, '/v1/predictions', ask))
+      signal?.throwIfAborted()
+      const headers = { 'idempotency-key': idempotencyKey ?? newKey() }
+      return await new Promise<PredictionJson>((resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason))
+        post<PredictionJson>(connection, '/v1/predictions', { headers, body })
+          .then(made => (signal?.aborted && !idempotencyKey ? cancel(made.id).then(resolve) : resolve(made)))
+          .catch(reject)
+      })
     },
     get: (id, { signal } = {}) => askJson(connection, pathOf(id), { signal }),
-    cancel: (id, { signal } = {}) =>
-      persist(surroundings, signal, () => askJson(connection, `${pathOf(id)}/cancel`, { method: 'POST', signal })),
+    cancel,
     watch: (id, { signal } = {}) => follow(connection, id, signal),
   }
 }
@@ -94,5 +104,5 @@ async function uploadBlobs(
 
 /** 128 bits. Not by `randomUUID`, which pages without https do not have. */
 function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('')
+  return crypto.getRandomValues(new Uint32Array(4)).join('-')
 }

@@ -75,6 +75,11 @@ export async function askJson<T>(connection: Connection, path: string, ask: Ask 
   }
 }
 
+/** `askJson` by POST, tried again where that may help: for what is safe to repeat. */
+export function post<T>(connection: Connection, path: string, ask: Omit<Ask, 'method'>): Promise<T> {
+  return persist(connection.surroundings, ask.signal, () => askJson<T>(connection, path, { ...ask, method: 'POST' }))
+}
+
 /** Ends an exchange with the gateway in which it falls silent. */
 export function guardFor({ surroundings }: Connection, signal?: AbortSignal): Guard {
   return createGuard(surroundings, new ClientError('unreachable', 'The gateway does not answer.'), signal)
@@ -99,7 +104,7 @@ export async function send(
 
 /** An answer that is none of the gateway's: a page of a proxy, a sign-in form. */
 export function unreadable({ status }: Response, cause?: unknown): ClientError {
-  const detail = 'Something else than the gateway answered; is the address of its API right?'
+  const detail = "The answer is not the gateway's; is the address right?"
   return new ClientError('answer_unreadable', detail, { status, cause })
 }
 
@@ -112,7 +117,7 @@ export async function toRefusal(response: Response): Promise<ClientError> {
     request_id?: string
   } | null
   const seconds = Number(headers.get('retry-after') || Number.NaN)
-  return new ClientError(said?.code ?? 'refused', said?.detail ?? `The answer was ${status}, without an explanation.`, {
+  return new ClientError(said?.code ?? 'refused', said?.detail ?? `The answer was ${status}.`, {
     status,
     requestId: said?.request_id,
     retryAfterMs: seconds >= 0 ? seconds * 1000 : null,
@@ -123,7 +128,7 @@ export async function toRefusal(response: Response): Promise<ClientError> {
 export function toClientError(cause: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason
   if (cause instanceof ClientError) return cause
-  return new ClientError('unreachable', 'The gateway cannot be reached.', { cause })
+  return new ClientError('unreachable', 'The gateway does not answer.', { cause })
 }
 
 /** Whether the same request may do better later. */

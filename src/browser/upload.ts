@@ -1,5 +1,5 @@
 import type { CreateUploadBody, UploadJson } from '../http/browser-upload-shapes.ts'
-import { askJson, type Connection, persist, toClientError, toRefusal } from './request.ts'
+import { type Connection, persist, post, toClientError, toRefusal } from './request.ts'
 
 export interface UploadOptions {
   readonly signal?: AbortSignal | undefined
@@ -38,9 +38,7 @@ export async function upload(
     type: file.type.split(';')[0] || 'application/octet-stream',
     bytes: file.size,
   }
-  const place = await persist(surroundings, signal, () =>
-    askJson<UploadJson>(connection, '/v1/files/uploads', { method: 'POST', body, signal }),
-  )
+  const place = await post<UploadJson>(connection, '/v1/files/uploads', { body, signal })
   await persist(surroundings, signal, async tried => {
     const response = await put(connection, place.upload, file, { signal, onProgress }).catch(cause => {
       throw toClientError(cause, signal)

@@ -36,7 +36,10 @@ function Runner(): ReactNode {
     createElement('input', {
       type: 'file',
       onChange: ({ target }: { readonly target: { readonly files: ArrayLike<Blob> } }) => {
-        void shown.run({ image: target.files[0] })
+        const [image] = Array.from(target.files)
+        // As a form that is sent by two handlers.
+        void shown.run({ image })
+        void shown.run({ image })
       },
     }),
     button('cancel', shown.cancel),
