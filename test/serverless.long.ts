@@ -6,7 +6,7 @@ const perUser = 5
 const users = ['ada', 'bob']
 
 test.each([1, 2])(
-  'seed %i: a third of all requests is killed, and every prediction ends, is paid for what it ran and leaves nothing behind',
+  'seed %i: a third of all processes is doomed, some while they work, and every prediction ends, is paid for what it ran and leaves nothing behind',
   async seed => {
     const app = await startServerlessApp({ seed, kills: 0.33 })
     for (const user of users)
