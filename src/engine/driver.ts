@@ -158,7 +158,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
             delivery,
             reservations: next.reservations.map(taken => reservationOf(routes, taken, policy, at)),
             ...(quota !== undefined && { quota }),
-            lease: next.nextAt === null ? 'release' : { engine: name, leaseMs },
+            lease: { engine: name, leaseMs: next.nextAt === null ? null : leaseMs },
           },
         ])
         journal.outage.worked()
@@ -355,7 +355,7 @@ export function createDriver(dependencies: DriverDependencies): Driver {
 
   /** What was not worth a write while it was held, such as when to ask again, is worth one when nobody holds it. */
   async function keep(): Promise<void> {
-    const changes = records.unwritten()
+    const changes = records.unwritten(name)
     if (changes.length > 0) await store.commit(changes).catch(reportFault)
   }
 

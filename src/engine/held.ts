@@ -37,8 +37,8 @@ export interface HeldRecords {
   rest(): void
   /** Resolves when the events are taken in that have come by now. */
   idle(): Promise<unknown>
-  /** What memory knows better than the store, as changes that also give the leases back. */
-  unwritten(): readonly Change[]
+  /** What memory knows better than the store, as changes that also give back the leases of this engine. */
+  unwritten(engine: string): readonly Change[]
 }
 
 export interface HeldRecordsDependencies {
@@ -93,7 +93,7 @@ export function createHeldRecords({ clock, now, due }: HeldRecordsDependencies):
       for (const held of records.values()) held.cancelWake()
     },
     idle: () => Promise.all([...records.values()].map(held => held.queue)),
-    unwritten: () =>
+    unwritten: engine =>
       [...records.values()]
         .filter(held => held.current !== held.stored && held.version > 0)
         .map(({ current: record, version, nextAt }) => ({
@@ -101,7 +101,7 @@ export function createHeldRecords({ clock, now, due }: HeldRecordsDependencies):
           version,
           nextAt,
           reservations: [],
-          lease: 'release',
+          lease: { engine, leaseMs: null },
         })),
   }
 }

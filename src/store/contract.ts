@@ -65,7 +65,10 @@ export interface Store {
   /** Answers the key whose bytes no file needs any more; null when others share it, or when there is no such file. */
   deleteFile(id: string): Promise<string | null>
 
-  /** Bytes of an owner's files, those that files share once, and of its places for others that are not over. */
+  /**
+   * Bytes of an owner's files, those that files share once, and of its places that are not over and have no file with
+   * bytes of its own: also where that was deleted, for whoever has the place's link may upload there again.
+   */
   storedBytes(owner: string): Promise<number>
   /** Adds a place for a file; with `storedBytes` fails as `putFile` does. */
   addPendingFile(place: PendingFile, storedBytes: number | null): Promise<void>
@@ -139,10 +142,10 @@ export interface Change {
   readonly quota?: Quota
   /**
    * What happens to the record's lease with this write. `{ engine, leaseMs }` takes or renews it (`conflict` while another
-   * engine holds an unexpired one), `release` frees it, `unchanged` leaves whoever holds it alone: an answer that
+   * engine holds an unexpired one), with `null` it is freed (the same), `unchanged` leaves whoever holds it alone: an answer that
    * arrives at a process without the lease is still written, under the protection of `version`.
    */
-  readonly lease: { readonly engine: string; readonly leaseMs: number } | 'release' | 'unchanged'
+  readonly lease: { readonly engine: string; readonly leaseMs: number | null } | 'unchanged'
 }
 
 export interface Reservation {

@@ -7,7 +7,10 @@ import type { Database, PendingFilesTable } from './schema.ts'
 
 type Clock = Pick<StoreDialect, 'now'>
 
-/** What an owner keeps: its files, those that share a key once, and its places that are not over, all seen at one moment. */
+/**
+ * What an owner keeps, all seen at one moment: its files, those that share a key once, and its places that are not over. A place
+ * whose file was deleted, or has the bytes of another, counts like one that never had one: by its link as many may come again.
+ */
 export async function sumStored(db: Database, dialect: Clock, owner: string): Promise<number> {
   const files = db
     .selectFrom('files')
@@ -18,8 +21,17 @@ export async function sumStored(db: Database, dialect: Clock, owner: string): Pr
     .selectFrom('pending_files')
     .select(({ ref }) => ref('bytes').as('bytes'))
     .where('owner', '=', owner)
-    .where('taken', '=', 0)
     .where('expires_at', '>', dialect.now())
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('files')
+            .select('files.id')
+            .whereRef('files.id', '=', 'pending_files.id')
+            .whereRef('files.key', '=', 'pending_files.key'),
+        ),
+      ),
+    )
   const { bytes } = await db
     .selectFrom(files.unionAll(places).as('kept'))
     .select(({ fn }) => fn.sum<number | string | null>('bytes').as('bytes'))

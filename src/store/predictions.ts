@@ -97,7 +97,7 @@ function toLeaseColumns(
   now: number,
 ): Partial<Pick<PredictionsTable, 'lease_engine' | 'lease_until'>> {
   if (lease === 'unchanged') return {}
-  if (lease === 'release') return { lease_engine: null, lease_until: null }
+  if (lease.leaseMs === null) return { lease_engine: null, lease_until: null }
   return { lease_engine: lease.engine, lease_until: now + lease.leaseMs }
 }
 
@@ -210,7 +210,7 @@ export async function listPredictions(db: Database, query: ListQuery): Promise<S
   return rows.map(fromRow)
 }
 
-/** Whether the change's wish for the lease can be had: only taking it can fail. */
+/** Whether the change's wish for the lease can be had: only taking it, or giving it back, can fail. */
 function isWritable({ lease }: Change, now: number) {
   if (typeof lease === 'object') return isFreeFor(lease.engine, now)
   return ({ lit }: ExpressionBuilder<Schema, 'predictions'>) => lit(true)

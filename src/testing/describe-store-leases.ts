@@ -174,9 +174,26 @@ export function describeStoreLeases(name: string, open: () => Promise<OpenedStor
     it('frees the record with a write that releases', async () => {
       const { store } = await setup({ a: 0 })
       await leased(store, 'one')
-      await store.commit([sampleChange(samplePrediction({ id: 'a' }), { version: 1, lease: 'release' })])
+      await store.commit([
+        sampleChange(samplePrediction({ id: 'a' }), { version: 1, lease: { engine: 'one', leaseMs: null } }),
+      ])
       expect(await store.renew('one', 15_000)).toEqual(new Map())
       expect(await leasedOne(store, 'a', 'two')).toBe('a')
+    })
+
+    it("is a conflict to free another engine's lease, until that lapses; what nobody holds stays free", async () => {
+      const { store, advance } = await setup({ a: 0 })
+      await leased(store, 'one')
+      const freeing = sampleChange(samplePrediction({ id: 'a' }), {
+        version: 1,
+        lease: { engine: 'two', leaseMs: null },
+      })
+      expect(await commitOne(store, freeing)).toBe('conflict')
+      expect(await store.renew('one', 15_000)).toEqual(new Map([['a', 1]]))
+      await advance(15_000)
+      expect(await commitOne(store, freeing)).toBe('committed')
+      expect(await commitOne(store, { ...freeing, version: 2 })).toBe('committed')
+      expect(await leasedOne(store, 'a', 'three')).toBe('a')
     })
   })
 }

@@ -108,7 +108,7 @@ export function describeStorePlaces(name: string, open: () => Promise<OpenedStor
   })
 
   describe(`${name}: what an owner may keep`, () => {
-    it('counts the same bytes once, and places until they are over or have become files', async () => {
+    it('counts the same bytes once, and places until they are over: with their files, once, and without them', async () => {
       const { store, advance, place } = await setup()
       await store.putFile(sampleFileRow({ id: 'a', owner: 'ann', bytes: 5 }))
       await store.putFile(sampleFileRow({ id: 'same', owner: 'ann', bytes: 5 }))
@@ -118,9 +118,24 @@ export function describeStorePlaces(name: string, open: () => Promise<OpenedStor
       expect(await store.storedBytes('ann')).toBe(235)
       await store.takePendingFile(sampleFileRow({ id: 'c', owner: 'ann', bytes: 30, sha256: 'c' }))
       expect(await store.storedBytes('ann')).toBe(235)
+      await store.deleteFile('c')
+      expect(await store.storedBytes('ann')).toBe(235)
+      await expect(store.addPendingFile(place({ id: 'e', owner: 'ann', bytes: 6 }), 240)).rejects.toMatchObject(full)
       await advance(500)
-      expect(await store.storedBytes('ann')).toBe(35)
+      expect(await store.storedBytes('ann')).toBe(5)
       expect(await store.storedBytes('nobody')).toBe(0)
+    })
+
+    it('counts a place whose file turns out to have the bytes of another, until it is over', async () => {
+      const { store, advance, place } = await setup()
+      await store.putFile(sampleFileRow({ id: 'a', owner: 'ann', bytes: 30 }))
+      await store.addPendingFile(place({ id: 'b', owner: 'ann', bytes: 30 }), null)
+      expect(await store.takePendingFile(sampleFileRow({ id: 'b', owner: 'ann', bytes: 30 }))).toMatchObject({
+        key: 'files/a',
+      })
+      expect(await store.storedBytes('ann')).toBe(60)
+      await advance(500)
+      expect(await store.storedBytes('ann')).toBe(30)
     })
 
     it('is never more than that, however many files and places are added at once', async () => {

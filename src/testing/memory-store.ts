@@ -81,7 +81,7 @@ export function createMemoryStore(now: () => number): Store {
     const [engine, leaseUntil] =
       lease === 'unchanged'
         ? [row?.engine ?? null, row?.leaseUntil ?? 0]
-        : lease === 'release'
+        : lease.leaseMs === null
           ? [null, 0]
           : [lease.engine, now() + lease.leaseMs]
     rows.set(record.id, { record, version: version + 1, nextAt, engine, leaseUntil })
@@ -112,7 +112,9 @@ export function createMemoryStore(now: () => number): Store {
 
   function sumStored(owner: string): number {
     const own = [...files.values()].filter(file => file.owner === owner).map(({ key, bytes }) => [key, bytes] as const)
-    const pending = [...places.values()].filter(place => place.owner === owner && isOpen(place))
+    const pending = [...places.values()].filter(
+      place => place.owner === owner && place.expiresAt > now() && files.get(place.id)?.key !== place.key,
+    )
     return [...new Map(own).values(), ...pending.map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0)
   }
 
