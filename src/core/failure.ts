@@ -80,6 +80,7 @@ export class SurefootError extends Error {
 export function isSureRefusal(error: unknown): boolean {
   if (!SurefootError.is(error) || error.failure.code === 'internal') return false
   const { status, failure } = error
+  if (failure.code === 'storage_full') return true
   if (status === undefined) return failure.fault === 'user' || failure.fault === 'policy'
   return status < 500 || status === 507
 }
