@@ -138,6 +138,21 @@ it('what is dead is sent again when somebody asks, under its id and with all its
   expect(life.record.settledAt).not.toBe(null)
 })
 
+it('what is sent again goes out behind what was delivered since', () => {
+  const life = createLife({ webhook: ['start', 'completed'] })
+  bring.running(life, 1)
+  life.cancel()
+  life.cancelAnswered('ended')
+  for (let tries = 0; tries < 8; tries++) {
+    life.notified(false)
+    if (tries < 7) life.at(life.last.nextAt ?? 0)
+  }
+  life.notified(true)
+  expect(queue(life)).toEqual(['start dead 8', 'completed delivered 1'])
+  expect(begunBy(life, () => life.resend())).toBe('notify start')
+  expect(queue(life)).toEqual(['completed delivered 1', 'start waiting 1'])
+})
+
 it('asking changes nothing where a try is under way or everything was delivered', () => {
   const life = canceled()
   expect(begunBy(life, () => life.resend())).toBe('')

@@ -65,16 +65,22 @@ export function queueEnd(draft: Draft, now: number, world: World): void {
   else queueNotification(draft, 'logs', now, world)
 }
 
-/** What waits is due at once; where nothing does, what is dead waits again, with all its tries. */
+/**
+ * What waits is due at once; where nothing does, what is dead waits again, with all its tries, behind what was delivered since:
+ * the queue is the order in which things go out.
+ */
 export function resend(draft: Draft, now: number): void {
-  const queue = draft.webhook?.queue ?? []
+  const { webhook } = draft
+  if (webhook === null) return
+  const { queue } = webhook
   const next = queue.find(({ state }) => state === 'waiting')
   if (next !== undefined) {
     if (next.pending === null) next.nextAt = Math.min(next.nextAt, now)
     return
   }
-  for (const entry of queue)
-    if (entry.state === 'dead') Object.assign(entry, { state: 'waiting', tries: 0, nextAt: now })
+  const dead = queue.filter(({ state }) => state === 'dead')
+  for (const entry of dead) Object.assign(entry, { state: 'waiting', tries: 0, nextAt: now })
+  webhook.queue = [...queue.filter(entry => !dead.includes(entry)), ...dead]
 }
 
 /** Sends what is due, oldest first and one at a time, so that receivers see states in order. */
