@@ -58,7 +58,8 @@ const leftovers = /^(__pycache__|\..*_cache|.*\.egg-info|build)$/
 
 /**
  * Writes a kit into `target`, an absolute path: the wrapper, the worker's package, `requirements.txt`, and `module`, a Python file of the
- * caller's own. Answers the README. Fails with `input_invalid` where the folder holds anything already.
+ * caller's own. Answers the README. Fails with `input_invalid` where the folder holds anything already, or the
+ * module has a name that the kit needs.
  */
 export async function writeKit(
   { folders, packageIn }: KitWrapper,
@@ -76,6 +77,7 @@ export async function writeKit(
     refuse('input_invalid', `The folder ${target} is not empty, and nothing of it is overwritten.`, {
       advice: 'Name another folder with -o, or empty this one.',
     })
+  if (module !== null) await checkModule(folders, basename(module))
   const copy = (from: string, to: string) =>
     cp(from, to, { recursive: true, filter: path => !leftovers.test(basename(path)) })
   await mkdir(target, { recursive: true })
@@ -92,6 +94,15 @@ export async function writeKit(
     if (settled !== text) await writeFile(path, settled)
   }
   return await readFile(join(target, 'README.md'), 'utf8')
+}
+
+/** The worker imports by name: a module with the name of one of its own would take that one's place. */
+async function checkModule(folders: KitWrapper['folders'], name: string): Promise<void> {
+  const own = await Promise.all(folders.map(folder => readdir(join(kitsFolder, folder), { recursive: true })))
+  if (!['surefoot_kit.py', ...own.flat().map(path => basename(path))].includes(name)) return
+  refuse('input_invalid', `${name} is the name of a file of the kit itself, and would take its place.`, {
+    advice: 'Give your model another file name, and name that with --module and --model.',
+  })
 }
 
 /** A wrapper's file for another model than SHARP: its name, without the lines that are marked as SHARP's or a GPU's. */

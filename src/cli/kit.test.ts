@@ -98,6 +98,18 @@ test.skipIf(!python)('all Python of a kit compiles (skipped where there is no py
   expect({ stdout, stderr }).toEqual({ stdout: 'fine\n', stderr: '' })
 })
 
+test.each([
+  ['cog', 'run'],
+  ['runpod', 'handler'],
+  ['modal', 'surefoot_kit'],
+])("%s: a module with the name of the kit's own is refused, and nothing is written", async (provider, name) => {
+  const { folder, run } = await openTerminal()
+  writeFileSync(join(folder, `${name}.py`), 'def invert(image, output, report):\n    pass\n')
+  const { code, stderr } = await run('kit', provider, '--module', `${name}.py`, '--model', `${name}:invert`)
+  expect([code, stderr]).toEqual([1, expect.stringContaining('is the name of a file of the kit itself')])
+  expect(readdirSync(folder).toSorted()).toEqual(['photo.png', `${name}.py`].toSorted())
+})
+
 test("one's own model: its file lies where the worker imports it", async () => {
   const { folder, run } = await openTerminal()
   writeFileSync(join(folder, 'my_model.py'), 'def invert(image, output, report):\n    pass\n')
