@@ -345,12 +345,14 @@ function failedLook(record: PredictionRecord, event: PredictionEvent): string | 
 function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Policy, world: World): void {
   if (isTerminal(draft.status) || attempt.abandoned !== null) return
   const timers = timersOf(attempt, policy, world.deployments[attempt.deployment])
-  const due = timers.find(timer => timer.at <= now && !isHeldBack(attempt, timer, now))
+  const allDue = timers.filter(timer => timer.at <= now && !isHeldBack(attempt, timer, now))
+  // What ends the attempt anyway is not hedged first.
+  const due = allDue.find(timer => !isStall(timer)) ?? allDue[0]
   if (due === undefined || looksFirst(attempt, now, world)) return
   const { health, hint } = attempt
   const words = [due.failure.message, health, hint?.message].filter(text => text != null)
   const failure = { ...due.failure, ...hint, message: words.join(' ') }
-  if ((due.name === 'stall' || due.name === 'lastStage') && attempt.hedgedAt === null && mayHedge(draft, policy)) {
+  if (isStall(due) && attempt.hedgedAt === null && mayHedge(draft, policy)) {
     attempt.hedgedAt = now
     decide(
       draft,
@@ -364,6 +366,10 @@ function runTimers(draft: Draft, attempt: AttemptDraft, now: number, policy: Pol
   decide(draft, now, attempt, 'given notice', failure.message)
   setBackoff(draft, now, failure, policy, world)
   abandon(attempt, now, 'failed', failure)
+}
+
+function isStall({ name }: Timer): boolean {
+  return name === 'stall' || name === 'lastStage'
 }
 
 /** Something must be done before this timer may end the attempt. */
